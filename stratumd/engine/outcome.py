@@ -1,0 +1,55 @@
+"""What one step of a pipeline produced: all of it is committed together, or none of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stratumd.plugin import Change, Event, Issue, MarketKey, Micros, Observation, Record, Signal
+
+
+class StateChange(msgspec.Struct, frozen=True):
+    """What a component of the pipeline remembers about one event from now on."""
+
+    component: str
+    """`gate`, `records`, or a detector's name."""
+    event: str
+    body: bytes | None
+    """JSON; None where the event was forgotten."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A plugin's component that failed at this observation and was skipped; replay skips it too."""
+
+    component: str
+    event: str | None
+    error: str
+    """`ValueError: …`, in one line."""
+    where: str
+    """`file:line` of the plugin's code that raised."""
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """The markets of one event that the observation covered: what is present there is confirmed."""
+
+    event: str
+    markets: tuple[MarketKey, ...]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The outcome of one observation in one pipeline."""
+
+    pipeline: str
+    observation: Observation
+    events: tuple[Event, ...] = ()
+    """Events that are new or whose start moved, as announced in this observation."""
+    coverage: tuple[Coverage, ...] = ()
+    changes: tuple[Change, ...] = ()
+    records: tuple[tuple[str, Record], ...] = ()
+    """(event id, record), only those that differ from the last one of the same kind and market."""
+    signals: tuple[Signal, ...] = ()
+    states: tuple[StateChange, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    quotes: int = 0
+    """Quotes that the observation held."""
+    at: Micros = 0

@@ -1,0 +1,91 @@
+"""Robust statistics over a handful of books: weighted median and MAD, and the median of the others.
+
+A weight of zero takes a value out. Where half of the weight lies on either side exactly, the median is the midpoint.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+NORMAL_CONSISTENCY = 1.4826
+"""A median absolute deviation times this estimates the standard deviation of a normal sample."""
+
+_HALF_TOLERANCE = 1e-12  # of the total weight: cumulative weights such as 0.1 + 0.2 + 0.3 do not hit a half exactly
+
+
+def weighted_median(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Return the median of `values`, each counted with its weight (1 where none are given).
+
+    Raises ValueError for no value, no weight above zero, a negative or non-finite weight, or lengths that differ.
+    """
+    if weights is None:
+        return _median_of_sorted(sorted(values))
+    return _median_of_pairs(sorted(_pairs(values, weights)))
+
+
+def weighted_mad(values: Sequence[float], center: float, weights: Sequence[float] | None = None) -> float:
+    """Return the median absolute deviation from `center`, unscaled (times NORMAL_CONSISTENCY for an sd). Raises like
+    `weighted_median`.
+    """
+    return weighted_median([abs(value - center) for value in values], weights)
+
+
+def leave_one_out_medians(values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """Return for each index the weighted median of all other values, so that none is held against itself.
+
+    Raises ValueError for fewer than two values, and like `weighted_median` where the others have no weight.
+    """
+    if len(values) < 2:
+        raise ValueError("the median of the others needs at least two values")
+    if weights is None:
+        return _equal_leave_one_out(values)
+    pairs = _pairs(values, weights, keep_zero=True)
+    order = sorted(range(len(pairs)), key=pairs.__getitem__)
+    return [_median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))]
+
+
+def _equal_leave_one_out(values: Sequence[float]) -> list[float]:
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranked = [values[i] for i in order]
+    upper = len(ranked) // 2
+    medians = [0.0] * len(ranked)
+    if len(ranked) % 2 == 0:  # an odd number of others: one of the two middle values
+        for rank, i in enumerate(order):
+            medians[i] = ranked[upper] if rank < upper else ranked[upper - 1]
+        return medians
+    below, middle, above = ranked[upper - 1], ranked[upper], ranked[upper + 1]
+    without_lower, without_middle = (middle + above) / 2.0, (below + above) / 2.0
+    without_upper = (below + middle) / 2.0
+    for rank, i in enumerate(order):
+        medians[i] = without_lower if rank < upper else without_middle if rank == upper else without_upper
+    return medians
+
+
+def _median_of_sorted(ranked: list[float]) -> float:
+    n = len(ranked)
+    if not n:
+        raise ValueError("no value to take a median of")
+    middle = n // 2
+    return ranked[middle] if n % 2 else (ranked[middle - 1] + ranked[middle]) / 2.0
+
+
+def _pairs(
+    values: Sequence[float], weights: Sequence[float], *, keep_zero: bool = False
+) -> list[tuple[float, float]]:
+    pairs = list(zip(values, weights, strict=True))
+    if not all(0.0 <= weight < inf for weight in weights):
+        raise ValueError("weights are finite and not negative")
+    return pairs if keep_zero else [pair for pair in pairs if pair[1]]
+
+
+def _median_of_pairs(ranked: list[tuple[float, float]]) -> float:
+    if not ranked:
+        raise ValueError("no weight above zero to take a median of")
+    total = sum([weight for _, weight in ranked])
+    half, slack, below = total / 2.0, total * _HALF_TOLERANCE, 0.0
+    for index, (value, weight) in enumerate(ranked[:-1]):
+        below += weight
+        if below > half + slack:
+            return value
+        if below >= half - slack:
+            return (value + ranked[index + 1][0]) / 2.0
+    return ranked[-1][0]

@@ -1,0 +1,170 @@
+"""What a plugin may provide: sources, normalizers, detectors and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from stratumd.plugin.market import Tick
+from stratumd.plugin.options import PluginConfig
+from stratumd.plugin.times import Micros
+from stratumd.plugin.values import Credits, Delivery, Finding, Limits, Observation, Poll, Record, Signal, Snapshot
+
+
+class Clock(Protocol):
+    """Where an input or output component gets the time from. Detectors and normalizers have none."""
+
+    def now(self) -> Micros:
+        """Return the present time."""
+
+
+class Log(Protocol):
+    """A structured log: an event and its fields, never a payload and never a secret."""
+
+    def debug(self, event: str, **fields: Any) -> Any:
+        """Log what only a developer needs."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """Log what happened."""
+
+    def warning(self, event: str, **fields: Any) -> Any:
+        """Log what an operator should look at."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """Log what an operator must look at."""
+
+
+class Context(Protocol):
+    """What core lends to a source or a sink."""
+
+    name: str
+    """The component's name in the configuration."""
+    clock: Clock
+    log: Log
+
+    def source(self, use: str, options: Mapping[str, Any]) -> Source:
+        """Build another plugin's source, for a source that stands in front of it. Name it in `requires`."""
+
+
+class Component:
+    """Base of everything that a plugin provides."""
+
+    name: ClassVar[str]
+    """What the configuration calls it: the plugin's name, or `plugin.part` where a plugin has several of a kind."""
+    version: ClassVar[str] = "1"
+    """Part of every signal's id: raise it when the component's results change."""
+    config: ClassVar[type[PluginConfig]] = PluginConfig
+    """The model of its options."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Other plugins that must be loaded too."""
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+
+class Source(Component):
+    """Fetches observations. It knows its provider, its credits and its errors, and reads no more than it needs for these."""
+
+    format: ClassVar[str]
+    """The name of the normalizer that reads its observations."""
+    continuous: ClassVar[bool] = False
+    """True where `poll` is called once and runs until the input ends; then the source takes no schedule."""
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options)
+        self.context = context
+
+    async def open(self) -> None:
+        """Get ready. `StartupError` where that cannot be."""
+
+    async def close(self) -> None:
+        """Let go of everything. Called once, also after a failure."""
+
+    def poll(self) -> AsyncIterator[Poll]:
+        """Ask the provider what is due and yield every exchange as soon as it ended.
+
+        A failed exchange is yielded with its error, not raised: one sport's failure costs the others nothing.
+        """
+        raise NotImplementedError
+
+    def credits(self) -> Credits | None:
+        """Return the newest word of the provider about its quota, or None where it has none."""
+        return None
+
+
+class Normalizer(Component):
+    """Turns an observation into a snapshot. Pure and total: a malformed part becomes an issue, the rest goes on.
+
+    It may keep what it decoded, so long as the same observation gives an equal snapshot: an offer that did not change
+    may be the very same object, which the board compares first.
+    """
+
+    def normalize(self, observation: Observation) -> Snapshot:
+        """Return what `observation` says."""
+        raise NotImplementedError
+
+
+class State(msgspec.Struct, frozen=True):
+    """Base of what a detector remembers about one event. Stored with the signals and given back after a restart."""
+
+
+Yield = Finding | Record | State
+"""What a detector may yield."""
+
+
+class Detector(Component):
+    """Says what holds now. Pure: no clock, no random number, no input or output, no other event.
+
+    It yields a `Finding` for each condition that holds, `Record`s for later detectors, and at most one `State`.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Kinds of records that an earlier detector of the pipeline must provide."""
+    provides: ClassVar[tuple[str, ...]] = ()
+    """Kinds of records that it yields."""
+    state: ClassVar[type[State] | None] = None
+    """The type it remembers, where it remembers anything."""
+    signals: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
+    """The types of signals it can give, each with the documented shape of its metadata."""
+
+    @property
+    def lookback(self) -> Micros:
+        """How much of the past `detect` looks at. The board keeps, and after a restart rebuilds, as much."""
+        return 0
+
+    def detect(self, tick: Tick) -> Iterable[Yield]:
+        """Yield what holds at `tick`."""
+        raise NotImplementedError
+
+    def limits(self, type: str) -> Limits:
+        """Return how often signals of `type` may fire."""
+        return Limits()
+
+
+class Sink(Component):
+    """Takes signals to somewhere. It may be called again with the same delivery; it never blocks anything else."""
+
+    batch: ClassVar[int] = 1
+    """The most deliveries that one call takes."""
+    expires: ClassVar[bool] = False
+    """True where a signal past its `expires_at` is worth nothing and is not sent any more."""
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options)
+        self.context = context
+
+    async def open(self) -> None:
+        """Get ready. `StartupError` where that cannot be."""
+
+    async def close(self) -> None:
+        """Let go of everything. Called once, also after a failure."""
+
+    def wants(self, signal: Signal) -> bool:
+        """Say whether `signal` is to be delivered here at all. Pure: it decides which deliveries exist."""
+        return True
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Deliver all of them, or raise `DeliveryError`; then none counts as delivered and all are tried again."""
+        raise NotImplementedError

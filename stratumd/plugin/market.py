@@ -1,0 +1,189 @@
+"""What a detector sees: the markets of one event at one observation, and their recent past."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from stratumd.odds import Fair, Kind, Pricing, fair_quotes, is_lay, kind
+from stratumd.plugin.times import MINUTE, Micros
+from stratumd.plugin.values import Event, MarketKey, Offer, Record
+
+
+class Span:
+    """What one book offered in one market from `since` on, until the next span of the same book."""
+
+    __slots__ = ("_fair", "confirmed", "last_update", "offer", "since")
+
+    def __init__(self, offer: Offer | None, since: Micros, last_update: Micros | None) -> None:
+        self.offer = offer
+        """None while the book offers nothing here: absence is recorded, never guessed."""
+        self.since = since
+        """When the first observation with this offer was received."""
+        self.confirmed = since
+        """When the newest observation with this offer was received."""
+        self.last_update = last_update
+        """The book's own word for when it last confirmed the offer; not when it changed."""
+        self._fair: Fair | str | None = None
+
+
+class BookLine:
+    """One book in one market: its present offer and its recent past."""
+
+    __slots__ = ("book", "lane", "market", "operator", "spans")
+
+    def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
+        self.book = book
+        self.operator = operator
+        self.market = market
+        self.lane = lane
+        self.spans: list[Span] = []
+        """Oldest first, without a gap; kept as far back as the pipeline's longest lookback."""
+
+    @property
+    def now(self) -> Span | None:
+        """The present span, or None while the book offers nothing."""
+        span = self.spans[-1]
+        return span if span.offer is not None else None
+
+    @property
+    def fair(self) -> Fair | str | None:
+        """The fair price of the present offer, the reason why there is none, or None while nothing is offered."""
+        span = self.spans[-1]
+        return self.market.fair(span) if span.offer is not None else None
+
+    def since(self, at: Micros) -> list[Span] | None:
+        """Return the spans from the one that held at `at` to the present one, oldest first.
+
+        None where the book was not present at `at`, is not present now, or was absent in between.
+        """
+        spans, found = self.spans, []
+        for span in reversed(spans):
+            if span.offer is None:
+                return None
+            found.append(span)
+            if span.since <= at:
+                return found[::-1]
+        return None
+
+
+class Move(NamedTuple):
+    """A book that was present at the start of a window, is present now, and offers something else."""
+
+    line: BookLine
+    spans: list[Span]
+    """From the span that held at the start of the window to the present one."""
+
+    @property
+    def before(self) -> Fair | str:
+        """The fair price at the start of the window."""
+        return self.line.market.fair(self.spans[0])
+
+    @property
+    def after(self) -> Fair | str:
+        """The fair price now."""
+        return self.line.market.fair(self.spans[-1])
+
+
+class Market:
+    """One market of one event (for one player, where it is a player's)."""
+
+    __slots__ = (
+        "changed_at",
+        "first_seen",
+        "key",
+        "kind",
+        "lay",
+        "lines",
+        "memo",
+        "observations",
+        "pricing",
+        "sport",
+        "version",
+    )
+
+    def __init__(self, key: MarketKey, sport: str, pricing: Pricing, at: Micros) -> None:
+        self.key = key
+        self.kind: Kind = kind(key.market)
+        self.lay = is_lay(key.market)
+        self.sport = sport
+        self.pricing = pricing
+        self.lines: dict[str, BookLine] = {}
+        """By book key; also books that offer nothing at present."""
+        self.observations: list[Micros] = []
+        """When this market was observed, oldest first, as far back as the longest lookback."""
+        self.first_seen = at
+        self.changed_at = at
+        """When a quote last appeared, changed or disappeared here."""
+        self.version = 0
+        """Grows with every such change: equal versions mean equal offers."""
+        self.memo: dict[object, Any] = {}
+        """A detector may keep here, under itself, what it computed from this version. Nothing else may be remembered."""
+
+    def fair(self, span: Span) -> Fair | str:
+        """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
+        found = span._fair
+        if found is None:
+            assert span.offer is not None, "an absent book has no fair price"
+            found = span._fair = fair_quotes(self.key.market, self.sport, span.offer.quotes, self.pricing)
+        return found
+
+    def present(self) -> Iterator[BookLine]:
+        """Yield the books that offer something now."""
+        return (line for line in self.lines.values() if line.spans[-1].offer is not None)
+
+    def baseline(self, window: Micros) -> Micros | None:
+        """Return the earliest observation in the `window` that ends now.
+
+        None where there are fewer than two: then nothing can be said about a move. No rule needs a cadence.
+        """
+        seen = self.observations
+        start = bisect_left(seen, seen[-1] - window)
+        return seen[start] if start < len(seen) - 1 else None
+
+    def moves(self, baseline: Micros) -> list[Move]:
+        """Return the books that offer something else now than at `baseline`, present at both without a gap."""
+        if self.changed_at <= baseline:
+            return []
+        found = []
+        for line in self.lines.values():
+            last = line.spans[-1]
+            if last.since > baseline and last.offer is not None:
+                spans = line.since(baseline)
+                if spans is not None and spans[0].offer != last.offer:
+                    found.append(Move(line, spans))
+        return found
+
+
+class Tick:
+    """What one observation did to one event, and the event as it stands: all that a detector may know."""
+
+    __slots__ = ("at", "event", "in_play", "markets", "observation", "records", "state")
+
+    def __init__(self, observation: str, at: Micros, event: Event, markets: list[Market]) -> None:
+        self.observation = observation
+        """The observation's id."""
+        self.at = at
+        """When the observation was received. It is the only clock a detector has."""
+        self.event = event
+        self.in_play = event.commence_at <= at
+        self.markets = markets
+        """The markets that the observation covers; a market outside its scope is not judged."""
+        self.records: dict[str, dict[MarketKey, Record]] = {}
+        """What earlier detectors of the pipeline recorded at this observation, by kind and market."""
+        self.state: Any = None
+        """What this detector remembered about this event (its `State`), or None at first."""
+
+    @property
+    def minutes_to_start(self) -> float:
+        """Minutes from the observation to the announced start; negative in play."""
+        return (self.event.commence_at - self.at) / MINUTE
+
+    def record(self, kind: str, key: MarketKey) -> Any:
+        """Return the record of that kind and market, or None."""
+        return self.records.get(kind, {}).get(key)
+
+    def of_kind(self, kind: str) -> Mapping[MarketKey, Record]:
+        """Return all records of a kind, by market."""
+        return self.records.get(kind, {})
