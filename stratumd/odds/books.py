@@ -2,10 +2,11 @@
 
 Facts, each with its ground:
 
-* `lowvig` posts the point of `betonlineag` in 99.8 % of 8,438 sampled markets and changes it at the same times (91–95 %).
+* `lowvig` posts the point of `betonlineag` in 99.8 % of 8,438 sampled markets and changes it at the same
+  times (91–95 %).
 * `hardrockbet_az`, `_fl` and `_oh` are one operator's state editions.
-* `sugarhouse`, `twinspires`, `barstool` and `unibet` took the same feed (Kambi) as `betrivers` in 2021–23. Their keys are
-  gone from the provider and occur in history only.
+* `sugarhouse`, `twinspires`, `barstool` and `unibet` took the same feed (Kambi) as `betrivers` in 2021–23.
+  Their keys are gone from the provider and occur in history only.
 """
 
 from collections.abc import Mapping

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 def chance_of_at_least(k: int, shares: Sequence[float]) -> float:
     """Return the probability that at least `k` of independent operators move, each with its own probability.
 
-    The upper tail of the Poisson-binomial distribution, summed directly, so that small tails keep their precision.
-    Raises ValueError for a share outside 0..1.
+    The upper tail of the Poisson-binomial distribution, summed directly, so that small tails keep their
+    precision. Raises ValueError for a share outside 0..1.
     """
     if not all(0.0 <= share <= 1.0 for share in shares):
         raise ValueError("a share is a probability, from 0 to 1")

@@ -1,7 +1,7 @@
 """De-vig: from the prices of all sides of one market at one book to probabilities that sum to one.
 
-`q = 1/price` is a side's implied probability, `B = Σq`, overround `B − 1`, hold `1 − 1/B`. Each method is a function of
-the implied probabilities; all but `multiplicative` ask for `B ≥ 1`, which `devig` sees to.
+`q = 1/price` is a side's implied probability, `B = Σq`, overround `B − 1`, hold `1 − 1/B`. Each method is a
+function of the implied probabilities; all but `multiplicative` ask for `B ≥ 1`, which `devig` sees to.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +27,9 @@ Probabilities = tuple[float, ...]
 class Devigged(NamedTuple):
     """Fair probabilities of one market at one book, in the order of its prices.
 
-    `overround` is `B − 1`, `hold` is `1 − 1/B` (both fractions). `flag` is None, `underround` (`B < 1`: prices of different
-    books or times; taken multiplicatively) or `additive_nonpositive` (a long shot at or below 0; taken by power).
+    `overround` is `B − 1`, `hold` is `1 − 1/B` (both fractions). `flag` is None, `underround` (`B < 1`:
+    prices of different books or times; taken multiplicatively) or `additive_nonpositive` (a long shot at or
+    below 0; taken by power).
     """
 
     probabilities: tuple[float, ...]
@@ -40,8 +41,8 @@ class Devigged(NamedTuple):
 def devig(prices: Sequence[float], method: Method = "multiplicative") -> Devigged:
     """Return the fair probabilities of a complete market from the decimal prices of all its sides.
 
-    Raises PriceError for a bad price or fewer than two sides, ValueError for an unknown method. Whether all sides are there
-    only the caller knows (`fair_quotes` does); never mix sides of different lines or times.
+    Raises PriceError for a bad price or fewer than two sides, ValueError for an unknown method. Whether all
+    sides are there only the caller knows (`fair_quotes` does); never mix sides of different lines or times.
     """
     if len(prices) < 2:
         raise PriceError("a market has at least two sides; one price alone has no fair probability")
@@ -58,10 +59,18 @@ def devig_implied(q: Sequence[float], method: Method = "multiplicative") -> Devi
 def worst_case(prices: Sequence[float]) -> tuple[float, ...]:
     """Return per side the lowest probability that the multiplicative, additive and power methods give it.
 
-    A bet that has value here has it under each of them. No distribution: the sum is at most one. Raises like `devig`.
+    A bet that has value here has it under each of them. No distribution: the sum is at most one. Raises
+    like `devig`.
     """
     views = [devig(prices, method).probabilities for method in _WORST_CASE_OF]
     return tuple(map(min, *views))
+
+
+def is_underround(total: float) -> bool:
+    """Return whether implied probabilities that sum to `total` leave the book less than nothing, rounding
+    apart.
+    """
+    return total < 1.0 - _FAIR
 
 
 def multiplicative(q: Sequence[float]) -> Probabilities:
@@ -71,7 +80,9 @@ def multiplicative(q: Sequence[float]) -> Probabilities:
 
 
 def additive(q: Sequence[float]) -> Probabilities:
-    """Return `q − (B−1)/n`: the margin in equal parts. A long shot of a many-sided market may come out at 0 or below."""
+    """Return `q − (B−1)/n`: the margin in equal parts. A long shot of a many-sided market may come out at 0
+    or below.
+    """
     part = (sum(q) - 1.0) / len(q)
     return tuple([each - part for each in q])
 
@@ -91,8 +102,8 @@ def power(q: Sequence[float]) -> Probabilities:
 def shin(q: Sequence[float]) -> Probabilities:
     """Return Shin's probabilities: the margin as the book's cover against a share `z` of informed bettors.
 
-    `p = (√(z² + 4(1−z)q²/B) − z) / (2(1−z))` with the `z` that makes the sum one (Jullien & Salanié 1994). With two sides
-    the closed form is the additive method.
+    `p = (√(z² + 4(1−z)q²/B) − z) / (2(1−z))` with the `z` that makes the sum one (Jullien & Salanié 1994).
+    With two sides the closed form is the additive method.
     """
     if len(q) == 2:
         return additive(q)
@@ -108,7 +119,8 @@ def shin(q: Sequence[float]) -> Probabilities:
 
 
 def odds_ratio(q: Sequence[float]) -> Probabilities:
-    """Return `q / (c + q − cq)` with the `c ≥ 1` that makes the sum one: every side's odds divided alike (Cheung 2015).
+    """Return `q / (c + q − cq)` with the `c ≥ 1` that makes the sum one: every side's odds divided alike
+    (Cheung 2015).
 
     The same as a constant shift of the log-odds.
     """
@@ -122,7 +134,9 @@ def odds_ratio(q: Sequence[float]) -> Probabilities:
 
 
 def probit(q: Sequence[float]) -> Probabilities:
-    """Return `Φ(Φ⁻¹(q) − s)` with the `s ≥ 0` that makes the sum one: a constant shift on the normal scale."""
+    """Return `Φ(Φ⁻¹(q) − s)` with the `s ≥ 0` that makes the sum one: a constant shift on the normal
+    scale.
+    """
     scores = [inv_cdf(each) for each in q]
     if len(q) == 2:
         shift = (scores[0] + scores[1]) / 2.0
@@ -145,7 +159,7 @@ _METHOD: dict[str, Callable[[Sequence[float]], Probabilities]] = {
 def _probabilities(q: Sequence[float], total: float, method: str) -> tuple[Probabilities, str | None]:
     if method not in _METHOD:
         raise ValueError(f"unknown de-vig method {method!r}; there are {', '.join(METHODS)}")
-    if total < 1.0 - _FAIR:
+    if is_underround(total):
         return multiplicative(q), UNDERROUND
     if total <= 1.0 + _FAIR:
         return multiplicative(q), None
@@ -170,7 +184,9 @@ def _convex_root(f: Callable[[float], tuple[float, float]], x: float) -> float:
 
 
 def _bracketed_root(f: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root of a falling `f` with `f(low) ≥ 0 ≥ f(high)` to 1e-15 of the bracket, by the Illinois method."""
+    """Return the root of a falling `f` with `f(low) ≥ 0 ≥ f(high)` to 1e-15 of the bracket, by the Illinois
+    method.
+    """
     at_low, at_high, side, tolerance = f(low), f(high), 0, 1e-15 * (high - low)
     for _ in range(_MAX_STEPS):
         if at_low == 0.0 or high - low <= tolerance:
@@ -179,7 +195,8 @@ def _bracketed_root(f: Callable[[float], float], low: float, high: float) -> flo
         value = f(x)
         if value == 0.0:
             return x
-        # An end that stays put twice has its value halved: plain regula falsi would creep up to the root from one side.
+        # An end that stays put twice has its value halved: plain regula falsi would creep up to the root
+        # from one side.
         if value > 0.0:
             low, at_low, at_high, side = x, value, at_high / 2.0 if side > 0 else at_high, 1
         else:

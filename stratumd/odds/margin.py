@@ -1,9 +1,9 @@
 """The margin model: what a spread or total at one line and price says about another.
 
-The home margin is normal, `m ~ N(mu, σ)`. A home line `L` covers where `m + L > 0`, so a fair home-cover probability `p`
-gives `mu = −L + σ·Φ⁻¹(p)`; the total works the same way with `mu = T + σ·Φ⁻¹(p_over)`. The **fair line** is the line at 50 %:
-`−mu` for spreads (home side), `mu` for totals. Lines and σ are in points. All is continuous but the push probabilities,
-which only expected value and staking use.
+The home margin is normal, `m ~ N(mu, σ)`. A home line `L` covers where `m + L > 0`, so a fair home-cover
+probability `p` gives `mu = −L + σ·Φ⁻¹(p)`; the total works the same way with `mu = T + σ·Φ⁻¹(p_over)`. The
+**fair line** is the line at 50 %: `−mu` for spreads (home side), `mu` for totals. Lines and σ are in
+points. All is continuous but the push probabilities, which only expected value and staking use.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,9 @@ from .normal import cdf, inv_cdf
 class MarginModel:
     """How wide final margins and totals of a sport spread around the line, in points.
 
-    The σ are those near the line (what half a point is worth there); the standard deviation of all residuals is wider.
-    `assumed` is False where the spread's σ was measured, True where it is a judgement; `source` says which.
+    The σ are those near the line (what half a point is worth there); the standard deviation of all
+    residuals is wider. `assumed` is False where the spread's σ was measured, True where it is a judgement;
+    `source` says which.
     """
 
     spread_sigma: float
@@ -44,8 +45,8 @@ MARGIN_MODELS: Mapping[str, MarginModel] = MappingProxyType(
         "americanfootball_ncaaf": MarginModel(15.5, 15.0, True, _ASSUMED),
     }
 )
-"""By sport key. Others (baseball, hockey, soccer; preseason, summer league and all-star games, which nobody measured)
-have none: their lines are compared by probability at equal lines."""
+"""By sport key. Others (baseball, hockey, soccer; preseason, summer league and all-star games, which nobody
+measured) have none: their lines are compared by probability at equal lines."""
 
 _WHOLE_GAME_SPREADS = frozenset({"spreads", "alternate_spreads"})
 _WHOLE_GAME_TOTALS = frozenset({"totals", "alternate_totals"})
@@ -69,8 +70,8 @@ def model_for(
 ) -> MarginModel | None:
     """Return the margin model that fits a market of a sport: `margins` first, then MARGIN_MODELS.
 
-    Only whole-game spreads and totals have one. A period, a team or a player varies less than a game does, and a
-    moneyline has no line: None.
+    Only whole-game spreads and totals have one. A period, a team or a player varies less than a game does,
+    and a moneyline has no line: None.
     """
     if market not in _WHOLE_GAME_SPREADS and market not in _WHOLE_GAME_TOTALS:
         return None
@@ -78,7 +79,9 @@ def model_for(
 
 
 def sigma_for(sport: str, market: str, margins: Mapping[str, MarginModel] | None = None) -> float | None:
-    """Return the σ in points of `model_for`'s model that belongs to the market, or None where no model fits."""
+    """Return the σ in points of `model_for`'s model that belongs to the market, or None where no model
+    fits.
+    """
     model = model_for(sport, market, margins)
     if model is None:
         return None
@@ -86,7 +89,8 @@ def sigma_for(sport: str, market: str, margins: Mapping[str, MarginModel] | None
 
 
 def fair_spread(probability_home: float, line: float, sigma: float) -> float:
-    """Return the fair line of the home side from its fair cover probability at the home `line`: `L − σ·Φ⁻¹(p)`.
+    """Return the fair line of the home side from its fair cover probability at the home `line`: `L −
+    σ·Φ⁻¹(p)`.
 
     Raises statistics.StatisticsError for a probability outside (0, 1).
     """
@@ -94,7 +98,9 @@ def fair_spread(probability_home: float, line: float, sigma: float) -> float:
 
 
 def fair_total(probability_over: float, line: float, sigma: float) -> float:
-    """Return the fair total from the fair over probability at `line`: `T + σ·Φ⁻¹(p)`. Raises like `fair_spread`."""
+    """Return the fair total from the fair over probability at `line`: `T + σ·Φ⁻¹(p)`. Raises like
+    `fair_spread`.
+    """
     return line + sigma * inv_cdf(probability_over)
 
 
@@ -109,7 +115,9 @@ def over_probability(fair_total: float, line: float, sigma: float) -> float:
 
 
 def translate_spread(p: float, from_line: float, to_line: float, sigma: float) -> float:
-    """Return a side's cover probability at `to_line` from that at `from_line`; both lines are of the bettor's own side."""
+    """Return a side's cover probability at `to_line` from that at `from_line`; both lines are of the
+    bettor's own side.
+    """
     return cdf(inv_cdf(p) + (to_line - from_line) / sigma)
 
 
@@ -126,7 +134,8 @@ def translate_total_under(p: float, from_line: float, to_line: float, sigma: flo
 def push_probability(mu: float, k: int, sigma: float) -> float:
     """Return the probability that the margin (or total) is exactly `k`: `Φ((k+½−mu)/σ) − Φ((k−½−mu)/σ)`.
 
-    Smooth in `k`: football's key numbers are likelier than this (a measured 9.1 % at 3 in the NFL, 7.2 % at 7).
+    Smooth in `k`: football's key numbers are likelier than this (a measured 9.1 % at 3 in the NFL, 7.2 % at
+    7).
     """
     return cdf((k + 0.5 - mu) / sigma) - cdf((k - 0.5 - mu) / sigma)
 
@@ -134,8 +143,9 @@ def push_probability(mu: float, k: int, sigma: float) -> float:
 def outcome_probabilities(mu: float, line: float, sigma: float, *, no_tie: bool = False) -> Settlement:
     """Return how a bet at `line` settles, with the margin of its side rounded to whole points around `mu`.
 
-    For the over of a total pass the fair total and the negated total; for the under negate both. `no_tie` says that a margin
-    of 0 cannot be (NBA). Raises ValueError for a line that is no multiple of ½ (quarter lines settle in halves).
+    For the over of a total pass the fair total and the negated total; for the under negate both. `no_tie`
+    says that a margin of 0 cannot be (NBA). Raises ValueError for a line that is no multiple of ½ (quarter
+    lines settle in halves).
     """
     if not (2.0 * line).is_integer():
         raise ValueError(f"a line settles in whole or half points, not {line!r}")

@@ -6,7 +6,8 @@ The families of The Odds API's market keys, which other sources are normalised t
 * SPREAD: `spreads`, `alternate_spreads` and their periods: who wins after a head start.
 * TOTAL: `totals`, `team_totals`, their alternates and periods, and props (`player_points`, `batter_hits`,
   `pitcher_strikeouts`): over or under a number.
-* OTHER: the rest, with its outcomes as they come: `btts`, `outrights`, `double_chance`, yes-or-no and who-is-first props.
+* OTHER: the rest, with its outcomes as they come: `btts`, `outrights`, `double_chance`, yes-or-no and
+  who-is-first props.
 """
 
 from enum import Enum
@@ -21,6 +22,9 @@ class Kind(Enum):
     TOTAL = "total"
     OTHER = "other"
 
+
+OVERLAPPING = frozenset({"double_chance"})
+"""Markets in which more than one outcome wins: their probabilities do not sum to one."""
 
 _FAMILIES = (
     (Kind.MONEYLINE, ("h2h", "draw_no_bet", "to_qualify")),
@@ -54,5 +58,7 @@ def kind(market: str) -> Kind:
 
 
 def is_lay(market: str) -> bool:
-    """Return whether the market's prices are an exchange's lay side (`h2h_lay`, `outrights_lay`): no offer to back."""
+    """Return whether the market's prices are an exchange's lay side (`h2h_lay`, `outrights_lay`): no offer
+    to back.
+    """
     return market.endswith("_lay")

@@ -1,7 +1,8 @@
 """Prices: American and decimal odds, the probability they imply, the value of a bet.
 
-Everything downstream works in decimal odds and probabilities. American odds jump from −100 to +100 at even money, so
-they are converted where they come in, rounded where they go out, and never averaged, subtracted or ranked between.
+Everything downstream works in decimal odds and probabilities. American odds jump from −100 to +100 at even
+money, so they are converted where they come in, rounded where they go out, and never averaged, subtracted
+or ranked between.
 """
 
 from math import inf

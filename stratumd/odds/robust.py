@@ -1,6 +1,7 @@
 """Robust statistics over a handful of books: weighted median and MAD, and the median of the others.
 
-A weight of zero takes a value out. Where half of the weight lies on either side exactly, the median is the midpoint.
+A weight of zero takes a value out. Where half of the weight lies on either side exactly, the median is the
+midpoint.
 """
 
 from collections.abc import Sequence
@@ -9,13 +10,16 @@ from math import inf
 NORMAL_CONSISTENCY = 1.4826
 """A median absolute deviation times this estimates the standard deviation of a normal sample."""
 
-_HALF_TOLERANCE = 1e-12  # of the total weight: cumulative weights such as 0.1 + 0.2 + 0.3 do not hit a half exactly
+_HALF_TOLERANCE = (
+    1e-12  # of the total weight: cumulative weights such as 0.1 + 0.2 + 0.3 do not hit a half exactly
+)
 
 
 def weighted_median(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
     """Return the median of `values`, each counted with its weight (1 where none are given).
 
-    Raises ValueError for no value, no weight above zero, a negative or non-finite weight, or lengths that differ.
+    Raises ValueError for no value, no weight above zero, a negative or non-finite weight, or lengths that
+    differ.
     """
     if weights is None:
         return _median_of_sorted(sorted(values))
@@ -23,8 +27,8 @@ def weighted_median(values: Sequence[float], weights: Sequence[float] | None = N
 
 
 def weighted_mad(values: Sequence[float], center: float, weights: Sequence[float] | None = None) -> float:
-    """Return the median absolute deviation from `center`, unscaled (times NORMAL_CONSISTENCY for an sd). Raises like
-    `weighted_median`.
+    """Return the median absolute deviation from `center`, unscaled (times NORMAL_CONSISTENCY for an sd).
+    Raises like `weighted_median`.
     """
     return weighted_median([abs(value - center) for value in values], weights)
 
@@ -40,7 +44,9 @@ def leave_one_out_medians(values: Sequence[float], weights: Sequence[float] | No
         return _equal_leave_one_out(values)
     pairs = _pairs(values, weights, keep_zero=True)
     order = sorted(range(len(pairs)), key=pairs.__getitem__)
-    return [_median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))]
+    return [
+        _median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))
+    ]
 
 
 def _equal_leave_one_out(values: Sequence[float]) -> list[float]:

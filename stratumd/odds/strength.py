@@ -13,22 +13,30 @@ class Component(NamedTuple):
 
 
 def magnitude(magnitude: float, threshold: float) -> Component:
-    """Return the magnitude component, `1 − 2^(−magnitude/threshold)`: ½ at the threshold, ¾ at twice it. Weight 0.5."""
+    """Return the magnitude component, `1 − 2^(−magnitude/threshold)`: ½ at the threshold, ¾ at twice it.
+    Weight 0.5.
+    """
     return Component("magnitude", 0.5, 1.0 - 2.0 ** (-magnitude / threshold))
 
 
 def speed(velocity: float, threshold: float) -> Component:
-    """Return the speed component: `velocity` per minute over one `threshold` per minute, at most 1. Weight 0.3."""
+    """Return the speed component: `velocity` per minute over one `threshold` per minute, at most 1. Weight
+    0.3.
+    """
     return Component("speed", 0.3, min(1.0, velocity / threshold))
 
 
 def breadth(operators: int, minimum: int) -> Component:
-    """Return the books component: full at twice the least number of operators the signal asks for. Weight 0.2."""
+    """Return the books component: full at twice the least number of operators the signal asks for. Weight
+    0.2.
+    """
     return Component("books", 0.2, min(1.0, operators / (2.0 * minimum)))
 
 
 def strength(components: Iterable[Component]) -> int:
-    """Return the weighted mean of the components as a whole number from 1 to 100. Raises ValueError for none."""
+    """Return the weighted mean of the components as a whole number from 1 to 100. Raises ValueError for
+    none.
+    """
     parts = list(components)
     total = sum(part.weight for part in parts)
     if total <= 0.0:
