@@ -184,7 +184,7 @@ def _convex_root(f: Callable[[float], tuple[float, float]], x: float) -> float:
 
 
 def _bracketed_root(f: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root of a falling `f` with `f(low) ≥ 0 ≥ f(high)` to 1e-15 of the bracket, by the Illinois
+    """Return the root of a falling `f` with `f(low) ≥ 0 ≥ f(high)` to 1e-15, by the Illinois
     method.
     """
     at_low, at_high, side, tolerance = f(low), f(high), 0, 1e-15 * (high - low)
@@ -193,7 +193,7 @@ def _bracketed_root(f: Callable[[float], float], low: float, high: float) -> flo
             return low
         x = (low * at_high - high * at_low) / (at_high - at_low)
         value = f(x)
-        if value == 0.0:
+        if abs(value) <= 1e-15:
             return x
         # An end that stays put twice has its value halved: plain regula falsi would creep up to the root
         # from one side.

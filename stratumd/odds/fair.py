@@ -83,8 +83,12 @@ def fair_quotes(market: str, sport: str, quotes: Sequence[Quote], pricing: Prici
     if isinstance(ordered, str):
         return ordered
     if len(ordered) == 2:
-        return _two_sided(shape, sport, ordered[0], ordered[1], pricing)
-    return _many_sided(shape, ordered, pricing)
+        fair = _two_sided(shape, sport, ordered[0], ordered[1], pricing)
+    else:
+        fair = _many_sided(shape, ordered, pricing)
+    if isinstance(fair, Fair) and fair.flag == UNDERROUND and _is_open(fair.outcomes):
+        return "one_sided"
+    return fair
 
 
 def compared_values(fair: Fair) -> tuple[float, ...]:
@@ -190,6 +194,11 @@ def _sides(shape: _Shape, shown: Mapping[str, Quote]) -> Sequence[str]:
     return sorted(shown)
 
 
+def _is_open(outcomes: tuple[str, ...]) -> bool:
+    """Return whether nothing but the prices can say that these are all the sides there are."""
+    return outcomes not in (_OVER_UNDER, _YES_NO, _HOME_AWAY, _HOME_DRAW_AWAY)
+
+
 def _many_sided(shape: _Shape, ordered: Sequence[Quote], pricing: Pricing) -> Fair | Unfair:
     outcomes, prices, lines = zip(*ordered, strict=True)
     if not all(1.0 < price < inf for price in prices):
@@ -198,6 +207,4 @@ def _many_sided(shape: _Shape, ordered: Sequence[Quote], pricing: Pricing) -> Fa
     if shape.kind is not Kind.MONEYLINE and any(other != line for other in lines):
         return "lines_differ"
     probabilities, _, hold, flag = devig_implied([1.0 / price for price in prices], pricing.three_way)
-    if flag == UNDERROUND and shape.kind is Kind.OTHER:
-        return "one_sided"
     return Fair(outcomes, prices, probabilities, line, None, hold, flag)
