@@ -1,0 +1,263 @@
+"""The Odds API's answers as snapshots. What did not change is not read again: it is the very same offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from stratumd_odds_api.asked import Asked, read_request
+from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
+from stratumd_odds_api.wire import Fixture, Stamp, WireBook, WireMarket, is_name, read_body
+
+from stratumd.plugin import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Event,
+    Issue,
+    Listing,
+    Micros,
+    Normalizer,
+    Observation,
+    Offered,
+    Place,
+    Severity,
+    Snapshot,
+    parse_iso,
+)
+
+EARLY = 5 * MINUTE
+"""How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
+MOST_ISSUES = 200
+"""Issues of one observation that are reported one by one."""
+KEEP_FOR = 6 * HOUR
+KEEP_EVENTS = 4096
+KEEP_MARKETS = 8192
+"""What is remembered: events of this long and this many, and this many markets of each. Results do not depend on it."""
+KEEP_TIMES = 16384
+
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+class _Market:
+    """The last outcomes of one market at one book, as bytes and as read."""
+
+    __slots__ = ("issues", "offers", "outcomes", "readable", "turn")
+
+    def __init__(self, outcomes: msgspec.Raw, reading: Reading) -> None:
+        self.outcomes = outcomes
+        self.offers, self.issues, self.readable = reading
+        self.turn = 0
+
+
+class _Book:
+    __slots__ = ("markets", "turn")
+
+    def __init__(self) -> None:
+        self.markets: dict[str, _Market] = {}
+        self.turn = 0
+
+
+class _Known:
+    """One event as last seen."""
+
+    __slots__ = ("american", "books", "event", "seen", "sides", "size", "turn")
+
+    def __init__(self, event: Event, american: bool) -> None:
+        self.event = event
+        self.american = american
+        self.sides = sides_of(event.home, event.away)
+        self.books: dict[str, _Book] = {}
+        self.size = 0
+        self.seen: Micros = 0
+        self.turn = 0
+
+    def fits(self, fixture: Fixture, american: bool) -> bool:
+        """Say whether what is remembered would be read the same way again."""
+        event = self.event
+        return (
+            event.home == (fixture.home_team or "")
+            and event.away == (fixture.away_team or "")
+            and event.sport == fixture.sport_key
+            and self.american == american
+            and self.size < KEEP_MARKETS
+        )
+
+
+class OddsApiNormalizer(Normalizer):
+    """Reads `/odds`, `/events/{id}/odds`, `/events` and their historical forms; other answers hold no odds."""
+
+    name = "odds-api"
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._known: dict[str, _Known] = {}  # least recently seen first
+        self._times: dict[Stamp, Micros | None] = {None: None}
+        self._turn = 0
+
+    def normalize(self, observation: Observation) -> Snapshot:
+        """Return what `observation` says; whatever the bytes are, this does not raise."""
+        asked = read_request(observation.request)
+        if observation.status != 200 or asked is None:
+            return Snapshot(None, [], [])
+        body = read_body(observation.body, enveloped=asked.enveloped, one=asked.event is not None)
+        if body is None:
+            return Snapshot(None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)])
+        self._turn += 1
+        issues, complete, listings = body.issues, body.complete and not asked.windowed, []
+        for position, fixture in enumerate(body.fixtures):
+            known = self._know(fixture, asked, observation.received_at, issues)
+            if known is None:
+                complete = False
+            elif known.turn == self._turn:
+                issues.append(Issue("duplicate_event", _TWICE, event=fixture.id))
+            else:
+                unreadable = body.unreadable.get(position, [])
+                listings.append(self._list(fixture, known, asked.priced, unreadable, issues))
+        self._forget(observation.received_at)
+        return Snapshot(asked.scope, listings, _bounded(issues), complete)
+
+    def _know(self, fixture: Fixture, asked: Asked, at: Micros, issues: list[Issue]) -> _Known | None:
+        """Return what is remembered of the event, brought up to date, or None where it cannot be an event."""
+        start = self._time(fixture.commence_time)
+        known = self._known.get(fixture.id)
+        if known is not None and known.turn == self._turn:
+            return known
+        if start is None or (asked.event is not None and asked.event != fixture.id):
+            detail = "is not the event asked for" if start is not None else "has no readable commence_time"
+            issues.append(Issue("malformed_event", detail, event=fixture.id))
+            return None
+        if known is None or not known.fits(fixture, asked.american):
+            event = _event(fixture, start)
+            if event is None:
+                issues.append(Issue("malformed_event", "its id, sport or teams are no names"))
+                return None
+            known = _Known(event, asked.american)
+        elif known.event.commence_at != start:
+            known.event = msgspec.structs.replace(known.event, commence_at=start)
+        self._known.pop(fixture.id, None)
+        self._known[fixture.id] = known
+        known.seen = at
+        return known
+
+    def _list(
+        self, fixture: Fixture, known: _Known, priced: bool, unreadable: list[Place], issues: list[Issue]
+    ) -> Listing:
+        known.turn = turn = self._turn
+        if fixture.bookmakers is None:
+            if priced:
+                issues.append(Issue("malformed_event", "has no readable bookmakers", event=fixture.id))
+            return Listing(known.event, [], (Place(),) if priced else ())
+        offered: list[Offered] = []
+        for book in fixture.bookmakers:
+            shelf = known.books.get(book.key)
+            if shelf is None:
+                if not is_name(book.key):
+                    issues.append(Issue("malformed_book", "its key is no name", event=fixture.id))
+                    unreadable.append(Place())
+                    continue
+                shelf = known.books[book.key] = _Book()
+            if shelf.turn == turn:
+                issues.append(Issue("duplicate_book", _TWICE, event=fixture.id, book=book.key))
+                continue
+            shelf.turn = turn
+            self._read_book(book, shelf, known, offered, unreadable, issues)
+        issues.extend(_early(offered, known))
+        return Listing(known.event, offered, tuple(unreadable))
+
+    def _read_book(
+        self,
+        book: WireBook,
+        shelf: _Book,
+        known: _Known,
+        offered: list[Offered],
+        unreadable: list[Place],
+        issues: list[Issue],
+    ) -> None:
+        turn, times, markets = self._turn, self._times, shelf.markets
+        for wire in book.markets:
+            key = wire.key
+            market = markets.get(key)
+            if market is not None and market.turn == turn:
+                issues.append(Issue("duplicate_market", _TWICE, event=known.event.id, book=book.key, market=key))
+                continue
+            if market is None or market.outcomes != wire.outcomes:
+                if market is None and not is_name(key):
+                    issues.append(Issue("malformed_market", "its key is no name", event=known.event.id, book=book.key))
+                    unreadable.append(Place(book.key))
+                    continue
+                market = markets[key] = _reread(wire, book.key, known, market)
+            market.turn = turn
+            stamp = wire.last_update or book.last_update
+            at = times[stamp] if stamp in times else self._time(stamp)
+            for offer in market.offers:
+                offered.append((offer, at))  # noqa: PERF401  # the hottest line: one offer, no second loop
+            if market.issues:
+                issues.extend(market.issues)
+                if not market.readable:
+                    unreadable.append(Place(book.key, key))
+
+    def _time(self, stamp: Stamp) -> Micros | None:
+        """Return when `stamp` is, or None where it is no time."""
+        times = self._times
+        if stamp not in times:
+            if len(times) >= KEEP_TIMES:
+                times.clear()
+            times[stamp] = _read_time(stamp)
+        return times[stamp]
+
+    def _forget(self, now: Micros) -> None:
+        """Drop the events that were not seen lately; the oldest come first."""
+        known = self._known
+        while known:
+            oldest = next(iter(known))
+            if len(known) <= KEEP_EVENTS and known[oldest].seen >= now - KEEP_FOR:
+                return
+            del known[oldest]
+
+
+_TWICE = "comes twice; the first counts"
+
+
+def _event(fixture: Fixture, start: Micros) -> Event | None:
+    names = (fixture.id, fixture.sport_key, *filter(None, (fixture.home_team, fixture.away_team)))
+    if not all(map(is_name, names)):
+        return None
+    return Event(fixture.id, fixture.sport_key, fixture.home_team or "", fixture.away_team or "", start)
+
+
+def _reread(wire: WireMarket, book: str, known: _Known, last: _Market | None) -> _Market:
+    """Read the outcomes, and keep the old offers where other bytes say the same."""
+    reading = read_outcomes(wire.outcomes, Asking(known.event.id, book, wire.key, known.sides, known.american))
+    if last is None:
+        known.size += 1
+    else:
+        same = {offer: offer for offer in last.offers}
+        reading = reading._replace(offers=tuple(same.get(offer, offer) for offer in reading.offers))
+    return _Market(wire.outcomes.copy(), reading)
+
+
+def _read_time(stamp: Stamp) -> Micros | None:
+    if isinstance(stamp, int):
+        return stamp * SECOND if 0 <= stamp <= _LAST_SECOND else None
+    try:
+        return None if stamp is None else parse_iso(stamp)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _early(offered: list[Offered], known: _Known) -> Iterator[Issue]:
+    """Yield an issue where books confirm offers in the future: their clock is wrong, or ours."""
+    limit = known.seen + EARLY
+    early = sorted({offer.book for offer, at in offered if at is not None and at > limit})
+    if early:
+        detail = f"last_update lies more than 5 minutes ahead: {', '.join(early)}"
+        yield Issue("future_timestamp", detail, event=known.event.id)
+
+
+def _bounded(issues: list[Issue]) -> list[Issue]:
+    if len(issues) <= MOST_ISSUES:
+        return issues
+    more = len(issues) - MOST_ISSUES
+    return [*issues[:MOST_ISSUES], Issue("more_issues", f"{more} more issues are not listed", Severity.WARNING)]

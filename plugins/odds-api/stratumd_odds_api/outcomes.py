@@ -1,0 +1,151 @@
+"""One market's outcomes: provider's names and prices in, offers out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from stratumd_odds_api.wire import UNREADABLE, is_name
+
+from stratumd.odds import Kind, PriceError, american_to_decimal, kind
+from stratumd.plugin import Issue, Offer, Quote, Severity
+
+HIGHEST_PRICE = 100_000.0
+"""Decimal odds beyond which a price is taken for an error; the highest seen in two million markets was 1,001."""
+WIDEST_LINE = 10_000.0
+"""Points beyond which a line is taken for an error."""
+
+_WORDS = {"Over": "over", "Under": "under", "Yes": "yes", "No": "no", "Draw": "draw"}
+_RANKS = {"home": 0, "away": 1, "draw": 2, "over": 3, "under": 4, "yes": 5, "no": 6}
+
+
+class WireOutcome(msgspec.Struct, gc=False):
+    """One outcome; `description` names the player of a prop or the team of a team total."""
+
+    name: str
+    price: float
+    point: float | None = None
+    description: str | None = None
+
+
+class Reading(NamedTuple):
+    """What a market's outcomes say."""
+
+    offers: tuple[Offer, ...]
+    issues: tuple[Issue, ...] = ()
+    readable: bool = True
+    """False where nothing may be concluded, least of all that the market is empty."""
+
+
+class Asking(NamedTuple):
+    """Where outcomes are found, and how to read them."""
+
+    event: str
+    book: str
+    market: str
+    sides: Mapping[str, str]
+    american: bool
+
+    def issue(self, rule: str, detail: str, severity: Severity = Severity.WARNING) -> Issue:
+        """Return an issue about this market."""
+        return Issue(rule, detail, severity, self.event, self.book, self.market)
+
+
+_OUTCOMES: msgspec.json.Decoder[list[WireOutcome]] = msgspec.json.Decoder(list[WireOutcome])
+
+
+def sides_of(home: str, away: str) -> dict[str, str]:
+    """Return how outcomes of an event are called here, by the provider's names. They come alphabetically, so a
+    position says nothing.
+    """
+    if not home or home == away:
+        return dict(_WORDS)
+    return {**_WORDS, home: "home", away: "away"}
+
+
+def read_outcomes(raw: msgspec.Raw, asking: Asking) -> Reading:
+    """Return the offers of one market: one, or one for each player."""
+    try:
+        outcomes = _OUTCOMES.decode(raw)
+    except UNREADABLE:
+        return _refused(asking.issue("malformed_market", "its outcomes are not as documented"))
+    if _has_duplicate_keys(raw, outcomes):
+        return _refused(asking.issue("duplicate_key", "an outcome gives its name, price or point twice"))
+    by_player: dict[str | None, list[Quote]] = {}
+    sides, american = asking.sides, asking.american
+    for outcome in outcomes:
+        try:
+            price = decimal_price(outcome.price, american=american)
+        except PriceError as error:
+            return _refused(asking.issue("price_range", str(error)))
+        point = outcome.point
+        if point is not None and not -WIDEST_LINE <= point <= WIDEST_LINE:
+            return _refused(asking.issue("line_range", f"{point} points are no line"))
+        if not is_name(outcome.name) or (outcome.description and not is_name(outcome.description)):
+            return _refused(asking.issue("malformed_market", "an outcome's name is empty or not printable"))
+        quote = Quote(sides.get(outcome.name, outcome.name), price, None if point is None else point + 0.0)
+        by_player.setdefault(outcome.description or None, []).append(quote)
+    return _offers(by_player, asking)
+
+
+def decimal_price(price: float, *, american: bool) -> float:
+    """Return `price` as decimal odds; `PriceError` where no bookmaker can mean it."""
+    decimal = american_to_decimal(price) if american else price
+    if not 1.0 < decimal <= HIGHEST_PRICE:
+        raise PriceError(f"{price:g} is no {'American' if american else 'decimal'} price")
+    return decimal
+
+
+def _offers(by_player: dict[str | None, list[Quote]], asking: Asking) -> Reading:
+    offers: list[Offer] = []
+    issues: list[Issue] = []
+    for player, quotes in by_player.items():
+        unique = _in_order(quotes)
+        if len(unique) < len(quotes):
+            issues.append(asking.issue("duplicate_outcome", "an outcome comes twice at one line; the first counts"))
+        offers.append(Offer(asking.book, asking.market, tuple(unique), player))
+    strange = _unknown(asking.market, by_player)
+    if strange:
+        issues.append(asking.issue("unknown_outcome", f"unknown outcome {strange!r}", Severity.INFO))
+    return Reading(tuple(offers), tuple(issues))
+
+
+def _in_order(quotes: list[Quote]) -> list[Quote]:
+    """Sort `quotes`, so that a new order in the answer is no change, and leave out repeated outcomes."""
+    if len(quotes) == 2 and quotes[0].outcome != quotes[1].outcome:
+        return quotes if _rank(quotes[0]) < _rank(quotes[1]) else [quotes[1], quotes[0]]
+    first: dict[tuple[str, float | None], Quote] = {}
+    for quote in quotes:
+        first.setdefault((quote.outcome, quote.line), quote)
+    return sorted(first.values(), key=_rank)
+
+
+def _rank(quote: Quote) -> tuple[int, str, float]:
+    return (_RANKS.get(quote.outcome, 9), quote.outcome, -WIDEST_LINE if quote.line is None else quote.line)
+
+
+def _unknown(market: str, by_player: dict[str | None, list[Quote]]) -> str | None:
+    """Return an outcome that the market cannot have, or None. Markets whose outcomes are names have any."""
+    names = {quote.outcome for quotes in by_player.values() for quote in quotes}
+    strange = names - _RANKS.keys()
+    if not strange or (kind(market) is Kind.OTHER and len(strange) == len(names)):
+        return None
+    return min(strange)
+
+
+def _has_duplicate_keys(raw: msgspec.Raw, outcomes: list[WireOutcome]) -> bool:
+    """Say whether an object has a key twice, of which decoders silently take the last."""
+    text = bytes(raw)
+    if text.count(b'"price"') == len(outcomes) == text.count(b'"name"') and text.count(b'"point"') <= len(outcomes):
+        return False
+    objects = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    return any(_repeats(bytes(one)) for one in objects)
+
+
+def _repeats(one: bytes) -> bool:
+    return any(one.count(b'"%s"' % key) > 1 for key in (b"name", b"price", b"point"))
+
+
+def _refused(issue: Issue) -> Reading:
+    return Reading((), (issue,), readable=False)
