@@ -8,25 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratumd.odds import METHODS, PriceError, devig, implied, multiplicative, worst_case
+from stratumd.odds import METHODS, Method, PriceError, devig, implied, multiplicative, worst_case
 from stratumd.odds.normal import inv_cdf
 from tests.support import shared
 
 # A book that offers 1.25 and 4.00 has implied 0.80 and 0.25, B = 1.05; the numbers follow by hand.
 LOPSIDED = (1.25, 4.0)
-BY_HAND = {
+BY_HAND: dict[Method, float] = {
     "multiplicative": 0.8 / 1.05,
     "additive": 0.775,
     "shin": 0.775,
     "odds_ratio": 4 / (4 + sqrt(4 / 3)),
 }
 
+WORST_OF: tuple[Method, ...] = ("multiplicative", "additive", "power")
+
 prices = st.floats(1.001, 500)
 markets = st.lists(prices, min_size=2, max_size=12).filter(lambda m: sum(1 / o for o in m) > 1.0)
 
 
 @pytest.mark.parametrize(("method", "favourite"), BY_HAND.items())
-def test_two_sides_by_hand(method, favourite: float) -> None:
+def test_two_sides_by_hand(method: Method, favourite: float) -> None:
     p = devig(LOPSIDED, method).probabilities
     assert p == pytest.approx((favourite, 1 - favourite), abs=1e-12)
 
@@ -39,21 +41,23 @@ def test_overround_and_hold() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_equal_prices_are_equal_chances(method) -> None:
+def test_equal_prices_are_equal_chances(method: Method) -> None:
     assert devig((1.9, 1.9), method).probabilities == pytest.approx((0.5, 0.5), abs=1e-13)
     assert devig((2.8, 2.8, 2.8), method).probabilities == pytest.approx((1 / 3,) * 3, abs=1e-13)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("market", [(2.0, 2.0), (3.0, 3.0, 3.0), (1.5, 3.0), (1.2, 6.0)])
-def test_a_market_without_margin_is_left_as_it_is(method, market) -> None:
+def test_a_market_without_margin_is_left_as_it_is(method: Method, market: list[float]) -> None:
     fair = devig(market, method)
     assert fair.probabilities == pytest.approx([1 / o for o in market], abs=1e-13)
     assert fair.flag is None
 
 
 @given(markets, st.sampled_from(METHODS))
-def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(market: list[float], method) -> None:
+def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(
+    market: list[float], method: Method
+) -> None:
     p = devig(market, method).probabilities
     assert isclose(sum(p), 1.0, abs_tol=1e-10)
     assert all(0.0 <= each <= 1.0 for each in p)
@@ -63,7 +67,7 @@ def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(market: list[
 
 @given(markets, st.sampled_from(METHODS))
 def test_no_method_makes_a_longshot_likelier_than_the_multiplicative_does(
-    market: list[float], method
+    market: list[float], method: Method
 ) -> None:
     """The favourite-longshot correction goes one way: the last in order loses, the first gains."""
     p, plain = devig(market, method).probabilities, devig(market).probabilities
@@ -106,7 +110,7 @@ def test_shin_names_one_share_of_informed_bettors_for_all_sides(market: list[flo
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_prices_that_leave_the_book_nothing_are_taken_multiplicatively_and_flagged(method) -> None:
+def test_prices_that_leave_the_book_nothing_are_taken_multiplicatively_and_flagged(method: Method) -> None:
     fair = devig((2.1, 2.05), method)
     assert fair.flag == "underround"
     assert fair.hold < 0.0
@@ -124,13 +128,13 @@ def test_an_additive_longshot_below_zero_is_taken_by_power_and_flagged() -> None
 @given(markets)
 def test_the_worst_case_is_never_above_the_methods_it_is_the_worst_of(market: list[float]) -> None:
     worst = worst_case(market)
-    for method in ("multiplicative", "additive", "power"):
+    for method in WORST_OF:
         assert all(w <= p for w, p in zip(worst, devig(market, method).probabilities, strict=True))
     assert sum(worst) <= 1.0 + 1e-10
 
 
 @pytest.mark.parametrize("market", [(), (1.9,), (1.9, 1.0), (1.9, float("nan")), (1.9, float("inf"))])
-def test_no_fair_price_from_one_side_or_a_bad_price(market) -> None:
+def test_no_fair_price_from_one_side_or_a_bad_price(market: list[float]) -> None:
     with pytest.raises(PriceError):
         devig(market)
 
@@ -142,12 +146,12 @@ def test_an_unknown_method_is_named_with_those_there_are() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("market", [(1.0000001, 1e6), (1.0001, 1.0001), (1.001, 501.0), (1.01, 1.01, 1.01)])
-def test_extreme_prices_still_sum_to_one(method, market) -> None:
+def test_extreme_prices_still_sum_to_one(method: Method, market: list[float]) -> None:
     assert isclose(sum(devig(market, method).probabilities), 1.0, abs_tol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_reference_values(method) -> None:
+def test_reference_values(method: Method) -> None:
     """119 markets in 50-digit arithmetic, confirmed by independent packages."""
     reference = json.loads(shared("vectors/devig.json").read_text())
     tolerance = reference["tolerance_abs"]
@@ -165,7 +169,7 @@ def test_reference_worst_case() -> None:
     """The reference takes Shin in as well, which lies between the others where the additive is valid."""
     reference = json.loads(shared("vectors/devig.json").read_text())
     for vector in reference["vectors"]:
-        views = [vector["expected"][method] for method in ("multiplicative", "additive", "power")]
+        views = [vector["expected"][method] for method in WORST_OF]
         expected = [min(side) for side in zip(*(view["p"] for view in views if view["valid"]), strict=True)]
         if all(view["valid"] for view in views):
             assert expected == pytest.approx(vector["worst_case_of_mult_add_power_shin"], abs=1e-12)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratumd.odds import Fair, MarginModel, Pricing, Quote, compared_values, devig, fair_quotes
+from stratumd.odds import (
+    Fair,
+    MarginModel,
+    Pricing,
+    Quote,
+    compared_values,
+    devig,
+    fair_quotes,
+    translate_spread,
+)
 
 NBA, MLB, EPL = "basketball_nba", "baseball_mlb", "soccer_epl"
 PLAIN = Pricing()
@@ -47,7 +56,7 @@ def test_a_total_by_hand() -> None:
 
 def test_a_moneyline_has_no_line() -> None:
     quote = fair("h2h", NBA, ("away", 3.0, None), ("home", 1.5, None))
-    assert quote == Fair(("home", "away"), (1.5, 3.0), pytest.approx((2 / 3, 1 / 3)), None, None, 0.0, None)
+    assert quote == Fair(("home", "away"), (1.5, 3.0), (1 / 1.5, 1 / 3), None, None, 0.0, None)
 
 
 def test_a_three_way_market_is_taken_by_power() -> None:
@@ -66,7 +75,7 @@ def test_methods_are_chosen_by_the_number_of_sides() -> None:
     assert fair("h2h", EPL, *three, pricing=pricing).probabilities == expected
 
 
-MARKETS = [
+MARKETS: list[tuple[str, str, list[Quote]]] = [
     ("spreads", NBA, [("home", 1.8, -3.5), ("away", 2.1, 3.5)]),
     ("spreads", MLB, [("home", 2.4, -1.5), ("away", 1.6, 1.5)]),
     ("totals", NBA, [("over", 1.95, 221.5), ("under", 1.87, 221.5)]),
@@ -78,7 +87,9 @@ MARKETS = [
 
 
 @pytest.mark.parametrize(("market", "sport", "quotes"), MARKETS)
-def test_outcomes_are_matched_by_name_in_whatever_order_they_come(market, sport, quotes) -> None:
+def test_outcomes_are_matched_by_name_in_whatever_order_they_come(
+    market: str, sport: str, quotes: list[Quote]
+) -> None:
     """Providers list them alphabetically: home first in 58 of 100 only."""
     expected = fair(market, sport, *quotes)
     assert expected.outcomes == tuple(name for name, _, _ in quotes)
@@ -87,7 +98,7 @@ def test_outcomes_are_matched_by_name_in_whatever_order_they_come(market, sport,
 
 
 @pytest.mark.parametrize("signs", [(0.0, 0.0), (-0.0, 0.0), (0.0, -0.0), (-0.0, -0.0), (0, 0)])
-def test_a_pickem_is_a_line_and_has_one_zero(signs) -> None:
+def test_a_pickem_is_a_line_and_has_one_zero(signs: tuple[float, float]) -> None:
     quote = fair("spreads", NBA, ("home", 1.9, signs[0]), ("away", 1.9, signs[1]))
     assert quote.line == 0.0
     assert quote.fair_line == 0.0
@@ -146,7 +157,7 @@ def test_a_draw_is_taken_where_it_is_shown_and_asked_for_where_it_must_be() -> N
         ("spreads", NBA, [("home", 1.01, -3.5), ("away", 1e17, 3.5)], "bad_price"),
     ],
 )
-def test_no_fair_price_has_its_reason(market, sport, quotes, why: str) -> None:
+def test_no_fair_price_has_its_reason(market: str, sport: str, quotes: list[Quote], why: str) -> None:
     assert reason(market, sport, *quotes) == why
     assert reason(market, sport, *reversed(quotes)) == why
 
@@ -199,8 +210,6 @@ def test_prices_that_compensate_a_moved_line_leave_the_fair_line(
     a: float, b: float, halves: int, move: int
 ) -> None:
     """Re-hung lines: only what the price does not make up for is a move."""
-    from stratumd.odds import translate_spread
-
     line = halves / 2
     before = fair("spreads", NBA, ("home", a, line), ("away", b, -line))
     p = translate_spread(before.probabilities[0], line, line + move, 11.2)

@@ -1,5 +1,6 @@
 """Prices in and out."""
 
+from collections.abc import Callable
 from math import inf, isclose, nan
 from statistics import median
 
@@ -38,7 +39,9 @@ def test_american_odds_inside_100_or_not_finite_are_refused(american: float) -> 
 
 @pytest.mark.parametrize("convert", [implied, decimal_to_american])
 @pytest.mark.parametrize("decimal", [1.0, 0.0, -2.0, nan, inf, -inf])
-def test_decimal_odds_of_one_or_less_or_not_finite_are_refused(convert, decimal: float) -> None:
+def test_decimal_odds_of_one_or_less_or_not_finite_are_refused(
+    convert: Callable[[float], float], decimal: float
+) -> None:
     with pytest.raises(PriceError, match="decimal odds"):
         convert(decimal)
 

@@ -2,7 +2,9 @@
 
 import json
 from math import isclose, nan
+from random import Random
 from statistics import median
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -26,7 +28,10 @@ weighted = st.lists(
 )
 
 
-def without(items: list, index: int) -> list:
+T = TypeVar("T")
+
+
+def without(items: list[T], index: int) -> list[T]:
     return items[:index] + items[index + 1 :]
 
 
@@ -53,7 +58,7 @@ def test_without_weights_it_is_the_median(xs: list[float]) -> None:
 
 
 @given(weighted, st.randoms(use_true_random=False))
-def test_the_order_of_the_books_does_not_matter(pairs: list[tuple[float, float]], random) -> None:
+def test_the_order_of_the_books_does_not_matter(pairs: list[tuple[float, float]], random: Random) -> None:
     shuffled = random.sample(pairs, len(pairs))
     assert weighted_median(*zip(*pairs, strict=True)) == weighted_median(*zip(*shuffled, strict=True))
 
@@ -92,7 +97,7 @@ def test_the_weighted_median_of_the_others_too(pairs: list[tuple[float, float]])
 
 
 @given(several, st.data())
-def test_a_book_has_no_say_in_what_it_is_judged_by(xs: list[float], draw) -> None:
+def test_a_book_has_no_say_in_what_it_is_judged_by(xs: list[float], draw: st.DataObject) -> None:
     judged = draw.draw(st.integers(0, len(xs) - 1))
     wild = [*xs[:judged], 1e6, *xs[judged + 1 :]]
     assert leave_one_out_medians(xs)[judged] == leave_one_out_medians(wild)[judged]
@@ -116,7 +121,7 @@ def test_one_book_has_no_others() -> None:
         leave_one_out_medians([1.0])
 
 
-def reference_consensus(vector: dict) -> tuple[list[float], list[float]]:
+def reference_consensus(vector: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Fair margins and weights as the reference defines them: fresh books, multiplicative, line 0 for h2h."""
     fresh = [quote for quote in vector["quotes"] if quote["age_s"] <= vector["max_age_s"]]
     margins = []
