@@ -10,9 +10,19 @@ import pytest
 from stratumd import odds
 from tests.support import ROOT
 
-PURE = frozenset(
-    "__future__ collections dataclasses enum functools itertools math operator statistics types typing".split()
-)
+PURE = {
+    "__future__",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "math",
+    "operator",
+    "statistics",
+    "types",
+    "typing",
+}
 MODULES = sorted(Path(odds.__file__).parent.glob("*.py"))
 
 
