@@ -1,0 +1,65 @@
+"""The command line: one module per group of commands. What takes long to import is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from stratumd import __version__
+from stratumd.cli.console import run_guarded, say
+
+GROUPS = ("run", "replay", "config", "plugins", "read", "db", "sinks")
+"""The modules that register the commands, in the order in which the help shows them."""
+
+
+def build() -> typer.Typer:
+    """Return the application with all its commands."""
+    app = typer.Typer(
+        name="stratumd",
+        help="Odds in, explained signals out.",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    )
+    app.callback()(_root)
+    for group in GROUPS:
+        name = f"stratumd.cli.{group}"
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            continue
+        module.register(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name, and exit with its code. `--debug` may stand anywhere."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    sys.exit(
+        run_guarded(lambda: build()(args=words, prog_name="stratumd", standalone_mode=False), debug=debug)
+    )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        say(f"stratumd {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Offer the options that belong to no command; `main` itself takes `--debug`."""
