@@ -1,9 +1,8 @@
 """The Odds API v4: its client, and what its answers say."""
 
-from stratumd_odds_api.normalizer import OddsApiNormalizer
-
 from stratumd import hookimpl
 from stratumd.plugin import Normalizer
+from stratumd_odds_api.normalizer import OddsApiNormalizer
 
 __all__ = ["OddsApiNormalizer"]
 

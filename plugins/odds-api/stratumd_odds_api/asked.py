@@ -64,7 +64,7 @@ def _scope(sport: str, event: str | None, params: dict[str, str]) -> Scope:
 
 
 def lane(params: dict[str, str]) -> str:
-    """Name the set of books that were asked for: `bookmakers` wins over `regions`, the order does not matter."""
+    """Name the set of books that were asked for, in any order; `bookmakers` wins over `regions`."""
     by = "bookmakers" if params.get("bookmakers") else "regions"
     return f"{by}={','.join(sorted(_keys(params.get(by, ''))))}"
 

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from stratumd_odds_api.asked import Asked, read_request
-from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
-from stratumd_odds_api.wire import Fixture, Stamp, WireBook, WireMarket, is_name, read_body
 
 from stratumd.plugin import (
     HOUR,
@@ -20,21 +17,26 @@ from stratumd.plugin import (
     Micros,
     Normalizer,
     Observation,
+    Offer,
     Offered,
     Place,
     Severity,
     Snapshot,
     parse_iso,
 )
+from stratumd_odds_api.asked import Asked, read_request
+from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
+from stratumd_odds_api.wire import Fixture, Stamp, WireBook, WireMarket, is_name, read_body
 
 EARLY = 5 * MINUTE
 """How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
 MOST_ISSUES = 200
 """Issues of one observation that are reported one by one."""
+
+# What is remembered of earlier answers. No result depends on it.
 KEEP_FOR = 6 * HOUR
 KEEP_EVENTS = 4096
-KEEP_MARKETS = 8192
-"""What is remembered: events of this long and this many, and this many markets of each. Results do not depend on it."""
+KEEP_MARKETS = 8192  # of one event
 KEEP_TIMES = 16384
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -43,11 +45,15 @@ _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 class _Market:
     """The last outcomes of one market at one book, as bytes and as read."""
 
-    __slots__ = ("issues", "offers", "outcomes", "readable", "turn")
+    __slots__ = ("issues", "offer", "offers", "outcomes", "readable", "turn")
 
-    def __init__(self, outcomes: msgspec.Raw, reading: Reading) -> None:
+    def __init__(self, outcomes: msgspec.Raw, reading: Reading, last: _Market | None) -> None:
         self.outcomes = outcomes
         self.offers, self.issues, self.readable = reading
+        if last is not None and last.offers:  # other bytes may say the same: then the old objects stay
+            self.offers = _same(self.offers, last.offers)
+        self.offer = self.offers[0] if len(self.offers) == 1 and not self.issues else None
+        """The only offer of a market without flaws, which nearly every market has."""
         self.turn = 0
 
 
@@ -86,7 +92,7 @@ class _Known:
 
 
 class OddsApiNormalizer(Normalizer):
-    """Reads `/odds`, `/events/{id}/odds`, `/events` and their historical forms; other answers hold no odds."""
+    """Reads `/odds`, `/events/{id}/odds`, `/events` and their historical forms; others hold no odds."""
 
     name = "odds-api"
 
@@ -103,7 +109,9 @@ class OddsApiNormalizer(Normalizer):
             return Snapshot(None, [], [])
         body = read_body(observation.body, enveloped=asked.enveloped, one=asked.event is not None)
         if body is None:
-            return Snapshot(None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)])
+            return Snapshot(
+                None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)]
+            )
         self._turn += 1
         issues, complete, listings = body.issues, body.complete and not asked.windowed, []
         for position, fixture in enumerate(body.fixtures):
@@ -175,28 +183,47 @@ class OddsApiNormalizer(Normalizer):
         unreadable: list[Place],
         issues: list[Issue],
     ) -> None:
-        turn, times, markets = self._turn, self._times, shelf.markets
+        turn, times, known_market = self._turn, self._times, shelf.markets.get
         for wire in book.markets:
-            key = wire.key
-            market = markets.get(key)
-            if market is not None and market.turn == turn:
-                issues.append(Issue("duplicate_market", _TWICE, event=known.event.id, book=book.key, market=key))
-                continue
-            if market is None or market.outcomes != wire.outcomes:
-                if market is None and not is_name(key):
-                    issues.append(Issue("malformed_market", "its key is no name", event=known.event.id, book=book.key))
-                    unreadable.append(Place(book.key))
+            market = known_market(wire.key)
+            if market is None or market.turn == turn or market.outcomes != wire.outcomes:
+                market = self._read_market(wire, book.key, shelf, known, unreadable, issues)
+                if market is None:
                     continue
-                market = markets[key] = _reread(wire, book.key, known, market)
             market.turn = turn
             stamp = wire.last_update or book.last_update
             at = times[stamp] if stamp in times else self._time(stamp)
-            for offer in market.offers:
-                offered.append((offer, at))  # noqa: PERF401  # the hottest line: one offer, no second loop
-            if market.issues:
-                issues.extend(market.issues)
-                if not market.readable:
-                    unreadable.append(Place(book.key, key))
+            if market.offer is not None:
+                offered.append((market.offer, at))
+                continue
+            offered.extend([(offer, at) for offer in market.offers])
+            if not market.readable:
+                unreadable.append(Place(book.key, wire.key))
+            issues.extend(market.issues)
+
+    def _read_market(
+        self,
+        wire: WireMarket,
+        book: str,
+        shelf: _Book,
+        known: _Known,
+        unreadable: list[Place],
+        issues: list[Issue],
+    ) -> _Market | None:
+        """Read a market that is new or has changed, or return None where it cannot count."""
+        event, last = known.event.id, shelf.markets.get(wire.key)
+        if last is None:
+            if not is_name(wire.key):
+                issues.append(Issue("malformed_market", "its key is no name", event=event, book=book))
+                unreadable.append(Place(book))
+                return None
+            known.size += 1
+        elif last.turn == self._turn:
+            issues.append(Issue("duplicate_market", _TWICE, event=event, book=book, market=wire.key))
+            return None
+        reading = read_outcomes(wire.outcomes, Asking(event, book, wire.key, known.sides, known.american))
+        market = shelf.markets[wire.key] = _Market(wire.outcomes.copy(), reading, last)
+        return market
 
     def _time(self, stamp: Stamp) -> Micros | None:
         """Return when `stamp` is, or None where it is no time."""
@@ -220,22 +247,19 @@ class OddsApiNormalizer(Normalizer):
 _TWICE = "comes twice; the first counts"
 
 
+def _same(offers: tuple[Offer, ...], last: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Put the old objects in the place of equal new ones."""
+    if len(offers) == 1 == len(last):
+        return last if offers == last else offers
+    equal = {offer: offer for offer in last}
+    return tuple([equal.get(offer, offer) for offer in offers])
+
+
 def _event(fixture: Fixture, start: Micros) -> Event | None:
     names = (fixture.id, fixture.sport_key, *filter(None, (fixture.home_team, fixture.away_team)))
     if not all(map(is_name, names)):
         return None
     return Event(fixture.id, fixture.sport_key, fixture.home_team or "", fixture.away_team or "", start)
-
-
-def _reread(wire: WireMarket, book: str, known: _Known, last: _Market | None) -> _Market:
-    """Read the outcomes, and keep the old offers where other bytes say the same."""
-    reading = read_outcomes(wire.outcomes, Asking(known.event.id, book, wire.key, known.sides, known.american))
-    if last is None:
-        known.size += 1
-    else:
-        same = {offer: offer for offer in last.offers}
-        reading = reading._replace(offers=tuple(same.get(offer, offer) for offer in reading.offers))
-    return _Market(wire.outcomes.copy(), reading)
 
 
 def _read_time(stamp: Stamp) -> Micros | None:
@@ -260,4 +284,7 @@ def _bounded(issues: list[Issue]) -> list[Issue]:
     if len(issues) <= MOST_ISSUES:
         return issues
     more = len(issues) - MOST_ISSUES
-    return [*issues[:MOST_ISSUES], Issue("more_issues", f"{more} more issues are not listed", Severity.WARNING)]
+    return [
+        *issues[:MOST_ISSUES],
+        Issue("more_issues", f"{more} more issues are not listed", Severity.WARNING),
+    ]

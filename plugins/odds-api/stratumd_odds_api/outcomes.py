@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
-from stratumd_odds_api.wire import UNREADABLE, is_name
 
 from stratumd.odds import Kind, PriceError, american_to_decimal, kind
 from stratumd.plugin import Issue, Offer, Quote, Severity
+from stratumd_odds_api.wire import UNREADABLE, is_name
 
 HIGHEST_PRICE = 100_000.0
-"""Decimal odds beyond which a price is taken for an error; the highest seen in two million markets was 1,001."""
+"""Decimal odds beyond which a price is taken for an error; the highest in two million markets was 1,001."""
 WIDEST_LINE = 10_000.0
 """Points beyond which a line is taken for an error."""
 
@@ -56,9 +57,7 @@ _OUTCOMES: msgspec.json.Decoder[list[WireOutcome]] = msgspec.json.Decoder(list[W
 
 
 def sides_of(home: str, away: str) -> dict[str, str]:
-    """Return how outcomes of an event are called here, by the provider's names. They come alphabetically, so a
-    position says nothing.
-    """
+    """Map the provider's outcome names to ours; they come alphabetically, so a position says nothing."""
     if not home or home == away:
         return dict(_WORDS)
     return {**_WORDS, home: "home", away: "away"}
@@ -73,23 +72,32 @@ def read_outcomes(raw: msgspec.Raw, asking: Asking) -> Reading:
     if _has_duplicate_keys(raw, outcomes):
         return _refused(asking.issue("duplicate_key", "an outcome gives its name, price or point twice"))
     by_player: dict[str | None, list[Quote]] = {}
+    strange: list[str] = []
     sides, american = asking.sides, asking.american
     for outcome in outcomes:
+        name, point, player = outcome.name, outcome.point, outcome.description or None
         try:
-            price = decimal_price(outcome.price, american=american)
+            price = decimal_price(outcome.price, american)
         except PriceError as error:
             return _refused(asking.issue("price_range", str(error)))
-        point = outcome.point
-        if point is not None and not -WIDEST_LINE <= point <= WIDEST_LINE:
-            return _refused(asking.issue("line_range", f"{point} points are no line"))
-        if not is_name(outcome.name) or (outcome.description and not is_name(outcome.description)):
-            return _refused(asking.issue("malformed_market", "an outcome's name is empty or not printable"))
-        quote = Quote(sides.get(outcome.name, outcome.name), price, None if point is None else point + 0.0)
-        by_player.setdefault(outcome.description or None, []).append(quote)
-    return _offers(by_player, asking)
+        if point is not None:
+            point += 0.0
+            if not -WIDEST_LINE <= point <= WIDEST_LINE:
+                return _refused(asking.issue("line_range", f"{point:g} points are no line"))
+        side = sides.get(name)
+        if side is None:
+            side = name
+            strange.append(name)
+        if player not in by_player:
+            by_player[player] = []
+        by_player[player].append(Quote(side, price, point))
+    if not all(map(is_name, strange)) or not all(is_name(player) for player in by_player if player):
+        return _refused(asking.issue("malformed_market", "the name of an outcome or player is not printable"))
+    return _offers(by_player, strange, asking)
 
 
-def decimal_price(price: float, *, american: bool) -> float:
+@lru_cache(maxsize=4096)
+def decimal_price(price: float, american: bool) -> float:
     """Return `price` as decimal odds; `PriceError` where no bookmaker can mean it."""
     decimal = american_to_decimal(price) if american else price
     if not 1.0 < decimal <= HIGHEST_PRICE:
@@ -97,47 +105,51 @@ def decimal_price(price: float, *, american: bool) -> float:
     return decimal
 
 
-def _offers(by_player: dict[str | None, list[Quote]], asking: Asking) -> Reading:
+def _offers(by_player: dict[str | None, list[Quote]], strange: list[str], asking: Asking) -> Reading:
     offers: list[Offer] = []
     issues: list[Issue] = []
     for player, quotes in by_player.items():
         unique = _in_order(quotes)
         if len(unique) < len(quotes):
-            issues.append(asking.issue("duplicate_outcome", "an outcome comes twice at one line; the first counts"))
+            issues.append(
+                asking.issue("duplicate_outcome", "an outcome comes twice at one line; the first counts")
+            )
         offers.append(Offer(asking.book, asking.market, tuple(unique), player))
-    strange = _unknown(asking.market, by_player)
-    if strange:
-        issues.append(asking.issue("unknown_outcome", f"unknown outcome {strange!r}", Severity.INFO))
+    if strange and _is_unknown(asking.market, len(strange), sum(map(len, by_player.values()))):
+        issues.append(asking.issue("unknown_outcome", f"unknown outcome {min(strange)!r}", Severity.INFO))
     return Reading(tuple(offers), tuple(issues))
 
 
 def _in_order(quotes: list[Quote]) -> list[Quote]:
     """Sort `quotes`, so that a new order in the answer is no change, and leave out repeated outcomes."""
     if len(quotes) == 2 and quotes[0].outcome != quotes[1].outcome:
-        return quotes if _rank(quotes[0]) < _rank(quotes[1]) else [quotes[1], quotes[0]]
-    first: dict[tuple[str, float | None], Quote] = {}
+        first, second = quotes
+        return quotes if _side(first) < _side(second) else [second, first]
+    unique: dict[tuple[str, float | None], Quote] = {}
     for quote in quotes:
-        first.setdefault((quote.outcome, quote.line), quote)
-    return sorted(first.values(), key=_rank)
+        unique.setdefault((quote.outcome, quote.line), quote)
+    return sorted(unique.values(), key=_rung)
 
 
-def _rank(quote: Quote) -> tuple[int, str, float]:
-    return (_RANKS.get(quote.outcome, 9), quote.outcome, -WIDEST_LINE if quote.line is None else quote.line)
+def _side(quote: Quote) -> tuple[int, str]:
+    return (_RANKS.get(quote.outcome, 9), quote.outcome)
 
 
-def _unknown(market: str, by_player: dict[str | None, list[Quote]]) -> str | None:
-    """Return an outcome that the market cannot have, or None. Markets whose outcomes are names have any."""
-    names = {quote.outcome for quotes in by_player.values() for quote in quotes}
-    strange = names - _RANKS.keys()
-    if not strange or (kind(market) is Kind.OTHER and len(strange) == len(names)):
-        return None
-    return min(strange)
+def _rung(quote: Quote) -> tuple[int, str, bool, float]:
+    return (*_side(quote), quote.line is not None, quote.line or 0.0)
+
+
+def _is_unknown(market: str, strange: int, outcomes: int) -> bool:
+    """Say whether outcomes with other names are an error here; where all outcomes are names, they are not."""
+    return kind(market) is not Kind.OTHER or strange < outcomes
 
 
 def _has_duplicate_keys(raw: msgspec.Raw, outcomes: list[WireOutcome]) -> bool:
     """Say whether an object has a key twice, of which decoders silently take the last."""
     text = bytes(raw)
-    if text.count(b'"price"') == len(outcomes) == text.count(b'"name"') and text.count(b'"point"') <= len(outcomes):
+    if text.count(b'"price"') == len(outcomes) == text.count(b'"name"') and text.count(b'"point"') <= len(
+        outcomes
+    ):
         return False
     objects = msgspec.json.decode(raw, type=list[msgspec.Raw])
     return any(_repeats(bytes(one)) for one in objects)
