@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands. What takes long to import is imported inside the commands."""
+"""The command line: one module per group of commands, which import what takes long only when they run."""
 
 from __future__ import annotations
 

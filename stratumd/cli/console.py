@@ -1,4 +1,4 @@
-"""What the commands print, and how they end: rows, lines, errors and exit codes. The only door to the terminal."""
+"""What the commands print and how they end: rows, lines, errors, exit codes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
             traceback.print_exc()
         warn(str(error) if isinstance(error, ConfigError) else f"error: {error}")
         return error.exit_code
-    except Exception as error:  # the last guard: what nobody foresaw still ends in one line
+    except Exception as error:  # noqa: BLE001  # the last guard: what nobody foresaw still ends in one line
         if debug:
             traceback.print_exc()
         warn(f"error: {type(error).__name__}: {error} (run `stratumd --debug …` for the traceback)")
@@ -126,7 +126,9 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
 def _wrong_usage(error: TyperException) -> int:
     message = error.format_message()
     context = getattr(error, "ctx", None)
-    if message:
+    if "\n" in message:  # the help of a group that was named without a command
+        warn(message)
+    else:
         hint = f" (see `{context.command_path} --help`)" if context is not None else ""
         warn(f"error: {message}{hint}")
     return error.exit_code
