@@ -96,7 +96,13 @@ class PluginError(StratumError):
     """A plugin's code failed."""
 
     def __init__(
-        self, message: str | None = None, *, plugin: str, version: str = "", component: str = "", where: str = ""
+        self,
+        message: str | None = None,
+        *,
+        plugin: str,
+        version: str = "",
+        component: str = "",
+        where: str = "",
     ) -> None:
         super().__init__(message)
         self.plugin = plugin

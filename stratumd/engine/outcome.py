@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stratumd.plugin import Change, Event, Issue, MarketKey, Micros, Observation, Record, Signal
+from stratumd.plugin import Change, Event, Issue, MarketKey, Observation, Record, Signal
 
 
 class StateChange(msgspec.Struct, frozen=True):
@@ -52,4 +52,3 @@ class Step(msgspec.Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     quotes: int = 0
     """Quotes that the observation held."""
-    at: Micros = 0

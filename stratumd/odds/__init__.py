@@ -39,6 +39,7 @@ from .margin import (
 from .markets import Kind, is_lay, kind
 from .prices import PriceError, american_to_decimal, decimal_to_american, expected_value, implied
 from .robust import NORMAL_CONSISTENCY, leave_one_out_medians, weighted_mad, weighted_median
+from .shift import Shift, line_shift, probability_at, probability_shifts, shifts
 from .strength import Component, breadth, magnitude, speed, strength
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Pricing",
     "Quote",
     "Settlement",
+    "Shift",
     "Unfair",
     "additive",
     "american_to_decimal",
@@ -73,6 +75,7 @@ __all__ = [
     "is_lay",
     "kind",
     "leave_one_out_medians",
+    "line_shift",
     "magnitude",
     "margin_model",
     "model_for",
@@ -82,8 +85,11 @@ __all__ = [
     "outcome_probabilities",
     "over_probability",
     "power",
+    "probability_at",
+    "probability_shifts",
     "probit",
     "push_probability",
+    "shifts",
     "shin",
     "speed",
     "strength",

@@ -10,7 +10,17 @@ import msgspec
 from stratumd.plugin.market import Tick
 from stratumd.plugin.options import PluginConfig
 from stratumd.plugin.times import Micros
-from stratumd.plugin.values import Credits, Delivery, Finding, Limits, Observation, Poll, Record, Signal, Snapshot
+from stratumd.plugin.values import (
+    Credits,
+    Delivery,
+    Finding,
+    Limits,
+    Observation,
+    Poll,
+    Record,
+    Signal,
+    Snapshot,
+)
 
 
 class Clock(Protocol):

@@ -98,6 +98,7 @@ class Market:
         "lines",
         "memo",
         "observations",
+        "offering",
         "pricing",
         "sport",
         "version",
@@ -112,8 +113,11 @@ class Market:
         self.lines: dict[str, BookLine] = {}
         """By book key; also books that offer nothing at present."""
         self.observations: list[Micros] = []
-        """When this market was observed, oldest first, as far back as the longest lookback."""
+        """When this market was observed with anything on offer, oldest first, as far back as the longest lookback."""
+        self.offering = 0
+        """How many books offer something now."""
         self.first_seen = at
+        """Since when at least one book has been offering something here without a break."""
         self.changed_at = at
         """When a quote last appeared, changed or disappeared here."""
         self.version = 0

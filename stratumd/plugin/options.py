@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, WithJsonSchema, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from stratumd.plugin.times import parse_duration
 
-DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "examples": ["30s", "10m", "2h"]}
+DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$",
+    "examples": ["30s", "10m", "2h"],
+}
 """How a duration looks in a JSON Schema."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
 
@@ -202,9 +202,9 @@ class Record(msgspec.Struct, frozen=True):
     """The name under which later detectors ask for it."""
     key: MarketKey
 
-    def digest(self) -> str:
-        """Return a short hash of what the history keeps; a record is stored again only when this changes."""
-        return hashlib.sha256(_FRAMES.encode(self)).hexdigest()[:16]
+    def same(self, other: Record) -> bool:
+        """Say whether the history need not keep this record after `other`, the one before it."""
+        return self == other
 
 
 class Contributor(NamedTuple):
@@ -245,9 +245,22 @@ class ConsensusPoint(Record, frozen=True):
     reason: str | None = None
     """Why there is no consensus: `too_few_operators`, …; None where there is one."""
 
-    def digest(self) -> str:
-        """Hash everything but the contributors: they move with every quote, the consensus does not."""
-        return super(ConsensusPoint, msgspec.structs.replace(self, contributors=())).digest()
+    def same(self, other: Record) -> bool:
+        """Compare everything but the contributors: they move with every quote, the consensus does not."""
+        return isinstance(other, ConsensusPoint) and self._figures() == other._figures()
+
+    def _figures(self) -> tuple[object, ...]:
+        return (
+            self.fair_line,
+            self.line,
+            self.dispersion,
+            self.probabilities,
+            self.prices,
+            self.books,
+            self.operators,
+            self.reason,
+            self.outcomes,
+        )
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -266,8 +279,9 @@ class Finding(msgspec.Struct, frozen=True):
     books: tuple[str, ...]
     strength: int
     """1 to 100; a ranking, not a probability."""
-    evidence: dict[str, Any]
-    """What made it: quotes, thresholds, components. JSON values only, documented per signal type."""
+    evidence: dict[str, Any] | Callable[[], dict[str, Any]]
+    """What made it: quotes, thresholds, components. JSON values only, documented per signal type. A function is called
+    at this very tick, and only if the finding becomes a signal: most do not, and evidence is dear."""
     operator: str | None = None
     """Where the condition is about one operator: each operator has its own edge and cooldown."""
 
@@ -340,8 +354,6 @@ def delivery_id(signal: str, sink: str) -> str:
 def signal_id(parts: Iterable[str | None]) -> str:
     """Hash what makes a signal itself. No clock, no random number and no floating point goes in."""
     return hashlib.sha256(_FRAMES.encode(list(parts))).hexdigest()[:32]
-
-
 
 
 def rounded(value: float | None, digits: int = 6) -> float | None:

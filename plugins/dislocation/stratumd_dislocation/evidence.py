@@ -1,0 +1,114 @@
+"""What a dislocation carries: both values, the best quote at the operator, and what a stake on it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stratumd.odds import (
+    Component,
+    Fair,
+    Method,
+    Pricing,
+    compared_values,
+    expected_value,
+    fair_quotes,
+    probability_at,
+    weighted_median,
+)
+from stratumd.odds.margin import sigma_for
+from stratumd.plugin import BookLine, ConsensusPoint, Contributor, Market, rounded
+from stratumd_dislocation.options import Best, DislocationMetadata
+
+METHODS: tuple[Method, ...] = ("multiplicative", "additive", "power")
+"""The three methods that a claim of value has to survive."""
+
+
+class Apart(NamedTuple):
+    """An operator that stands apart from the others."""
+
+    contributor: Contributor
+    medians: tuple[float, ...]
+    """The compared values of the others."""
+    differences: list[float]
+    threshold: float
+    modelled: bool
+    """The compared value is a fair line in points."""
+
+    def outcomes(self, market: Market) -> tuple[str, ...]:
+        """Return the outcomes in the order of the compared probabilities."""
+        fair = market.lines[self.contributor.book].fair
+        assert isinstance(fair, Fair), "a contributor has a fair price"
+        return fair.outcomes
+
+
+def dislocation_evidence(
+    market: Market, point: ConsensusPoint, apart: Apart, outcome: str, parts: Sequence[Component]
+) -> Callable[[], dict[str, Any]]:
+    """Return what makes the metadata, should the finding become a signal."""
+
+    def evidence() -> dict[str, Any]:
+        best = _best(market, apart.contributor, outcome)
+        ev = {method: _ev_percent(market, point, apart, outcome, best, method) for method in METHODS}
+        index = 0 if apart.modelled else apart.outcomes(market).index(outcome)
+        metadata = DislocationMetadata(
+            unit="points" if apart.modelled else "probability",
+            value=_round(apart.contributor.values[index]),
+            consensus=_round(apart.medians[index]),
+            difference=_round(apart.differences[index]),
+            line=apart.contributor.line,
+            consensus_line=point.line,
+            others=len(point.contributors) - 1,
+            best=Best(best.book, best.line, _round(best.price)),
+            ev_percent=ev | {"worst_case": min(ev.values())},
+            components={part.name: {"weight": part.weight, "value": _round(part.value)} for part in parts},
+        )
+        found: dict[str, Any] = msgspec.to_builtins(metadata)
+        return found
+
+    return evidence
+
+
+def _best(market: Market, contributor: Contributor, outcome: str) -> Best:
+    """Return the operator's best quote: by expected value at its own line, so that lines and prices compare."""
+    offered = []
+    for book in contributor.books:
+        fair = market.lines[book].fair
+        if isinstance(fair, Fair):
+            offered.append(Best(book, fair.line, fair.prices[fair.outcomes.index(outcome)]))
+    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
+    reference = contributor.values[0]
+
+    def worth(best: Best) -> float:
+        if sigma is None or best.line is None:
+            return best.price
+        return best.price * probability_at(market.kind, outcome, best.line, reference, sigma)
+
+    return max(sorted(offered, key=lambda best: best.book), key=worth)
+
+
+def _ev_percent(market: Market, point: ConsensusPoint, apart: Apart, outcome: str, best: Best, method: Method) -> float:
+    """Return what a stake on `best` is worth by the others' quotes, de-vigged by `method`, in percent."""
+    others = [c for c in point.contributors if c.operator != apart.contributor.operator]
+    pricing = Pricing(method, method, market.pricing.margins)
+    voices = [(fair, c.weight) for c in others if isinstance(fair := _fair(market.lines[c.book], pricing), Fair)]
+    weights = [weight for _, weight in voices]
+    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
+    if apart.modelled and sigma is not None and best.line is not None:
+        centre = weighted_median([compared_values(fair)[0] for fair, _ in voices], weights)
+        probability = probability_at(market.kind, outcome, best.line, centre, sigma)
+    else:
+        probability = weighted_median([fair.probabilities[fair.outcomes.index(outcome)] for fair, _ in voices], weights)
+    return round(100.0 * expected_value(best.price, probability), 3) + 0.0
+
+
+def _fair(line: BookLine, pricing: Pricing) -> Fair | str:
+    market, offer = line.market, line.spans[-1].offer
+    assert offer is not None, "a contributor offers something"
+    return fair_quotes(market.key.market, market.sport, offer.quotes, pricing)
+
+
+def _round(value: float) -> float:
+    return rounded(value) or 0.0

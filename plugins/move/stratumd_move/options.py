@@ -1,0 +1,90 @@
+"""Options of `move`, and what its signals carry."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pydantic import Field
+
+from stratumd.odds import Kind
+from stratumd.plugin import PluginConfig
+
+FOOTBALL_KEYS = (3.0, 6.0, 7.0, 10.0)
+"""Margins that American football games end on far more often than on their neighbours."""
+
+
+class Thresholds(PluginConfig):
+    """How large a move must be, in the unit of what is compared."""
+
+    spread: float = Field(default=0.5, gt=0)
+    """Points of the spread."""
+    total: float = Field(default=1.0, gt=0)
+    """Points of the total."""
+    probability: float = Field(default=0.03, gt=0, lt=1)
+    """Fair probability, for moneylines and for sports without a margin model."""
+
+    def of(self, kind: Kind, modelled: bool) -> float:
+        """Return the threshold for a market of this kind."""
+        if not modelled:
+            return self.probability
+        return self.spread if kind is Kind.SPREAD else self.total
+
+
+class Options(PluginConfig):
+    """Options of `move`."""
+
+    markets: tuple[str, ...] = ("h2h", "spreads", "totals")
+    """Markets to watch."""
+    window: timedelta = timedelta(minutes=10)
+    """A book's posted line now is compared with its line at the start of this window."""
+    thresholds: Thresholds = Thresholds()
+    """How far a book must have moved for MOVE; half of it counts for MULTIBOOK_SYNC."""
+    sync_window: timedelta = timedelta(minutes=5)
+    """MULTIBOOK_SYNC: the window in which several operators move the same way."""
+    sync_operators: int = Field(default=3, ge=2)
+    """MULTIBOOK_SYNC: how many operators."""
+    keys: dict[str, tuple[float, ...]] = {
+        "americanfootball_nfl": FOOTBALL_KEYS,
+        "americanfootball_ncaaf": FOOTBALL_KEYS,
+    }
+    """KEY_CROSS: key numbers of the spread by sport. Basketball has no real ones."""
+    cooldown: timedelta = timedelta(minutes=10)
+    """Between two signals of one market, outcome and direction."""
+    per_hour: int = Field(default=12, ge=1)
+    """The most signals of one type and event in a rolling hour."""
+    lifetime: timedelta = timedelta(minutes=15)
+    """How long a signal is worth acting on."""
+    in_play: bool = False
+    """Go on after the start of the event."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a book posted at one moment."""
+
+    line: float | None
+    """Points of the reference side (home, or the total); null for moneylines."""
+    price: float
+    """Decimal odds of the signal's outcome."""
+
+
+class BookMove(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """How one book moved."""
+
+    book: str
+    operator: str
+    before: Terms
+    after: Terms
+    move: float
+    """Points or probability, signed as the compared value moved."""
+
+
+class MoveMetadata(msgspec.Struct, frozen=True):
+    """Metadata of MOVE and MULTIBOOK_SYNC."""
+
+    window_seconds: float
+    unit: str
+    """`points` or `probability`."""
+    moves: list[BookMove]
+    components: dict[str, Any]

@@ -1,0 +1,98 @@
+"""What a steam signal carries: who moved, who moved first, and who was left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stratumd.odds import Component, Fair, expected_value, probability_at
+from stratumd.odds.margin import sigma_for
+from stratumd.plugin import SECOND, Micros, iso, rounded
+from stratumd_steam.motion import Motion
+from stratumd_steam.options import Mover, Stale, SteamMetadata, Terms
+
+if TYPE_CHECKING:
+    from stratumd_steam.detector import Run
+
+
+def steam_evidence(
+    run: Run, window: Micros, synchrony: float | None, parts: Sequence[Component]
+) -> Callable[[], dict[str, Any]]:
+    """Return what makes the metadata, should the finding become a signal."""
+
+    def evidence() -> dict[str, Any]:
+        metadata = SteamMetadata(
+            window_seconds=window / SECOND,
+            unit="points" if run.movers[0].after.fair_line is not None else "probability",
+            movers=[_mover(run, motion) for motion in run.movers],
+            originator=_originator(run.movers),
+            stale=[_stale(run, motion) for motion in run.present if _is_stale(run, motion)],
+            present=len(run.present),
+            minutes=_round(run.minutes),
+            velocity=_round(run.magnitude / run.minutes),
+            synchrony=rounded(synchrony, 9),
+            components={part.name: {"weight": part.weight, "value": _round(part.value)} for part in parts},
+        )
+        found: dict[str, Any] = msgspec.to_builtins(metadata)
+        return found
+
+    return evidence
+
+
+def _mover(run: Run, motion: Motion) -> Mover:
+    after, before = motion.began
+    return Mover(
+        operator=motion.line.operator,
+        book=motion.line.book,
+        before=_terms(motion.before, run.outcome),
+        after=_terms(motion.after, run.outcome),
+        move=_signed(run, motion),
+        interval=(iso(after), iso(before)),
+    )
+
+
+def _originator(movers: Sequence[Motion]) -> str | None:
+    """Return the operator whose change is known to precede all others': its interval ends before theirs begin."""
+    for motion in movers:
+        others = [other.began[0] for other in movers if other is not motion]
+        if all(motion.began[1] <= start for start in others):
+            return motion.line.operator
+    return None
+
+
+def _is_stale(run: Run, motion: Motion) -> bool:
+    return abs(motion.toward(run.outcome, run.direction)) < run.threshold / 2
+
+
+def _stale(run: Run, motion: Motion) -> Stale:
+    terms = _terms(motion.after, run.outcome)
+    probability = _probability(run, motion)
+    ev = None if probability is None else round(100.0 * expected_value(terms.price, probability), 3) + 0.0
+    return Stale(motion.line.operator, motion.line.book, terms.line, terms.price, _signed(run, motion), ev)
+
+
+def _probability(run: Run, motion: Motion) -> float | None:
+    """Return the outcome's probability at the stale book's line, by the movers' median now."""
+    market, line = run.market, motion.after.line
+    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
+    fair_lines = [mover.after.fair_line for mover in run.movers if mover.after.fair_line is not None]
+    if sigma is not None and line is not None and fair_lines:
+        return probability_at(market.kind, run.outcome, line, median(fair_lines), sigma)
+    same = [m.after.probabilities[m.after.outcomes.index(run.outcome)] for m in run.movers if m.after.line == line]
+    return median(same) if same else None
+
+
+def _terms(fair: Fair, outcome: str) -> Terms:
+    return Terms(fair.line, _round(fair.prices[fair.outcomes.index(outcome)]))
+
+
+def _signed(run: Run, motion: Motion) -> float:
+    size = motion.toward(run.outcome, run.direction)
+    return _round(size if run.direction == "up" else -size)
+
+
+def _round(value: float) -> float:
+    return rounded(value) or 0.0

@@ -1,0 +1,114 @@
+"""Options of `steam`, and what its signals carry."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pydantic import Field
+
+from stratumd.odds import Kind
+from stratumd.plugin import PluginConfig
+
+
+class Thresholds(PluginConfig):
+    """How far an operator must have moved, in the unit of what is compared."""
+
+    spread: float = Field(default=0.5, gt=0)
+    """Points of the fair line of the spread."""
+    total: float = Field(default=1.0, gt=0)
+    """Points of the fair total."""
+    probability: float = Field(default=0.02, gt=0, lt=1)
+    """Fair probability, for moneylines and for sports without a margin model."""
+
+    def of(self, kind: Kind, modelled: bool) -> float:
+        """Return the threshold for a market of this kind."""
+        if not modelled:
+            return self.probability
+        return self.spread if kind is Kind.SPREAD else self.total
+
+
+class Options(PluginConfig):
+    """Options of `steam`."""
+
+    markets: tuple[str, ...] = ("h2h", "spreads", "totals")
+    """Markets to watch."""
+    window: timedelta = timedelta(minutes=3)
+    """An operator's compared value now is compared with its value at the start of this window."""
+    operators: int = Field(default=4, ge=2)
+    """How many distinct operators must have moved the same way."""
+    thresholds: Thresholds = Thresholds()
+    """How far each of them must have moved."""
+    present: int = Field(default=6, ge=2)
+    """How many operators the market must have at all."""
+    min_age: timedelta = timedelta(minutes=30)
+    """A market younger than this is still finding its price: no steam."""
+    quiet_before_start: timedelta = timedelta(minutes=5)
+    """No steam this close to the announced start."""
+    cooldown: timedelta = timedelta(seconds=900)
+    """Between two signals of one market, outcome and direction."""
+    per_hour: int = Field(default=4, ge=1)
+    """The most signals of one event in a rolling hour."""
+    lifetime: timedelta = timedelta(minutes=5)
+    """How long a signal is worth acting on: stale books follow."""
+    in_play: bool = False
+    """Go on after the start of the event."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a book posted at one moment."""
+
+    line: float | None
+    """Points of the reference side (home, or the total); null for moneylines."""
+    price: float
+    """Decimal odds of the signal's outcome."""
+
+
+class Mover(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """An operator that moved."""
+
+    operator: str
+    book: str
+    before: Terms
+    after: Terms
+    move: float
+    """Points or probability, signed as the compared value moved."""
+    interval: tuple[str, str]
+    """It first changed after the first and not after the second of these instants (UTC)."""
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """An operator that moved less than half the threshold."""
+
+    operator: str
+    book: str
+    line: float | None
+    """Points of the reference side; null for moneylines."""
+    price: float
+    """Decimal odds of the signal's outcome."""
+    move: float
+    ev_percent: float | None
+    """Expected value of a stake there by the movers' median now, percent; null where the lines cannot be compared."""
+
+
+class SteamMetadata(msgspec.Struct, frozen=True):
+    """Metadata of STEAM."""
+
+    window_seconds: float
+    unit: str
+    """`points` or `probability`."""
+    movers: list[Mover]
+    originator: str | None
+    """The operator that moved first; null where the intervals do not tell."""
+    stale: list[Stale]
+    present: int
+    """Operators present at both ends of the window."""
+    minutes: float
+    """From the first to the last mover's change, or since the previous observation where that is longer."""
+    velocity: float
+    """The median move per minute."""
+    synchrony: float | None
+    """Probability that as many move by chance, by each operator's own share of windows with such a move in the last
+    24 hours; null under 20 windows."""
+    components: dict[str, Any]

@@ -1,0 +1,284 @@
+"""The board: what every book offers now, and the recent past that detectors asked for.
+
+The board is a function of the observations applied to it. Applying the observations of the longest lookback
+again (and, for each thing that is asked for, the newest one before that) gives a board that detectors cannot
+tell apart.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from stratumd.odds import Pricing, operator_of
+from stratumd.plugin import (
+    DAY,
+    BookLine,
+    Change,
+    Event,
+    Listing,
+    Market,
+    MarketKey,
+    Micros,
+    Offer,
+    Offered,
+    Place,
+    Quote,
+    Scope,
+    Snapshot,
+    Span,
+)
+
+_Cell = tuple[str, str, str | None]
+
+
+class Update(msgspec.Struct):
+    """What one snapshot did to one event."""
+
+    event: Event
+    announced: bool
+    """The event is new, or its start or its teams are announced differently now."""
+    markets: list[Market]
+    """The markets that the snapshot covers and that have, or just lost, an offer."""
+    changes: list[Change]
+
+
+class _EventBoard:
+    """One event's markets."""
+
+    __slots__ = ("event", "lanes", "lines", "markets", "observed_at")
+
+    def __init__(self, event: Event, at: Micros) -> None:
+        self.event = event
+        self.observed_at = at
+        self.markets: dict[MarketKey, Market] = {}
+        self.lines: dict[_Cell, BookLine] = {}
+        self.lanes: dict[str, dict[int, BookLine]] = {}
+        """By lane and `id` of the present offer: the lines last seen in that lane that offer something."""
+
+
+class Board:
+    """The present state of all events of a pipeline."""
+
+    def __init__(self, pricing: Pricing, operators: Mapping[str, str], lookback: Micros) -> None:
+        self._pricing = pricing
+        self._operators = operators
+        self._lookback = lookback
+        self._events: dict[str, _EventBoard] = {}
+        self._by_sport: dict[str, dict[str, _EventBoard]] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def apply(self, snapshot: Snapshot, at: Micros) -> list[Update]:
+        """Take `snapshot`, received at `at`, into the board and return what it did, event by event."""
+        updates = [self._apply_listing(listing, snapshot.scope, at) for listing in snapshot.listings]
+        if snapshot.scope is not None and snapshot.complete:
+            listed = {listing.event.id for listing in snapshot.listings}
+            updates += self._vanished(snapshot.scope, listed, at)
+        return updates
+
+    def forget(self, at: Micros) -> list[str]:
+        """Drop the events that nobody has offered anything on for a day; return their ids."""
+        kept_since = at - max(DAY, self._lookback)
+        gone = [
+            key
+            for key, state in self._events.items()
+            if state.observed_at < kept_since and not any(state.lanes.values())
+        ]
+        for key in gone:
+            state = self._events.pop(key)
+            self._by_sport[state.event.sport].pop(key, None)
+        return gone
+
+    def _apply_listing(self, listing: Listing, scope: Scope | None, at: Micros) -> Update:
+        event = listing.event
+        state = self._events.get(event.id)
+        announced = state is None or state.event != event
+        if state is None:
+            state = self._events[event.id] = _EventBoard(event, at)
+            self._by_sport.setdefault(event.sport, {})[event.id] = state
+        state.event = event
+        state.observed_at = at
+        if scope is None:
+            return Update(event, announced, [], [])
+        taking = _Taking(self, state, scope.lane, at)
+        taking.confirm(listing.offers)
+        taking.withdraw_missing(listing, scope)
+        return Update(event, announced, taking.covered(scope), taking.changes)
+
+    def _vanished(self, scope: Scope, listed: set[str], at: Micros) -> Iterator[Update]:
+        """Withdraw what was asked for and is not listed at all. Hours of absence are no cancellation."""
+        for key, state in self._by_sport.get(scope.sport, {}).items():
+            if key in listed or (scope.events is not None and key not in scope.events):
+                continue
+            if state.lanes.get(scope.lane):
+                taking = _Taking(self, state, scope.lane, at)
+                taking.withdraw_all(scope)
+                if taking.changes:
+                    state.observed_at = at
+                    yield Update(state.event, False, taking.covered(scope), taking.changes)
+
+    def new_line(self, state: _EventBoard, offer: Offer, lane: str, at: Micros) -> BookLine:
+        """Return the line of a book that offers something in a market for the first time."""
+        key = MarketKey(offer.market, offer.player)
+        market = state.markets.get(key)
+        if market is None:
+            market = state.markets[key] = Market(key, state.event.sport, self._pricing, at)
+        line = BookLine(offer.book, operator_of(offer.book, self._operators), market, lane)
+        market.lines[offer.book] = line
+        return line
+
+    @property
+    def lookback(self) -> Micros:
+        """How far back spans and observations are kept."""
+        return self._lookback
+
+
+class _Taking:
+    """One listing being taken into one event's board."""
+
+    __slots__ = ("_at", "_board", "_index", "_lane", "_state", "_touched", "changes")
+
+    def __init__(self, board: Board, state: _EventBoard, lane: str, at: Micros) -> None:
+        self._board = board
+        self._state = state
+        self._lane = lane
+        self._index = state.lanes.setdefault(lane, {})
+        self._at = at
+        self._touched: set[MarketKey] = set()
+        self.changes: list[Change] = []
+
+    def confirm(self, offers: list[Offered]) -> None:
+        """Confirm what did not change and take what did. The hottest loop there is: every quote of every poll."""
+        at = self._at
+        known = self._index.get
+        for offer, last_update in offers:
+            line = known(id(offer))
+            if line is not None:
+                span = line.spans[-1]
+                if span.offer is offer:
+                    span.confirmed = at
+                    span.last_update = last_update
+                    continue
+            self._take(offer, last_update)
+
+    def withdraw_missing(self, listing: Listing, scope: Scope) -> None:
+        """Conclude which offers of this lane are gone: asked for, not malformed, not there."""
+        if len(self._index) == len(listing.offers):
+            return
+        seen = {id(offer) for offer, _ in listing.offers}
+        missing = [line for key, line in self._index.items() if key not in seen]
+        self._withdraw(missing, scope, listing.unreadable)
+
+    def withdraw_all(self, scope: Scope) -> None:
+        """Conclude that the whole event is gone from this lane."""
+        self._withdraw(list(self._index.values()), scope, ())
+
+    def covered(self, scope: Scope) -> list[Market]:
+        """Note the observation in every market it covers; return those that have an offer or just lost their last."""
+        markets, horizon = [], self._at - self._board.lookback
+        for key, market in self._state.markets.items():
+            if scope.markets is not None and key.market not in scope.markets:
+                continue
+            if market.offering:
+                _observe(market.observations, self._at, horizon)
+                markets.append(market)
+            elif key in self._touched:
+                markets.append(market)
+        return markets
+
+    def _take(self, offer: Offer, last_update: Micros | None) -> None:
+        line = self._line(offer)
+        span = line.spans[-1] if line.spans else None
+        held = span.offer if span is not None else None
+        if held is not None:
+            self._state.lanes[line.lane].pop(id(held), None)
+        self._index[id(offer)] = line
+        line.lane = self._lane
+        if span is not None and held is not None and held.quotes == offer.quotes:
+            span.offer, span.confirmed, span.last_update = offer, self._at, last_update
+            return
+        if held is None:
+            self._appear(line.market)
+        self.changes += _changes(self._state.event.id, held, offer, last_update)
+        self._append(line, Span(offer, self._at, last_update))
+
+    def _line(self, offer: Offer) -> BookLine:
+        cell = (offer.book, offer.market, offer.player)
+        line = self._state.lines.get(cell)
+        if line is None:
+            line = self._state.lines[cell] = self._board.new_line(self._state, offer, self._lane, self._at)
+        return line
+
+    def _appear(self, market: Market) -> None:
+        if market.offering == 0:
+            market.first_seen = self._at
+        market.offering += 1
+
+    def _withdraw(self, lines: list[BookLine], scope: Scope, unreadable: tuple[Place, ...]) -> None:
+        for line in lines:
+            if _concluded(line, scope, unreadable):
+                held = line.spans[-1].offer
+                assert held is not None, "the index holds only lines that offer something"
+                del self._index[id(held)]
+                line.market.offering -= 1
+                self.changes += _changes(self._state.event.id, held, None, None)
+                self._append(line, Span(None, self._at, None))
+
+    def _append(self, line: BookLine, span: Span) -> None:
+        """Add a span and drop those that no lookback reaches any more."""
+        spans = line.spans
+        spans.append(span)
+        horizon = self._at - self._board.lookback
+        while len(spans) > 1 and spans[1].since <= horizon:
+            del spans[0]
+        line.market.version += 1
+        line.market.changed_at = self._at
+        self._touched.add(line.market.key)
+
+
+def _concluded(line: BookLine, scope: Scope, unreadable: tuple[Place, ...]) -> bool:
+    """Say whether a missing offer is gone: its market was asked for, and its place was not malformed."""
+    market = line.market.key.market
+    if scope.markets is not None and market not in scope.markets:
+        return False
+    return not any(place.book in (None, line.book) and place.market in (None, market) for place in unreadable)
+
+
+def _observe(observations: list[Micros], at: Micros, horizon: Micros) -> None:
+    observations.append(at)
+    if observations[0] < horizon:
+        del observations[: bisect_left(observations, horizon)]
+
+
+def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> Iterator[Change]:
+    """Yield each quote that differs between two offers of the same book, market and player."""
+    named = after or before
+    assert named is not None, "one of the two offers exists"
+    old, new = _by_outcome(before), _by_outcome(after)
+    for key, quote in new.items():
+        if old.get(key) != quote:
+            yield _change(event, named, key, quote, last_update)
+    for key in old:
+        if key not in new:
+            yield _change(event, named, key, None, last_update)
+
+
+def _change(
+    event: str, offer: Offer, key: tuple[str, float | None], quote: Quote | None, last_update: Micros | None
+) -> Change:
+    line, price = (quote.line, quote.price) if quote is not None else (None, None)
+    return Change(event, offer.book, offer.market, offer.player, key[0], key[1], line, price, last_update)
+
+
+def _by_outcome(offer: Offer | None) -> dict[tuple[str, float | None], Quote]:
+    """Key each quote by its outcome; in a ladder, where one outcome has several lines, by its line too."""
+    if offer is None:
+        return {}
+    plain: dict[tuple[str, float | None], Quote] = {(quote.outcome, None): quote for quote in offer.quotes}
+    if len(plain) == len(offer.quotes):
+        return plain
+    return {(quote.outcome, quote.line): quote for quote in offer.quotes}

@@ -1,0 +1,78 @@
+"""Shifts: how far a compared value moved, or stands apart, and to which side that points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .fair import Fair
+from .margin import cover_probability, over_probability
+from .markets import Kind
+
+UP, DOWN = "up", "down"
+
+
+class Shift(NamedTuple):
+    """One outcome's part in a change of the compared value.
+
+    `outcome` is the side that became more likely (for a line), or the outcome whose own probability changed.
+    `direction` is the compared value's: `up` or `down`. `magnitude` is positive, in points or probability.
+    """
+
+    outcome: str
+    direction: str
+    magnitude: float
+
+
+def comparable(one: Fair, other: Fair) -> bool:
+    """Say whether two fair prices can be compared: by fair line, or by probability at equal lines."""
+    if one.fair_line is not None and other.fair_line is not None:
+        return True
+    return one.line == other.line and one.outcomes == other.outcomes
+
+
+def probability_at(kind: Kind, outcome: str, line: float, fair_line: float, sigma: float) -> float:
+    """Return the fair probability of `outcome` at the reference side's `line`, where the fair line is `fair_line`.
+
+    For spreads `line` and `fair_line` are home's; for totals they are totals. `sigma` in points.
+    """
+    if kind is Kind.SPREAD:
+        home = cover_probability(fair_line, line, sigma)
+        return home if outcome == "home" else 1.0 - home
+    over = over_probability(fair_line, line, sigma)
+    return over if outcome == "over" else 1.0 - over
+
+
+def shifts(kind: Kind, before: Fair, after: Fair) -> list[Shift]:
+    """Return how the compared value moved from `before` to `after`; empty where nothing can be compared.
+
+    With a margin model that is one shift of the fair line. Without one it is the change of probability: of the
+    side that gained, where there are two; of every outcome that changed, where there are more.
+    """
+    if before.fair_line is not None and after.fair_line is not None:
+        return line_shift(kind, before.fair_line, after.fair_line)
+    if not comparable(before, after):
+        return []
+    return probability_shifts(after.outcomes, before.probabilities, after.probabilities)
+
+
+def line_shift(kind: Kind, before: float, after: float) -> list[Shift]:
+    """Return the shift of a reference line: a home line that falls favours home, a total that falls the under."""
+    difference = after - before
+    if difference == 0:
+        return []
+    if kind is Kind.SPREAD:
+        outcome = "away" if difference > 0 else "home"
+    else:
+        outcome = "over" if difference > 0 else "under"
+    return [Shift(outcome, UP if difference > 0 else DOWN, abs(difference))]
+
+
+def probability_shifts(outcomes: Sequence[str], before: Sequence[float], after: Sequence[float]) -> list[Shift]:
+    """Return the shift of each outcome's probability; of two, only the one that gained, the other mirrors it."""
+    found = [
+        Shift(outcome, UP if new > old else DOWN, abs(new - old))
+        for outcome, old, new in zip(outcomes, before, after, strict=True)
+        if new != old
+    ]
+    return [shift for shift in found if shift.direction == UP] if len(outcomes) == 2 else found

@@ -1,0 +1,108 @@
+"""PUBLIC: recordings, the file format in which observations are exported, replayed and shared.
+
+One JSON object a line, `.jsonl` or compressed `.jsonl.xz`:
+`{"received_at", "source", "request": {"path", "params"}, "status", "headers"?, "origin", "body" | "text"}`.
+`body` is the answer itself where that is JSON, byte for byte; `text` holds anything else.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+
+from stratumd.errors import ConfigError
+from stratumd.plugin import Observation, Request, iso, parse_iso
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    received_at: str
+    source: str
+    request: Request
+    status: int = 200
+    origin: str = "live"
+    headers: dict[str, str] = {}
+    format: str | None = None
+    body: msgspec.Raw = msgspec.Raw()
+    text: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+_ENCODER = msgspec.json.Encoder()
+
+
+def read(path: Path | str) -> Iterator[Observation]:
+    """Yield the observations of a recording in the order of the file. `ConfigError` names a line that is broken."""
+    with _open(Path(path)) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _observation(line, f"{path}:{number}")
+
+
+def write(path: Path | str, observations: Iterable[Observation]) -> int:
+    """Write a recording that `read` gives back, and return the number of observations."""
+    target = Path(path)
+    count = 0
+    opener = lzma.open if target.suffix == ".xz" else open
+    with opener(target, "wb") as file:
+        for observation in observations:
+            cast(IO[bytes], file).write(_ENCODER.encode(_line(observation)) + b"\n")
+            count += 1
+    return count
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        if path.suffix == ".xz":
+            return cast(IO[bytes], lzma.open(path, "rb"))
+        return path.open("rb")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the recording: {error.strerror}") from error
+
+
+def _observation(line: bytes, place: str) -> Observation:
+    try:
+        entry = _DECODER.decode(line)
+        body = entry.text.encode() if entry.text is not None else bytes(entry.body)
+        return Observation(
+            source=entry.source,
+            format=entry.format or entry.source,
+            received_at=parse_iso(entry.received_at),
+            request=entry.request,
+            status=entry.status,
+            body=body,
+            headers=entry.headers,
+            origin=entry.origin,
+        )
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"{place}: not a line of a recording: {error}") from error
+
+
+def _line(observation: Observation) -> _Line:
+    line = _Line(
+        received_at=iso(observation.received_at),
+        source=observation.source,
+        request=observation.request,
+        status=observation.status,
+        origin=observation.origin,
+        headers=observation.headers,
+        format=observation.format if observation.format != observation.source else None,
+    )
+    if _is_one_line_of_json(observation.body):
+        line.body = msgspec.Raw(observation.body)
+    else:
+        line.text = observation.body.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+    return line
+
+
+def _is_one_line_of_json(body: bytes) -> bool:
+    if b"\n" in body:
+        return False
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
