@@ -75,7 +75,7 @@ class Component:
 
 
 class Source(Component):
-    """Fetches observations. It knows its provider, its credits and its errors, and reads no more than it needs for these."""
+    """Fetches observations. It knows its provider, credits and errors, and reads no more than it needs for these."""
 
     format: ClassVar[str]
     """The name of the normalizer that reads its observations."""

@@ -123,7 +123,7 @@ class Market:
         self.version = 0
         """Grows with every such change: equal versions mean equal offers."""
         self.memo: dict[object, Any] = {}
-        """A detector may keep here, under itself, what it computed from this version. Nothing else may be remembered."""
+        """A detector may keep here, under itself, what it computed from this version, and nothing else."""
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
