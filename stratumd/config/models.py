@@ -1,0 +1,252 @@
+"""The file's own sections and keys; the options of components are their plugins' models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from pydantic import Field, field_validator, model_validator
+
+from stratumd.config.report import suggest
+from stratumd.odds import Method, Pricing
+from stratumd.plugin import PluginConfig, Secret, Signal
+
+_SCHEMES = ("sqlite", "postgresql")
+_LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
+
+
+class Section(PluginConfig):
+    """Base of the file's own sections: unknown keys are errors, nothing changes after the start."""
+
+
+class Hinted(ValueError):
+    """A wrong value, with what to write instead."""
+
+    def __init__(self, message: str, hint: str | None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Database(Section):
+    """Where everything is stored."""
+
+    url: str = "sqlite:///stratumd.db"
+    """`sqlite:///path` (from the working directory; four slashes for an absolute path) or
+    `postgresql://user@host:5432/name`."""
+    password: Secret | None = None
+    """The password of a PostgreSQL user, apart from the URL, such as `${cred:db}`."""
+
+    @field_validator("url")
+    @classmethod
+    def _check(cls, url: str) -> str:
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in _SCHEMES:
+            raise Hinted("expected sqlite:///path or postgresql://user@host/name", _meant_scheme(url))
+        if scheme == "sqlite" and (not rest.startswith("/") or rest == "/"):
+            raise Hinted("a SQLite URL names a file after three slashes", "write sqlite:///stratumd.db")
+        if scheme == "postgresql":
+            _check_postgresql(url)
+        return url
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Database:
+        if self.password is None:
+            return self
+        if self.url.startswith("sqlite"):
+            raise Hinted("a SQLite database has no password", "remove 'password'")
+        if urlsplit(self.url).username is None:
+            raise Hinted("a password needs a user in the URL", "write postgresql://user@host/name")
+        if urlsplit(self.url).password is not None:
+            raise Hinted("the URL already has a password", "remove one of the two; better the one in the URL")
+        return self
+
+    def connect_url(self) -> str:
+        """Return the URL with the password in it. Only for the driver: it must not be shown."""
+        if self.password is None:
+            return self.url
+        user, _, rest = self.url.partition("@")
+        return f"{user}:{quote(self.password.reveal(), safe='')}@{rest}"
+
+    def shown_url(self) -> str:
+        """Return the URL as it may be shown, the password starred."""
+        return re.sub(r"(://[^/@:]*:)[^/]*@", r"\1***@", self.url)
+
+
+def _meant_scheme(url: str) -> str | None:
+    scheme, separator, rest = url.partition(":")
+    family = scheme.partition("+")[0].lower()
+    if separator and family in ("postgres", "postgresql"):
+        return f"write postgresql://{rest.lstrip('/')}" if "@" not in rest else "begin it with postgresql://"
+    if separator and family.startswith("sqlite"):
+        return f"write sqlite:///{rest.lstrip('/') or 'stratumd.db'}"
+    near = suggest(scheme, _SCHEMES)
+    return near or ("write sqlite:///" + url if not separator and "@" not in url else None)
+
+
+def _check_postgresql(url: str) -> None:
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        raise Hinted("the host or port of this URL cannot be read", "write postgresql://user@host:5432/name") from None
+    if port == 0 or not split.path.strip("/"):
+        raise Hinted("the URL names no database", "write postgresql://user@host/name")
+
+
+class HttpSpec(Section):
+    """The HTTP interface: health, status and metrics."""
+
+    listen: str = "127.0.0.1:8080"
+    """Host and port, such as `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`. Port 0 takes a free one."""
+
+    @field_validator("listen", mode="before")
+    @classmethod
+    def _check(cls, listen: Any) -> Any:
+        match = _LISTEN.fullmatch(listen) if isinstance(listen, str) else None
+        if match is None or int(match["port"]) > 65535:
+            raise Hinted("expected host:port, with a port up to 65535", _meant_address(listen))
+        return listen
+
+    @property
+    def host(self) -> str:
+        """The host to bind to, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to bind to."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def _meant_address(listen: Any) -> str:
+    port = str(listen).rpartition(":")[2]
+    if port.isdecimal() and int(port) <= 65535:
+        return f"write 127.0.0.1:{port} for this machine only, 0.0.0.0:{port} for all"
+    return "write 127.0.0.1:8080"
+
+
+class LogSpec(Section):
+    """What stratumd says while it runs."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is said."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto`: for people on a terminal, JSON elsewhere."""
+
+
+class Schedule(Section):
+    """When a source is polled: `every` or `cron`."""
+
+    every: timedelta | None = None
+    """From one poll's start to the next, such as `60s`."""
+    cron: str | None = None
+    """Five fields, such as `*/5 * * * *`: minute, hour, day, month, weekday."""
+    timezone: str = "UTC"
+    """The zone of `cron`, such as `America/New_York`."""
+    jitter: timedelta | None = None
+    """Each instant is put off by a random length up to this, so that many daemons do not ask at once."""
+
+    @field_validator("every", "jitter")
+    @classmethod
+    def _positive(cls, length: timedelta | None) -> timedelta | None:
+        if length is not None and length <= timedelta():
+            raise Hinted("must be longer than nothing", "write 60s, for example")
+        return length
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str | None) -> str | None:
+        if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
+            raise Hinted(
+                "expected the five fields of cron: minute, hour, day, month, weekday",
+                '"*/5 * * * *" is every five minutes, "0 9 * * 1" Mondays at nine',
+            )
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in _zones():
+            raise Hinted(
+                f"no time zone {zone!r} is known",
+                suggest(zone, _zones()) or "write Europe/London, for example",
+            )
+        return zone
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Schedule:
+        if (self.every is None) == (self.cron is None):
+            raise Hinted("a schedule has either 'every' or 'cron'", 'write {every: 60s} or {cron: "*/5 * * * *"}')
+        if "timezone" in self.model_fields_set and self.cron is None:
+            raise Hinted("'timezone' belongs to 'cron'", "remove it: 'every' needs no zone")
+        if self.every is not None and self.jitter is not None and self.jitter >= self.every:
+            raise Hinted("'jitter' must be shorter than 'every'", None)
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of `cron`."""
+        return ZoneInfo(self.timezone)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+class When(Section):
+    """Which signals a sink gets; what is not given admits all."""
+
+    types: tuple[str, ...] = ()
+    """Signal types, such as `STEAM`."""
+    min_strength: int = Field(default=1, ge=1, le=100)
+    """The least strength, 1 to 100."""
+    markets: tuple[str, ...] = ()
+    """Market keys, such as `spreads`."""
+    sports: tuple[str, ...] = ()
+    """Sport keys, such as `basketball_nba`."""
+    events: tuple[str, ...] = ()
+    """Event ids."""
+
+    def admits(self, signal: Signal) -> bool:
+        """Say whether the sink gets `signal`."""
+        return (
+            signal.strength >= self.min_strength
+            and _among(signal.type, self.types)
+            and _among(signal.market, self.markets)
+            and _among(signal.sport, self.sports)
+            and _among(signal.event, self.events)
+        )
+
+
+def _among(value: str, wanted: tuple[str, ...]) -> bool:
+    return not wanted or value in wanted
+
+
+class PricingMethods(Section):
+    """How fair prices are made of a book's prices (docs/explanation/numbers.md)."""
+
+    two_way: Method = Pricing().two_way
+    """The de-vig method for markets of two sides."""
+    three_way: Method = Pricing().three_way
+    """The de-vig method for markets of three and more sides."""
+
+    def pricing(self) -> Pricing:
+        """Return the same for the engine."""
+        return Pricing(self.two_way, self.three_way)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+"""What a source, a pipeline or a sink may be called: it becomes part of ids, metrics and file names."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def by_book(operators: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Turn operators with their books into the operator of each book."""
+    return {book: operator for operator, books in operators.items() for book in books}

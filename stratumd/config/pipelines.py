@@ -1,0 +1,199 @@
+"""The `pipelines` of a file: what feeds them, their detectors in order, and where their signals go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stratumd.config.document import Entry, Items, Node, Scalar, Table
+from stratumd.config.listed import Item, plugins_in, read_items
+from stratumd.config.models import PricingMethods, When
+from stratumd.config.options import Owner, read_options
+from stratumd.config.reader import Reader, docs
+from stratumd.config.report import suggest
+from stratumd.config.spec import DetectorSpec, PipelineSpec, SinkSpec, SourceSpec
+from stratumd.odds import Pricing
+from stratumd.plugin import PluginConfig
+from stratumd.registry import RESERVED, Registered
+
+_KEYS = ("sources", "detectors", "sinks", "pricing", "operators")
+
+
+def named_plugins(table: Table) -> Iterator[str]:
+    """Yield the plugins that the pipelines name."""
+    for entry in table.entries.values():
+        if isinstance(entry.node, Table):
+            yield from plugins_in(entry.node.get("detectors"))
+            yield from plugins_in(entry.node.get("sinks"))
+
+
+def read_pipelines(table: Table, sources: Mapping[str, SourceSpec | None], reader: Reader) -> dict[str, PipelineSpec]:
+    """Return the pipelines by name, in the order of the file. Mistakes are reported."""
+    return {name: _Pipeline(name, entry, sources, reader).read() for name, entry in table.entries.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    name: str
+    entry: Entry
+    sources: Mapping[str, SourceSpec | None]
+    """None stands for a source with mistakes: it counts as enabled."""
+    reader: Reader
+
+    def read(self) -> PipelineSpec:
+        self.reader.named(self.name, "pipeline", self.entry.key)
+        table = self.reader.table(self.entry.node, f"pipeline {self.name!r}", self.entry.key)
+        if table is None:
+            return PipelineSpec(self.name, ())
+        self.reader.known_keys(table, _KEYS, f"pipeline {self.name!r}")
+        listed = self._sources(table)
+        running = any(self._enabled(name) for name in listed)
+        detectors = self._items(table, "detector", "[consensus, move]")
+        return PipelineSpec(
+            self.name,
+            tuple(name for name in listed if self._enabled(name)),
+            tuple(self._detectors(detectors, running)),
+            tuple(self._sinks(table, detectors, running)),
+            self._pricing(table),
+            dict(_operators(table, self.name, self.reader)),
+        )
+
+    def _enabled(self, source: str) -> bool:
+        spec = self.sources[source]
+        return spec is None or spec.enabled
+
+    def _sources(self, table: Table) -> list[str]:
+        """Return the sources that are listed and exist."""
+        entry = table.entries.get("sources")
+        nodes = self._nodes(table, "sources", f"sources: [{next(iter(self.sources), 'name')}]")
+        if entry is None or (not nodes and (isinstance(entry.node, Items) or _empty(entry.node))):
+            self.reader.report.add(
+                entry.key if entry else self.entry.key,
+                f"pipeline {self.name!r} has no sources",
+                hint=f"add 'sources: [{next(iter(self.sources), 'name')}]'",
+            )
+        names: list[str] = []
+        for node in nodes:
+            name = self._source(node, names)
+            if name is not None:
+                names.append(name)
+        return names
+
+    def _source(self, node: Node, before: list[str]) -> str | None:
+        name = node.text if isinstance(node, Scalar) else None
+        if name in before:
+            self.reader.report.add(node.span, f"source {name!r} is listed twice", hint="remove one of the two")
+        elif name in self.sources:
+            return name
+        else:
+            message = "expected the name of a source" if name is None else f"no source {name!r} is configured"
+            hint = suggest(name or "", self.sources, listed="the sources are")
+            self.reader.report.add(node.span, message, hint=hint or "add it under 'sources'")
+        return None
+
+    def _nodes(self, table: Table, key: str, example: str) -> list[Node]:
+        return self.reader.items(table.get(key), f"{key!r} of pipeline {self.name!r}", example)
+
+    def _items(self, table: Table, kind: str, example: str) -> list[Item]:
+        """Return the detectors or the sinks of the file. One name must not occur twice."""
+        items: list[Item] = []
+        for item in read_items(self._nodes(table, f"{kind}s", f"{kind}s: {example}"), kind, self.reader):
+            name = _name(item)
+            if any(_name(other) == name for other in items):
+                hint = "remove one of them" if kind == "detector" else "give one of them another 'name'"
+                self.reader.report.add(item.at, f"pipeline {self.name!r} has two {kind}s named {name!r}", hint=hint)
+            items.append(item)
+        return items
+
+    def _detectors(self, items: list[Item], running: bool) -> Iterator[DetectorSpec]:
+        provided: set[str] = set()
+        for item in items:
+            enabled = self.reader.enabled(item.options)
+            found = self.reader.component("detector", item.name, item.at, enabled=enabled)
+            if found is None:
+                continue
+            if enabled:
+                self._ordered(item, found, provided, items)
+                provided |= set(found.component.provides)
+            options = self._options("detector", item, found, enabled and running)
+            if enabled and options is not None:
+                yield DetectorSpec(item.name, found.component, options)
+
+    def _ordered(self, item: Item, found: Registered, provided: set[str], items: list[Item]) -> None:
+        """See that what the detector needs is recorded by detectors before it."""
+        for kind in sorted(set(found.component.needs) - provided):
+            provider = self._provider(kind, items)
+            missing = f"add '- {kind}' above it" if kind in self.reader.registry.available else None
+            hint = f"move {provider!r} above it, and keep it enabled" if provider else missing
+            self.reader.report.add(item.at, f"{item.name} needs {kind} before it", hint=hint, docs=docs(item.name))
+
+    def _provider(self, kind: str, items: list[Item]) -> str | None:
+        known = self.reader.registry.detectors
+        names = [item.name for item in items if item.name in known]
+        return next((name for name in names if kind in known[name].component.provides), None)
+
+    def _sinks(self, table: Table, detectors: list[Item], running: bool) -> Iterator[SinkSpec]:
+        for item in self._items(table, "sink", "[log]"):
+            enabled = self.reader.enabled(item.options)
+            found = self.reader.component("sink", item.name, item.at, enabled=enabled)
+            when = self._when(item, detectors)
+            if found is not None:
+                options = self._options("sink", item, found, enabled and running)
+                name = f"{self.name}.{_name(item)}"
+                yield SinkSpec(name, item.name, found.component, options, when, enabled)
+
+    def _when(self, item: Item, detectors: list[Item]) -> When:
+        when = self.reader.section(When, item.options, "when", f"'when' of sink {item.name!r}")
+        given = item.options.get("when")
+        types = given.get("types") if isinstance(given, Table) else None
+        known = self._signal_types(detectors)
+        for node in types.items if known and isinstance(types, Items) else []:
+            if isinstance(node, Scalar) and node.text not in known:
+                message = f"no detector of pipeline {self.name!r} gives signals of type {node.text!r}"
+                self.reader.report.add(node.span, message, hint=suggest(node.text, known, listed="they give"))
+        return when or When()
+
+    def _signal_types(self, detectors: list[Item]) -> list[str]:
+        """Return the types that the pipeline can give; none where a detector does not declare its own."""
+        types: list[str] = []
+        for item in detectors:
+            found = self.reader.registry.detectors.get(item.name)
+            if found is None or not (found.component.signals or found.component.provides):
+                return []
+            types += found.component.signals
+        return types
+
+    def _options(self, kind: str, item: Item, found: Registered, needed: bool) -> PluginConfig | None:
+        model: type[PluginConfig] = found.component.config
+        owner = Owner(f"{kind} {item.name!r}", item.at, docs(item.name))
+        report, surroundings = self.reader.report, self.reader.surroundings
+        return read_options(model, item.options, owner, report, surroundings, skip=RESERVED[kind], needed=needed)
+
+    def _pricing(self, table: Table) -> Pricing:
+        label = f"'pricing' of pipeline {self.name!r}"
+        return (self.reader.section(PricingMethods, table, "pricing", label) or PricingMethods()).pricing()
+
+
+def _operators(table: Table, pipeline: str, reader: Reader) -> Iterator[tuple[str, str]]:
+    """Yield each book with its operator; a book belongs to one."""
+    entry = table.entries.get("operators")
+    operators = reader.table(entry.node, f"'operators' of pipeline {pipeline!r}", entry.key) if entry else None
+    seen: dict[str, str] = {}
+    for operator, listed in operators.entries.items() if operators else ():
+        for node in reader.items(listed.node, f"operator {operator!r}", f"{operator}: [book, another_book]"):
+            book = node.text if isinstance(node, Scalar) else ""
+            if not book or book in seen:
+                message = f"book {book!r} already belongs to {seen[book]!r}" if book else "expected a book's key"
+                reader.report.add(node.span, message, hint="a book belongs to one operator" if book else None)
+            else:
+                seen[book] = operator
+                yield book, operator
+
+
+def _name(item: Item) -> str:
+    given = item.options.get("name")
+    return given.text if isinstance(given, Scalar) and given.text else item.name
+
+
+def _empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

@@ -1,0 +1,87 @@
+"""A configuration that was read and found right: what the daemon is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stratumd.config.models import Database, HttpSpec, LogSpec, Schedule, When
+from stratumd.errors import Problem
+from stratumd.odds import Pricing
+from stratumd.plugin import Detector, PluginConfig, Sink, Source
+from stratumd.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A source of the file."""
+
+    name: str
+    use: str
+    component: type[Source]
+    options: PluginConfig | None
+    """None where the source is not enabled."""
+    schedule: Schedule | None
+    """None for a continuous source."""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """An enabled detector of a pipeline."""
+
+    name: str
+    component: type[Detector]
+    options: PluginConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """A sink of a pipeline."""
+
+    name: str
+    """Unique in the file: the pipeline's name, a dot, and the sink's `name` or else its component."""
+    use: str
+    component: type[Sink]
+    options: PluginConfig | None
+    """None where the sink is not enabled, or its pipeline does not run."""
+    when: When = field(default_factory=When)
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """A pipeline of the file."""
+
+    name: str
+    sources: tuple[str, ...]
+    """The names of its enabled sources."""
+    detectors: tuple[DetectorSpec, ...] = ()
+    sinks: tuple[SinkSpec, ...] = ()
+    pricing: Pricing = field(default_factory=Pricing)
+    operators: Mapping[str, str] = field(default_factory=dict)
+    """The operator of a book, by book key, where it differs from `stratumd.odds.OPERATORS`."""
+
+    @property
+    def runs(self) -> bool:
+        """False where all its sources are disabled: then the pipeline is not started."""
+        return bool(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole file."""
+
+    path: Path
+    database: Database
+    sources: Mapping[str, SourceSpec]
+    pipelines: Mapping[str, PipelineSpec]
+    http: HttpSpec | None
+    log: LogSpec
+    registry: Registry
+    warnings: tuple[Problem, ...] = ()
+
+    def enabled_sources(self) -> dict[str, SourceSpec]:
+        """Return the sources that are to be polled."""
+        return {name: source for name, source in self.sources.items() if source.enabled}

@@ -1,0 +1,130 @@
+"""What a YAML parser complains about, in words that say what to change."""
+
+from __future__ import annotations
+
+import re
+
+from ruamel.yaml.error import MarkedYAMLError, StringMark
+
+from stratumd.config.report import Report, Span
+
+_CHARACTER = re.compile(r"found character '(?P<character>.+)' that cannot start any token")
+
+
+def explain(error: MarkedYAMLError, report: Report) -> None:
+    """Add to `report` what made the parser stop, at the place that a person has to edit."""
+    if _tabs(error, report):
+        return
+    for words, tell in _KNOWN:
+        if words in f"{error.context or ''} {error.problem or ''}":
+            tell(error, report)
+            return
+    problem = error.problem or error.context or "this cannot be read"
+    report.add(_at(error.problem_mark, report), f"YAML: {problem}")
+
+
+def _tabs(error: MarkedYAMLError, report: Report) -> bool:
+    """Name every line that is indented with a tab, where a tab made the parser stop."""
+    stopped = error.problem_mark or error.context_mark
+    if stopped is None or "\t" not in report.line(stopped.line + 1):
+        return False
+    indented = [
+        number for number in range(1, report.lines + 1) if "\t" in report.line(number)[: _indent(report.line(number))]
+    ]
+    for number in indented:
+        column = report.line(number).index("\t") + 1
+        width = _indent(report.line(number)) - column + 1
+        report.add(Span(number, column, width), "a tab in the indentation", hint="YAML is indented with spaces only")
+    return bool(indented)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _colon(error: MarkedYAMLError, report: Report) -> None:
+    report.add(
+        _at(error.problem_mark, report),
+        "a ':' that cannot stand here",
+        hint="quote the text if the colon belongs to it, or check the indentation of this line",
+    )
+
+
+def _no_colon(error: MarkedYAMLError, report: Report) -> None:
+    start = _at(error.context_mark or error.problem_mark, report)
+    width = max(1, len(report.line(start.line).rstrip()) - start.column + 1)
+    report.add(
+        Span(start.line, start.column, width),
+        "expected ':' after this key",
+        hint="write 'key: value', with a space",
+    )
+
+
+def _quote(error: MarkedYAMLError, report: Report) -> None:
+    report.add(_at(error.context_mark, report), "this quote is never closed", hint="close it with the same sign")
+
+
+def _flow(error: MarkedYAMLError, report: Report) -> None:
+    opened = _at(error.context_mark, report)
+    sign = report.line(opened.line)[opened.column - 1 : opened.column]
+    closing = {"[": "]", "{": "}"}.get(sign, "the closing bracket")
+    report.add(
+        opened,
+        f"{sign!r} is not closed, or a comma is missing after it",
+        hint=f"close it with {closing!r}; separate what is inside with commas",
+    )
+
+
+def _indentation(error: MarkedYAMLError, report: Report) -> None:
+    place = _at(error.problem_mark, report)
+    started = error.context_mark.line + 1 if error.context_mark else None
+    report.add(
+        place,
+        "this line is not indented like its neighbours",
+        hint=f"align it with line {started}" if started and started != place.line else "check its indentation",
+    )
+
+
+def _character(error: MarkedYAMLError, report: Report) -> None:
+    match = _CHARACTER.search(error.problem or "")
+    sign = match["character"] if match else "this sign"
+    report.add(_at(error.problem_mark, report), f"a text cannot begin with {sign!r}", hint="put the text in quotes")
+
+
+def _alias(error: MarkedYAMLError, report: Report) -> None:
+    report.add(
+        _at(error.problem_mark, report),
+        f"an alias without an anchor: {error.problem}",
+        hint="quote the text if it is meant to begin with '*'",
+    )
+
+
+def _second_document(error: MarkedYAMLError, report: Report) -> None:
+    report.add(
+        _at(error.problem_mark, report),
+        "a second document begins here",
+        hint="a configuration is one document: remove the '---'",
+    )
+
+
+def _at(mark: StringMark | None, report: Report) -> Span:
+    """Return a mark's place; one behind the last line is shown at the end of the text."""
+    if mark is None:
+        return Span(1, 1)
+    line, column = mark.line + 1, mark.column + 1
+    while line > 1 and not report.line(line).strip():
+        line -= 1
+        column = len(report.line(line).rstrip()) + 1
+    return Span(line, column)
+
+
+_KNOWN = (
+    ("mapping values are not allowed", _colon),
+    ("could not find expected ':'", _no_colon),
+    ("while scanning a quoted scalar", _quote),
+    ("while parsing a flow", _flow),
+    ("expected <block end>", _indentation),
+    ("cannot start any token", _character),
+    ("undefined alias", _alias),
+    ("expected a single document", _second_document),
+)
