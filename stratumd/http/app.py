@@ -1,0 +1,98 @@
+"""The application. It knows nothing of the daemon but what a `View` shows."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stratumd.http import problems
+
+SECURITY = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+class View(Protocol):
+    """What the daemon shows of itself. All of it is at hand; nothing here waits for the store."""
+
+    def unready(self) -> list[str]:
+        """Return why the daemon is not ready, a line for each component; empty where it is."""
+
+    def status(self) -> dict[str, Any]:
+        """Return the state of everything, as JSON values."""
+
+    def metrics(self) -> tuple[bytes, str]:
+        """Return the metrics and their media type."""
+
+
+def create_app(view: View) -> Starlette:
+    """Build the application."""
+    pages = _Pages(view)
+    return Starlette(
+        routes=[
+            Route("/livez", pages.live),
+            Route("/health/live", pages.live),
+            Route("/readyz", pages.ready),
+            Route("/health/ready", pages.ready),
+            Route("/status", pages.status),
+            Route("/metrics", pages.metrics),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
+    )
+
+
+class _Pages:
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    async def live(self, request: Request) -> Response:
+        """Answer at all: the process runs and its event loop turns."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, request: Request) -> Response:
+        """Answer 200 where every required component is OK, else 503 with the reasons."""
+        reasons = self._view.unready()
+        if reasons:
+            return problems.problem(503, "; ".join(reasons), {"retry-after": "5"}, reasons=reasons)
+        return PlainTextResponse("ok\n")
+
+    async def status(self, request: Request) -> Response:
+        """Show the state of everything, indented for the eye."""
+        body = msgspec.json.format(msgspec.json.encode(self._view.status()), indent=2)
+        return Response(body + b"\n", media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Show the metrics to Prometheus."""
+        body, media_type = self._view.metrics()
+        return Response(body, headers={"content-type": media_type})
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a browser from doing anything with an answer but show it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY)
+            await send(message)
+
+        await self._app(scope, receive, send_safely if scope["type"] == "http" else send)

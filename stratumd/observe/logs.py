@@ -1,0 +1,91 @@
+"""Structured logs: in colour on a terminal, JSON Lines elsewhere. No payloads, no secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+QUIET = ("httpx", "httpcore", "uvicorn", "asyncio", "alembic", "sqlalchemy")
+"""Loggers of libraries that say too much: httpx logs whole URLs, and an API key is part of them."""
+
+_SECRETS = re.compile(
+    r"(?P<name>(?:api[_-]?key|token|password|passwd|secret)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;)]+"
+    r"|(?P<scheme>://[^/\s:@]*:)[^/\s@]+(?=@)"
+    r"|(?P<hook>/webhooks/\d+/)[\w-]+",
+    re.IGNORECASE,
+)
+
+
+def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
+    """Send every log, the libraries' too, to `stream` (standard error), from `level` (`debug` to `error`) on.
+
+    `format` is `console`, `json`, or `auto`: for people on a terminal, JSON elsewhere.
+    """
+    stream = stream or sys.stderr
+    terminal = stream.isatty()
+    for_people = format == "console" or (format == "auto" and terminal)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared(),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(_for_people(terminal) if for_people else _for_machines()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(name: str, **fields: Any) -> Any:
+    """Return a log whose lines all carry `fields`."""
+    return structlog.stdlib.get_logger(name, **fields)
+
+
+def mask(text: str) -> str:
+    """Star what looks like a key, a token or a password, whoever put it into a message."""
+    return _SECRETS.sub(lambda found: next(filter(None, found.groups())) + "***", text)
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _masked,
+    ]
+
+
+def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = mask(value)
+    return event
+
+
+def _for_people(colours: bool) -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)]
+
+
+def _for_machines() -> list[Processor]:
+    return [structlog.processors.JSONRenderer()]

@@ -1,0 +1,71 @@
+"""Metrics for Prometheus. Base units, `_total` for counters, and no event, market or key as a label."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from stratumd import __version__
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+CYCLE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one daemon, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        into = self.registry
+        self.build = Gauge("stratumd_build_info", "1, with the versions.", ["version", "python"], registry=into)
+        self.build.labels(__version__, platform.python_version()).set(1)
+        self.started = Gauge("stratumd_start_time_seconds", "When the daemon started, Unix time.", registry=into)
+        self.component = Gauge(
+            "stratumd_component_state", "1 for the state a component is in.", ["kind", "name", "state"], registry=into
+        )
+        self.polls = Counter(
+            "stratumd_polls_total", "Exchanges with a provider, by outcome.", ["source", "outcome"], registry=into
+        )
+        self.skipped = Counter(
+            "stratumd_ticks_skipped_total", "Due instants skipped while a poll was running.", ["source"], registry=into
+        )
+        self.credits = Gauge(
+            "stratumd_credits_remaining", "Credits left, by the provider's word.", ["source"], registry=into
+        )
+        self.quote_age = Gauge(
+            "stratumd_quote_age_seconds", "Age of the newest processed observation.", ["pipeline"], registry=into
+        )
+        self.cycle = Histogram(
+            "stratumd_cycle_seconds",
+            "From a stored observation to its committed results.",
+            ["pipeline"],
+            buckets=CYCLE_BUCKETS,
+            registry=into,
+        )
+        self.quotes = Counter("stratumd_quotes_total", "Quotes observed.", ["pipeline"], registry=into)
+        self.changes = Counter("stratumd_changes_total", "Quotes that changed.", ["pipeline"], registry=into)
+        self.consensus = Counter(
+            "stratumd_consensus_points_total", "Consensus points stored.", ["pipeline"], registry=into
+        )
+        self.signals = Counter("stratumd_signals_total", "Signals, by type.", ["pipeline", "type"], registry=into)
+        self.issues = Counter(
+            "stratumd_quality_issues_total", "Quality issues, by rule.", ["pipeline", "rule"], registry=into
+        )
+        self.deliveries = Gauge(
+            "stratumd_deliveries", "Deliveries in the store, by state.", ["sink", "state"], registry=into
+        )
+        self.oldest_waiting = Gauge(
+            "stratumd_delivery_oldest_waiting_seconds", "Age of the oldest waiting delivery.", ["sink"], registry=into
+        )
+        self.loop_lag = Gauge(
+            "stratumd_event_loop_lag_seconds", "Longest delay of the event loop, last interval.", registry=into
+        )
+        self.plugin_failures = Counter(
+            "stratumd_plugin_failures_total", "Failures of plugin code.", ["plugin", "component"], registry=into
+        )
+
+    def expose(self) -> bytes:
+        """Return all metrics in the text format of Prometheus."""
+        return generate_latest(self.registry)
