@@ -1,0 +1,1 @@
+"""Running a configuration: the supervisor, schedules, delivery and health."""

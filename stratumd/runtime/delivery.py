@@ -1,0 +1,307 @@
+"""Delivery: from the rows that were committed with the signals to the sinks.
+
+Every sink has a worker of its own, so a slow or broken one delays nobody. A worker claims in one
+transaction, sends outside of any, and marks in a second one; whatever instant the process dies at, a
+delivery is sent again rather than never. Deliveries of one event keep their order, because the queue lends
+out only the oldest of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf, isfinite
+from typing import Protocol, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupError, StratumError
+from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink
+from stratumd.runtime.blame import blame
+from stratumd.runtime.states import State, States
+
+T = TypeVar("T")
+
+LONGEST_WAIT = 86_400.0
+"""Seconds. A receiver that asks for more is asked again after this."""
+
+
+class Queue(Protocol):
+    """The delivery rows of the store. The calls block; they are made from worker threads."""
+
+    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
+        """Lend out what is due, in order; of one event only the oldest delivery that is still to be made."""
+
+    def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
+        """Mark as delivered."""
+
+    def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
+        """Mark as failed, to be lent out again from `retry_at` on; None makes it a dead letter."""
+
+    def expire(self, sink: str, now: Micros) -> object:
+        """Mark what waits and whose signal is past its `expires_at`."""
+
+    def release(self) -> object:
+        """Take back everything that was lent to a process that is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed delivery is tried again, in seconds; the defaults keep trying for about 75 hours."""
+
+    first: float = 1.0
+    longest: float = 1_800.0
+    attempts: int = 300
+    """After so many failures a delivery becomes a dead letter."""
+    faults: int = 10
+    """The same for failures of the sink's own code."""
+
+    def pause(self, failures: int, chance: float) -> float:
+        """Return the wait after `failures` in a row: exponential, with full jitter by `chance` (0 to 1)."""
+        return chance * min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A sink and whose code it is."""
+
+    name: str
+    """The sink's name in the configuration, which the delivery rows carry."""
+    sink: Sink
+    plugin: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a worker does until its next step."""
+
+    seconds: float = 0.0
+    wakeable: bool = False
+    """True where new deliveries end it early."""
+
+
+class Worker:
+    """Delivers to one sink."""
+
+    def __init__(
+        self,
+        target: Target,
+        queue: Queue,
+        states: States,
+        *,
+        clock: Clock,
+        log: Log,
+        retry: Retry = Retry(),
+        deadline: float = 30.0,
+        poll: float = 1.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """One call of the sink may take `deadline` seconds; an idle worker looks every `poll` seconds."""
+        self.target = target
+        self._queue = queue
+        self._states = states
+        self._clock = clock
+        self._log = log
+        self._retry = retry
+        self._deadline = deadline
+        self._idle = Rest(poll, wakeable=True)
+        self._chance = chance
+        self._failures = 0
+        self._disabled = False
+        self._news = anyio.Event()
+
+    def wake(self) -> None:
+        """Look for deliveries at once: some were committed."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        self._put(State.STARTING)
+        try:
+            await self._open()
+            while True:
+                await self._take(await self.step())
+        finally:
+            await self._close()
+
+    async def step(self) -> Rest:
+        """Claim and deliver one batch; return what to do until the next step."""
+        sink = self.target.sink
+        if sink.expires:
+            await self._store(lambda: self._queue.expire(self.target.name, self._clock.now()))
+        if self._disabled:
+            return self._idle
+        limit = max(1, sink.batch)
+        batch = await self._store(lambda: self._queue.claim(self.target.name, limit, self._clock.now()))
+        return await self._deliver(batch) if batch else self._idle
+
+    async def _take(self, rest: Rest) -> None:
+        if not rest.wakeable:
+            await anyio.sleep(rest.seconds)
+            return
+        with anyio.move_on_after(rest.seconds):
+            await self._news.wait()
+        self._news = anyio.Event()
+
+    # ---- one batch
+
+    async def _deliver(self, batch: Sequence[Delivery]) -> Rest:
+        error = await self._call(lambda: self.target.sink.deliver(batch))
+        if error is None:
+            return await self._succeeded(batch)
+        if isinstance(error, DeliveryError) and error.disable:
+            return await self._disable(batch, error)
+        if isinstance(error, DeliveryError) and not error.permanent:
+            return await self._back_off(batch, error)
+        if len(batch) > 1:
+            return await self._one_by_one(batch)
+        return await self._set_aside(batch[0], error)
+
+    async def _one_by_one(self, batch: Sequence[Delivery]) -> Rest:
+        """Find the delivery that the sink cannot take; the others go on."""
+        for at, delivery in enumerate(batch):
+            rest = await self._deliver([delivery])
+            if rest.seconds:
+                await self._failed(batch[at + 1 :], "held back with the one before it", rest.seconds)
+                return rest
+        return Rest()
+
+    async def _succeeded(self, batch: Sequence[Delivery]) -> Rest:
+        ids = [delivery.id for delivery in batch]
+        await self._store(lambda: self._queue.delivered(ids, self._clock.now()))
+        self._failures = 0
+        self._put(State.OK)
+        return Rest()
+
+    async def _back_off(self, batch: Sequence[Delivery], error: DeliveryError) -> Rest:
+        """Leave the whole sink alone for a while: where one delivery failed, the next one would too."""
+        self._failures += 1
+        seconds = self._wait(error)
+        self._put(State.RECOVERABLE_ERROR, str(error))
+        self._log.warning("delivery failed", sink=self.target.name, error=str(error), retry_in=round(seconds, 3))
+        await self._failed(batch, str(error), seconds)
+        return Rest(seconds)
+
+    async def _set_aside(self, delivery: Delivery, error: StratumError) -> Rest:
+        """Put off or give up one delivery that the sink refuses or whose code breaks on it."""
+        self._failures += 1
+        again = isinstance(error, PluginError) and delivery.attempt < self._retry.faults
+        self._put(State.RECOVERABLE_ERROR, str(error))
+        self._log.error(
+            "delivery put off" if again else "delivery given up",
+            sink=self.target.name,
+            delivery=delivery.id,
+            signal=delivery.signal.id,
+            error=str(error),
+        )
+        wait = self._retry.pause(delivery.attempt, self._chance()) if again else None
+        await self._failed([delivery], str(error), wait)
+        return Rest()
+
+    async def _disable(self, batch: Sequence[Delivery], error: StratumError) -> Rest:
+        self._disabled = True
+        self._failures += 1
+        self._put(State.PERMANENT_ERROR, str(error))
+        self._log.error("sink disabled", sink=self.target.name, error=str(error))
+        await self._failed(batch, str(error), None)
+        return self._idle
+
+    async def _failed(self, batch: Sequence[Delivery], error: str, seconds: float | None) -> None:
+        now = self._clock.now()
+        for delivery in batch:
+            last = seconds is None or delivery.attempt >= self._retry.attempts
+            retry_at = None if last or seconds is None else now + round(seconds * SECOND)
+            await self._store(partial(self._queue.failed, delivery.id, now, error, retry_at))
+
+    def _wait(self, error: DeliveryError) -> float:
+        asked = error.retry_after
+        if asked is not None and isfinite(asked) and asked >= 0:
+            return min(asked, LONGEST_WAIT)
+        return self._retry.pause(self._failures, self._chance())
+
+    # ---- the sink's code and the store's
+
+    async def _open(self) -> None:
+        while (error := await self._call(self.target.sink.open)) is not None:
+            if isinstance(error, ConfigError) or (isinstance(error, DeliveryError) and error.disable):
+                await self._disable([], error)
+                return
+            self._failures += 1
+            seconds = self._retry.pause(self._failures, self._chance())
+            self._put(State.RECOVERABLE_ERROR, str(error))
+            self._log.warning("sink not ready", sink=self.target.name, error=str(error), retry_in=round(seconds, 3))
+            await anyio.sleep(seconds)
+        self._failures = 0
+        self._put(State.OK)
+
+    async def _close(self) -> None:
+        self._put(State.STOPPING)
+        with anyio.CancelScope(shield=True):
+            error = await self._call(self.target.sink.close, deadline=1.0)
+        self._put(State.STOPPED, str(error or ""))
+
+    async def _call(self, call: Callable[[], Awaitable[None]], deadline: float | None = None) -> StratumError | None:
+        """Run code of the sink and return what went wrong, whatever it is; only cancellation passes."""
+        limit = self._deadline if deadline is None else deadline
+        with anyio.move_on_after(limit):
+            try:
+                await call()
+            except (DeliveryError, StartupError, ConfigError) as error:
+                return error
+            except anyio.get_cancelled_exc_class() as error:
+                if anyio.current_effective_deadline() == -inf:
+                    raise
+                return self._blame(error)  # the sink awaited something that it had cancelled itself
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
+                return self._blame(error)
+            return None
+        return DeliveryError(f"no answer within {limit:g} s")
+
+    def _blame(self, error: BaseException) -> PluginError:
+        target = self.target
+        kind = type(target.sink)
+        return blame(error, kind, name=target.name, plugin=target.plugin, version=target.version)
+
+    async def _store(self, call: Callable[[], T]) -> T:
+        """Run a transaction until the store takes it: what was sent and never marked would be sent twice.
+
+        A stop waits for the one at hand and starts no other.
+        """
+        failures = 0
+        while True:
+            try:
+                with anyio.CancelScope(shield=True):
+                    return await to_thread.run_sync(call)
+            except Exception as error:  # noqa: BLE001  # whatever ails the store, its deliveries are not lost
+                failures += 1
+                reason = " ".join(f"store: {type(error).__name__}: {error}".split())
+            self._put(State.RECOVERABLE_ERROR, reason)
+            self._log.error("deliveries wait for the store", sink=self.target.name, error=reason)
+            await anyio.sleep(self._retry.pause(failures, self._chance()))
+
+    def _put(self, state: State, reason: str = "") -> None:
+        self._states.put("sink", self.target.name, state, reason, self._failures)
+
+
+class Courier:
+    """All workers of a configuration."""
+
+    def __init__(self, workers: Sequence[Worker], queue: Queue) -> None:
+        self._workers = tuple(workers)
+        self._queue = queue
+
+    def wake(self) -> None:
+        """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""
+        for worker in self._workers:
+            worker.wake()
+
+    async def run(self) -> None:
+        """Take back what a process that is no more had claimed, then deliver until cancelled."""
+        await to_thread.run_sync(self._queue.release)
+        async with anyio.create_task_group() as group:
+            for worker in self._workers:
+                group.start_soon(worker.run, name=f"sink {worker.target.name}")
