@@ -1,0 +1,62 @@
+# `make help` lists what can be made. Everything happens in .venv, from the hashed lock file.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euc
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+BIN := .venv/bin
+READY := .venv/.ready
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help run test lint types walls docs bench kill score clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+run: $(READY) ## Start the keyless demo: stratumd run stratumd.example.yaml
+	@# On a terminal the daemon gets its own foreground group: Ctrl-C reaches it alone, and make sees its exit code.
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/stratumd run stratumd.example.yaml; exit $$?
+
+test: $(READY) ## Run the whole suite on SQLite and on a real PostgreSQL
+	@exec $(BIN)/pytest -q -n 2
+
+lint: $(READY) ## Check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## Check types, strictly
+	@$(BIN)/mypy --strict stratumd plugins/*/stratumd_*
+
+walls: $(READY) ## Check who may import whom
+	@$(BIN)/pytest -q tests/unit/test_walls.py
+
+docs: $(READY) ## Write the generated reference and check the documentation
+	@$(BIN)/python docs/reference.py
+	@$(BIN)/pytest -q tests/docs
+
+bench: $(READY) ## Measure the speed of replay
+	@$(BIN)/python tests/benchmarks/replay.py
+
+kill: $(READY) ## Kill the daemon at random moments and check what is left
+	@$(BIN)/pytest -q tests/acceptance -k kill
+
+score: $(READY) ## Score the detectors against the simulator's labels
+	@$(BIN)/python -m stratumd_demo.score
+
+clean: ## Remove the environment and all caches
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A rule of its own, so that the second time is instant.
+$(READY): requirements.lock pyproject.toml
+	@found=; for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c '$(RECENT)' 2>/dev/null; then found=$$python; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "error: stratumd needs Python 3.11 or newer; install it, or put it on PATH as python3" >&2; exit 1; fi; \
+	if ! $(BIN)/python -c '$(RECENT)' 2>/dev/null; then \
+	  echo "creating .venv with $$($$found --version)"; $$found -m venv --clear .venv; fi
+	@echo "installing what requirements.lock names"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
