@@ -1,0 +1,144 @@
+"""A small HTTP/1.1 server on 127.0.0.1 whose answers can also be bad in every way that a network knows."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import anyio
+from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+MANNERS = ("whole", "slow", "hang", "reset", "truncated", "gzip", "gzip_bomb", "bad_gzip", "garbage")
+"""How a reply can be sent: as it should be; a byte at a time without end; not at all; a reset connection; half of it;
+compressed; 64 kB that inflate to 64 MB; falsely said to be compressed; something that is no HTTP."""
+
+_HEAD_LIMIT = 65536
+_BOMB = 64 * 1024 * 1024
+_DRIP = 0.02
+_GONE = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError)
+
+
+class HttpRequest(NamedTuple):
+    """What was asked."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+
+
+class HttpReply(NamedTuple):
+    """What to answer, and in which of `MANNERS`."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+    manner: str = "whole"
+
+
+Answer = Callable[[HttpRequest], Awaitable[HttpReply]]
+
+
+class LoopbackServer:
+    """Serves `answer` at `url` while it is entered.
+
+    What `answer` raises ends the server and is raised by it.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._stack = AsyncExitStack()
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+        await self._stack.enter_async_context(listener)
+        tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._stack.callback(tasks.cancel_scope.cancel)
+        tasks.start_soon(listener.serve, self._converse)
+        self.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        return self
+
+    async def __aexit__(self, *error: object) -> bool | None:
+        return await self._stack.__aexit__(*error)  # type: ignore[arg-type]  # passed on as received
+
+    async def _converse(self, stream: SocketStream) -> None:
+        received = BufferedByteReceiveStream(stream)
+        async with stream:
+            try:
+                while True:
+                    head = await received.receive_until(b"\r\n\r\n", _HEAD_LIMIT)
+                    reply = await self._answer(_parse(head))
+                    await _send(stream, reply)
+                    if reply.manner not in ("whole", "gzip"):
+                        return
+            except _GONE:
+                return
+
+
+def _parse(head: bytes) -> HttpRequest:
+    line, *rest = head.decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ", 2)
+    url = urlsplit(target)
+    headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
+    return HttpRequest(method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers)
+
+
+async def _send(stream: SocketStream, reply: HttpReply) -> None:
+    manner = reply.manner
+    if manner == "hang":
+        await anyio.sleep_forever()
+    if manner == "garbage":
+        await stream.send(b"\x00\x01 this is no HTTP\r\n\r\n")
+    elif manner == "reset":
+        _reset(stream)
+    elif manner == "truncated":
+        await stream.send(_head(reply, len(reply.body)) + reply.body[: len(reply.body) // 2])
+    elif manner == "slow":
+        await _drip(stream, reply)
+    else:
+        body, encoding = _encoded(reply)
+        await stream.send(_head(reply, len(body), encoding) + body)
+
+
+def _reset(stream: SocketStream) -> None:
+    """Make closing the connection send a reset instead of an end."""
+    raw: socket.socket = stream.extra(SocketAttribute.raw_socket)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def _drip(stream: SocketStream, reply: HttpReply) -> None:
+    """Send white space, which may stand before any JSON, until the client has had enough."""
+    await stream.send(_head(reply, 10**9))
+    while True:
+        await stream.send(b" ")
+        await anyio.sleep(_DRIP)
+
+
+def _encoded(reply: HttpReply) -> tuple[bytes, dict[str, str]]:
+    if reply.manner == "whole":
+        return reply.body, {}
+    encoding = {"content-encoding": "gzip"}
+    if reply.manner == "bad_gzip":
+        return reply.body, encoding
+    return gzipped(bytes(_BOMB) if reply.manner == "gzip_bomb" else reply.body), encoding
+
+
+def gzipped(body: bytes) -> bytes:
+    """Return `body` in gzip's format, the same bytes at any time."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def _head(reply: HttpReply, length: int, more: Mapping[str, str] | None = None) -> bytes:
+    headers = {"content-length": str(length), **reply.headers, **(more or {})}
+    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
