@@ -46,6 +46,10 @@ class Observation(msgspec.Struct, frozen=True):
         if not self.id:
             force_setattr(self, "id", self._identity())
 
+    def under(self, source: str) -> Observation:
+        """Return the same answer as one of another source: an observation of its own, with its own id."""
+        return msgspec.structs.replace(self, source=source, id="")
+
     def _identity(self) -> str:
         params = sorted(self.request.params.items())
         frame = (self.source, self.format, self.received_at, self.request.path, params, self.status)
