@@ -1,1 +1,11 @@
-"""The file plugin."""
+"""Signals as JSON Lines in a file."""
+
+from stratumd import hookimpl
+from stratumd.plugin import Sink
+from stratumd_file.sink import FileSink
+
+
+@hookimpl
+def register_sinks() -> list[type[Sink]]:
+    """Provide the sink `file`."""
+    return [FileSink]

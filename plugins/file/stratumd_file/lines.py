@@ -1,0 +1,82 @@
+"""A file of lines that only grows, is never torn in the middle, and may be rotated by somebody else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class LinesFile:
+    """An append-only file. Every method may raise `OSError`; the next call then starts afresh."""
+
+    def __init__(self, path: Path, *, fsync: bool) -> None:
+        self.path = path
+        self._fsync = fsync
+        self._descriptor: int | None = None
+
+    def open(self) -> None:
+        """Open the file, create it and its folder where needed, and end a line that a crash left unfinished."""
+        if self._descriptor is not None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if is_new and self._fsync:
+                self._sync_folder()
+            if self._is_torn():
+                self._write(b"\n")
+        except OSError:
+            self.close()
+            raise
+
+    def append(self, lines: bytes) -> None:
+        """Write whole lines; with `fsync` they are on the disk when this returns."""
+        try:
+            if self._was_rotated():
+                self.close()
+            self.open()
+            self._write(lines)
+            if self._fsync:
+                os.fsync(self._open_descriptor)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; `open` and `append` open it again."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    @property
+    def _open_descriptor(self) -> int:
+        assert self._descriptor is not None, "opened before it is used"
+        return self._descriptor
+
+    def _was_rotated(self) -> bool:
+        """Say whether another file, or none, has the name of the one that is open."""
+        if self._descriptor is None:
+            return False
+        try:
+            named = self.path.stat()
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(named, os.fstat(self._descriptor))
+
+    def _is_torn(self) -> bool:
+        size = os.fstat(self._open_descriptor).st_size
+        return size > 0 and os.pread(self._open_descriptor, 1, size - 1) != b"\n"
+
+    def _write(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._open_descriptor, rest) :]
+
+    def _sync_folder(self) -> None:
+        """Put the new name on the disk too: a synced file that no folder names is lost all the same."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

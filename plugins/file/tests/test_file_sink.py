@@ -1,0 +1,168 @@
+"""Every signal that counts as delivered is a whole line of the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from stratumd.errors import DeliveryError, StartupError
+from stratumd.plugin import Delivery, Signal
+from stratumd_file.sink import FileSink, Options
+
+pytestmark = pytest.mark.anyio
+
+
+def deliveries(*ids: str) -> list[Delivery]:
+    return [Delivery(f"d-{id}", make_signal(id)) for id in ids]
+
+
+def make_signal(id: str) -> Signal:
+    return Signal(
+        id=id,
+        type="MOVE",
+        pipeline="nba",
+        detector="move",
+        detector_version="1",
+        sport="basketball_nba",
+        event="e1",
+        home="Montréal",
+        away="Boston Celtics",
+        commence_at=0,
+        market="spreads",
+        player=None,
+        outcome="away",
+        direction="up",
+        operator=None,
+        books=("betmgm",),
+        magnitude=1.0,
+        threshold=0.5,
+        strength=82,
+        observed_at=1_784_000_000_000_000,
+        expires_at=None,
+        observation="o1",
+        metadata={"note": "two\nlines"},
+    )
+
+
+def file_sink(path: Path, **options: Any) -> FileSink:
+    context: Any = None
+    return FileSink(Options(path=path, **options), context)
+
+
+def ids(path: Path) -> list[str]:
+    return [json.loads(text)["id"] for text in path.read_text("utf-8").splitlines()]
+
+
+async def test_appends_the_public_json_of_each_signal(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.jsonl")
+    await sink.open()
+    await sink.deliver(deliveries("s1", "s2"))
+    await sink.deliver(deliveries("s3"))
+    await sink.close()
+    assert ids(path) == ["s1", "s2", "s3"]
+    assert path.read_bytes().splitlines()[0] == make_signal("s1").to_json()
+
+
+async def test_creates_the_folder(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "deep" / "er" / "signals.jsonl")
+    await sink.open()
+    assert path.read_bytes() == b""
+    await sink.close()
+
+
+async def test_goes_on_after_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "signals.jsonl"
+    for id in ("s1", "s2"):
+        sink = file_sink(path)
+        await sink.deliver(deliveries(id))
+        await sink.close()
+    assert ids(path) == ["s1", "s2"]
+
+
+async def test_a_line_torn_by_a_crash_is_ended_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "signals.jsonl"
+    path.write_bytes(make_signal("s1").to_json() + b'\n{"id":"s2","ty')
+    sink = file_sink(path)
+    await sink.deliver(deliveries("s2"))
+    await sink.close()
+    first, torn, second = path.read_bytes().splitlines()
+    assert (json.loads(first)["id"], torn, json.loads(second)["id"]) == ("s1", b'{"id":"s2","ty', "s2")
+
+
+async def test_follows_a_rotation_by_rename(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.jsonl")
+    await sink.deliver(deliveries("s1"))
+    path.rename(old := tmp_path / "signals.jsonl.1")
+    await sink.deliver(deliveries("s2"))
+    path.rename(tmp_path / "signals.jsonl.2")
+    path.touch()
+    await sink.deliver(deliveries("s3"))
+    await sink.close()
+    assert (ids(old), ids(path)) == (["s1"], ["s3"])
+
+
+async def test_follows_a_rotation_by_truncation(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.jsonl")
+    await sink.deliver(deliveries("s1"))
+    os.truncate(path, 0)
+    await sink.deliver(deliveries("s2"))
+    await sink.close()
+    assert ids(path) == ["s2"]
+
+
+@pytest.mark.parametrize(("options", "synced"), [({}, 2), ({"fsync": False}, 0)])
+async def test_lines_are_on_the_disk_before_they_count_as_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool], synced: int
+) -> None:
+    """One sync for the new name in the folder, and one for each batch."""
+    calls: list[int] = []
+    monkeypatch.setattr("os.fsync", calls.append)
+    sink = file_sink(tmp_path / "signals.jsonl", **options)
+    await sink.deliver(deliveries("s1", "s2"))
+    await sink.close()
+    assert len(calls) == synced
+
+
+async def test_a_full_disk_is_a_failure_that_passes_and_tears_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the batch was written; the next attempt starts on a new line."""
+    write = os.write
+
+    def half(descriptor: int, content: bytes) -> int:
+        write(descriptor, bytes(content[: len(content) // 2]))
+        raise OSError(28, "No space left on device")
+
+    sink = file_sink(path := tmp_path / "signals.jsonl")
+    monkeypatch.setattr("os.write", half)
+    with pytest.raises(DeliveryError, match=r"cannot write to .*signals\.jsonl: No space left") as failure:
+        await sink.deliver(deliveries("s1"))
+    assert not failure.value.permanent
+    monkeypatch.setattr("os.write", write)
+    await sink.deliver(deliveries("s1"))
+    await sink.close()
+    assert json.loads(path.read_bytes().splitlines()[-1])["id"] == "s1"
+
+
+async def test_a_place_where_nothing_can_be_written_is_found_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("a file, not a folder")
+    with pytest.raises(StartupError, match="cannot open"):
+        await file_sink(tmp_path / "occupied" / "signals.jsonl").open()
+
+
+def test_the_path_is_required() -> None:
+    with pytest.raises(ValidationError, match="path"):
+        Options.model_validate({})
+
+
+async def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    sink = file_sink(Path("~/signals.jsonl"))
+    await sink.open()
+    await sink.close()
+    assert (tmp_path / "signals.jsonl").exists()

@@ -1,0 +1,99 @@
+"""A signal in one line: `STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stratumd.odds import Kind, kind
+from stratumd.plugin import Signal
+
+MINUS = "\u2212"
+
+
+def line(signal: Signal) -> str:
+    """Return the line. Metadata that is missing or of another shape only makes it shorter."""
+    parts = [
+        signal.type,
+        signal.market,
+        " ".join(part for part in (signal.player, _side(signal), _path(signal)) if part),
+        _who(signal),
+        f"strength {signal.strength}",
+    ]
+    return "  ".join(_plain(part) for part in parts if part)
+
+
+def _side(signal: Signal) -> str:
+    side = {"home": signal.home, "away": signal.away}.get(signal.outcome, signal.outcome)
+    totals = kind(signal.market) is Kind.TOTAL and signal.player is None
+    return f"{signal.away} at {signal.home} {side}" if totals or side == "draw" else side
+
+
+def _path(signal: Signal) -> str:
+    """Return how the number moved, or where it stands against the consensus."""
+    metadata = signal.metadata
+    moves = _list(metadata, "movers") or _list(metadata, "moves")
+    if moves:
+        widest = max(moves, key=lambda move: abs(_number(move.get("move")) or 0.0))
+        return _arrow(signal, widest.get("from"), widest.get("to"))
+    before, after = _number(metadata.get("before")), _number(metadata.get("after"))
+    if before is not None and after is not None:
+        return f"{_points(signal, before)} → {_points(signal, after)}"
+    return _against(signal)
+
+
+def _arrow(signal: Signal, before: Any, after: Any) -> str:
+    """Return the lines, or the prices where the line stood still or the market has none."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return ""
+    lines = _number(before.get("line")), _number(after.get("line"))
+    prices = _number(before.get("price")), _number(after.get("price"))
+    if lines[0] is not None and lines[1] is not None and lines[0] != lines[1]:
+        return f"{_points(signal, lines[0])} → {_points(signal, lines[1])}"
+    if prices[0] is None or prices[1] is None:
+        return ""
+    at = f"{_points(signal, lines[1])} " if lines[1] is not None else ""
+    return f"{at}{prices[0]:.2f} → {prices[1]:.2f}"
+
+
+def _against(signal: Signal) -> str:
+    metadata = signal.metadata
+    value, consensus = _number(metadata.get("value")), _number(metadata.get("consensus"))
+    if value is None or consensus is None:
+        return ""
+    if metadata.get("unit") == "probability":
+        return f"{value:.1%} against {consensus:.1%}"
+    return f"{_points(signal, value)} against {_points(signal, consensus)}"
+
+
+def _points(signal: Signal, line: float) -> str:
+    """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
+    if kind(signal.market) is not Kind.SPREAD:
+        return f"{line:.2f}".rstrip("0").rstrip(".")
+    own = (-line if signal.outcome == "away" else line) + 0.0
+    number = f"{abs(own):.2f}".rstrip("0").rstrip(".")
+    return f"{MINUS if own < 0 else '+'}{number}"
+
+
+def _who(signal: Signal) -> str:
+    """Return which book it is, or how many operators or books take part."""
+    movers = {str(move["operator"]) for move in _list(signal.metadata, "movers") if "operator" in move}
+    if movers:
+        return f"{len(movers)} operators"
+    if len(signal.books) == 1:
+        return signal.books[0]
+    return f"{len(signal.books)} books" if signal.books else signal.operator or ""
+
+
+def _list(metadata: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    found = metadata.get(key)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _plain(text: str) -> str:
+    """Drop what a terminal would obey: a provider's names are foreign text."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,0 +1,21 @@
+"""The sink `log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stratumd.plugin import Delivery, Sink
+from stratumd_log.line import line
+
+
+class LogSink(Sink):
+    """Writes one line per signal to the daemon's own log."""
+
+    name = "log"
+    batch = 100
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Log the signals. The ids lead to the rest: `stratumd signals --json` shows it."""
+        for delivery in deliveries:
+            signal = delivery.signal
+            self.context.log.info(line(signal), signal=signal.id, event_id=signal.event)

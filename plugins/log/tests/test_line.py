@@ -1,0 +1,124 @@
+"""One line tells a reader what happened, on which side, how far and how strongly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratumd.plugin import Signal
+from stratumd_log.line import line
+
+
+def make_signal(type: str = "MOVE", metadata: dict[str, Any] | None = None, **changes: Any) -> Signal:
+    fields: dict[str, Any] = {
+        "id": "5f1c",
+        "type": type,
+        "pipeline": "nba",
+        "detector": type.lower(),
+        "detector_version": "1",
+        "sport": "basketball_nba",
+        "event": "e1",
+        "home": "Miami Heat",
+        "away": "Boston Celtics",
+        "commence_at": 0,
+        "market": "spreads",
+        "player": None,
+        "outcome": "away",
+        "direction": "up",
+        "operator": None,
+        "books": ("betmgm", "fanduel"),
+        "magnitude": 1.0,
+        "threshold": 0.5,
+        "strength": 82,
+        "observed_at": 0,
+        "expires_at": None,
+        "observation": "o1",
+        "metadata": metadata or {},
+    }
+    return Signal(**fields | changes)
+
+
+def moved(
+    before: float | None, after: float | None, prices: tuple[float, float] = (1.9, 1.9), **more: Any
+) -> dict[str, Any]:
+    return {
+        "from": {"line": before, "price": prices[0]},
+        "to": {"line": after, "price": prices[1]},
+        "move": 1.0,
+    } | more
+
+
+def test_steam_names_the_side_its_line_and_how_many_operators_moved() -> None:
+    """Evidence holds the home side's lines; the away side's are their negatives."""
+    movers = [moved(3.5, 2.5, operator=f"op{n}", book=f"b{n}") for n in range(6)]
+    signal = make_signal("STEAM", {"movers": movers}, books=tuple("abcdefgh"))
+    assert line(signal) == "STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82"
+
+
+def test_the_widest_move_is_shown() -> None:
+    moves = [moved(3.5, 3.0), moved(3.5, 1.5) | {"move": -2.0}]
+    assert "Boston Celtics −3.5 → −1.5  2 books" in line(make_signal(metadata={"moves": moves}))
+
+
+@pytest.mark.parametrize(
+    ("market", "outcome", "move", "shown"),
+    [
+        ("spreads", "home", moved(0.5, 0.0), "Miami Heat +0.5 → +0"),
+        ("spreads", "away", moved(-2.5, -2.5, (1.91, 1.83)), "Boston Celtics +2.5 1.91 → 1.83"),
+        ("h2h", "home", moved(None, None, (2.4, 2.1)), "Miami Heat 2.40 → 2.10"),
+        ("h2h", "draw", moved(None, None, (3.4, 3.1)), "Boston Celtics at Miami Heat draw 3.40 → 3.10"),
+        ("totals", "over", moved(221.5, 223.0), "Boston Celtics at Miami Heat over 221.5 → 223"),
+    ],
+)
+def test_lines_are_the_bettors_and_prices_stand_where_lines_do_not_move(
+    market: str, outcome: str, move: dict[str, Any], shown: str
+) -> None:
+    assert shown in line(make_signal(metadata={"moves": [move]}, market=market, outcome=outcome))
+
+
+def test_a_dislocation_shows_the_book_against_the_consensus() -> None:
+    metadata = {"unit": "points", "value": 4.62, "consensus": 3.5}
+    signal = make_signal("DISLOCATION", metadata, books=("bovada",), operator="bovada")
+    expected = "DISLOCATION  spreads  Boston Celtics −4.62 against −3.5  bovada  strength 82"
+    assert line(signal) == expected
+
+
+def test_a_dislocation_in_probability_is_shown_in_percent() -> None:
+    metadata = {"unit": "probability", "value": 0.5512, "consensus": 0.5}
+    assert "55.1% against 50.0%" in line(make_signal("DISLOCATION", metadata, market="h2h"))
+
+
+def test_a_crossed_key_shows_the_consensus_line_on_both_sides() -> None:
+    signal = make_signal("KEY_CROSS", {"keys": [3.0], "before": 2.5, "after": 3.5}, outcome="home")
+    assert "Miami Heat +2.5 → +3.5" in line(signal)
+
+
+def test_a_players_market_names_the_player() -> None:
+    signal = make_signal(market="player_points", player="Jayson Tatum", outcome="over")
+    assert line(signal) == "MOVE  player_points  Jayson Tatum over  2 books  strength 82"
+
+
+def test_a_foreign_type_without_any_metadata_is_still_a_line() -> None:
+    assert line(make_signal("STALE_LINE")) == "STALE_LINE  spreads  Boston Celtics  2 books  strength 82"
+
+
+def test_a_terminal_does_not_obey_a_providers_text() -> None:
+    written = line(make_signal(away="Evil\x1b[2J\nTeam"))
+    assert "\x1b" not in written
+    assert "\n" not in written
+
+
+SCALARS = st.sampled_from([None, True, -0.0, 3, 1e300, -2.5, "", "x", [], [1], {}, {"line": "x", "price": None}])
+MOVES = st.lists(st.dictionaries(st.sampled_from(["from", "to", "move", "operator"]), SCALARS), max_size=3)
+KEYS = st.sampled_from(["movers", "moves", "before", "after", "value", "consensus", "unit", "books"])
+
+
+@given(st.dictionaries(KEYS, SCALARS | MOVES))
+def test_metadata_of_any_shape_gives_one_line(metadata: dict[str, Any]) -> None:
+    written = line(make_signal(metadata=metadata))
+    assert "\n" not in written
+    assert written.startswith("MOVE  spreads  Boston Celtics")
+    assert written.endswith("strength 82")

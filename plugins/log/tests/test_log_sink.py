@@ -1,0 +1,60 @@
+"""The sink `log` as core runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stratumd.plugin import Delivery, PluginConfig, Signal
+from stratumd_log.sink import LogSink
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.lines.append((event, fields))
+
+
+class Context:
+    """As much of a context as this sink uses."""
+
+    def __init__(self) -> None:
+        self.log = Lines()
+
+
+@pytest.mark.anyio
+async def test_logs_one_line_per_signal_with_the_ids_as_fields() -> None:
+    signal = Signal(
+        id="5f1c",
+        type="MOVE",
+        pipeline="nba",
+        detector="move",
+        detector_version="1",
+        sport="basketball_nba",
+        event="e1",
+        home="Miami Heat",
+        away="Boston Celtics",
+        commence_at=0,
+        market="h2h",
+        player=None,
+        outcome="home",
+        direction="up",
+        operator=None,
+        books=("fanduel",),
+        magnitude=0.04,
+        threshold=0.03,
+        strength=60,
+        observed_at=0,
+        expires_at=None,
+        observation="o1",
+        metadata={},
+    )
+    context: Any = Context()
+    await LogSink(PluginConfig(), context).deliver([Delivery("d1", signal), Delivery("d2", signal)])
+    expected = ("MOVE  h2h  Miami Heat  fanduel  strength 60", {"signal": "5f1c", "event_id": "e1"})
+    assert context.log.lines == [expected, expected]
