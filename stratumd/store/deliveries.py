@@ -1,0 +1,134 @@
+"""The queue of deliveries: who may send what now, and what became of it.
+
+Per sink and event only the oldest delivery that is not settled may be in flight. On PostgreSQL several processes claim
+at once (`SKIP LOCKED`); a claim is leased by the database's clock, and only its owner may settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    cast,
+    exists,
+    extract,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from stratumd.plugin import MINUTE, Delivery, Micros
+from stratumd.store.signals import COLUMNS, restored_signal
+from stratumd.store.tables import deliveries, signals
+from stratumd.store.text import clean
+
+_LEASE: Micros = 2 * MINUTE  # far above the time one call of a sink may take
+
+_mine = deliveries.alias("mine")
+_other = deliveries.alias("other")
+# Literal, because a partial index is used only where the statement itself says what the index says.
+_MINE_WAITS = text("mine.state IN ('pending', 'in_flight')")
+_OTHER_WAITS = text("other.state IN ('pending', 'in_flight')")
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many deliveries are in one state, and when the signal of the oldest was observed."""
+
+    number: int
+    oldest: Micros
+
+
+def claim(connection: Connection, sink: str, limit: int, now: Micros, owner: str) -> list[Delivery]:
+    """Take up to `limit` deliveries that are due at `now`, oldest first, for `owner`."""
+    rows = connection.execute(_claimable(connection, sink, limit, now)).all()
+    if rows:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_([row.delivery for row in rows]))
+            .values(
+                state="in_flight",
+                owner=owner,
+                lease_until=_clock(connection) + _LEASE,
+                attempts=deliveries.c.attempts + 1,
+            )
+        )
+    return [Delivery(row.delivery, restored_signal(row), row.attempts + 1) for row in rows]
+
+
+def delivered(connection: Connection, ids: Sequence[str], now: Micros, receipt: str | None, owner: str) -> int:
+    """Settle deliveries that arrived. Returns how many of them were still the owner's."""
+    values = {"state": "delivered", "ended_at": now, "receipt": receipt, "error": None}
+    return connection.execute(update(deliveries).where(*_held(ids, owner)).values(values)).rowcount
+
+
+def failed(connection: Connection, id: str, now: Micros, error: str, retry_at: Micros | None, owner: str) -> int:
+    """Put a delivery back until `retry_at`, or into the dead letters where that is None."""
+    end: dict[str, object] = {"state": "dead", "ended_at": now}
+    again: dict[str, object] = {"state": "pending", "due_at": retry_at}
+    values = {"error": clean(error), **(end if retry_at is None else again)}
+    return connection.execute(update(deliveries).where(*_held([id], owner)).values(values)).rowcount
+
+
+def expire(connection: Connection, sink: str, now: Micros) -> int:
+    """Settle as expired what waits for `sink` and is worth nothing any more. Returns how many."""
+    waits = text("state IN ('pending', 'in_flight')")
+    late = and_(deliveries.c.sink == sink, deliveries.c.state == "pending", deliveries.c.expires_at <= now)
+    statement = update(deliveries).where(late, waits).values(state="expired", ended_at=now)
+    return connection.execute(statement).rowcount
+
+
+def release(connection: Connection, gone: Callable[[str], bool]) -> int:
+    """Put back what was in flight in processes that are `gone`. Returns how many."""
+    in_flight = and_(deliveries.c.state == "in_flight", text("state IN ('pending', 'in_flight')"))
+    owners = connection.scalars(select(deliveries.c.owner).where(in_flight).distinct()).all()
+    dead = [owner for owner in owners if owner is None or gone(owner)]
+    statement = update(deliveries).where(in_flight, deliveries.c.owner.in_(dead)).values(state="pending")
+    return connection.execute(statement).rowcount if dead else 0
+
+
+def counts(connection: Connection) -> dict[tuple[str, str], Waiting]:
+    """Return, by sink and state, how many deliveries there are."""
+    columns = (deliveries.c.sink, deliveries.c.state)
+    query = select(*columns, func.count(), func.min(deliveries.c.observed_at)).group_by(*columns)
+    return {(sink, state): Waiting(number, oldest) for sink, state, number, oldest in connection.execute(query)}
+
+
+def _claimable(connection: Connection, sink: str, limit: int, now: Micros) -> Select[tuple[object, ...]]:
+    place = (_mine.c.observed_at, _mine.c.signal)
+    earlier = exists().where(
+        _other.c.sink == _mine.c.sink,
+        _other.c.event == _mine.c.event,
+        _OTHER_WAITS,
+        tuple_(_other.c.observed_at, _other.c.signal) < tuple_(*place),
+    )
+    lost = and_(_mine.c.state == "in_flight", _mine.c.lease_until < _clock(connection))
+    return (
+        select(_mine.c.id.label("delivery"), _mine.c.attempts, *COLUMNS)
+        .join(signals, signals.c.id == _mine.c.signal)
+        .where(_mine.c.sink == sink, _MINE_WAITS, _mine.c.due_at <= now)
+        .where(or_(_mine.c.state == "pending", lost), ~earlier)
+        .order_by(*place)
+        .limit(limit)
+        .with_for_update(of=_mine, skip_locked=True)
+    )
+
+
+def _held(ids: Sequence[str], owner: str) -> tuple[ColumnElement[bool], ...]:
+    mine = and_(deliveries.c.state == "in_flight", deliveries.c.owner == owner)
+    return deliveries.c.id.in_(ids), mine
+
+
+def _clock(connection: Connection) -> ColumnElement[int]:
+    """The database's time in microseconds: the clocks of several machines differ."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+    return cast((func.julianday("now") - 2440587.5) * 86_400_000_000, BigInteger)

@@ -1,0 +1,132 @@
+"""Connections to the two databases, set up the same way wherever they are opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from stratumd.errors import ConfigError, StartupError
+
+BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
+_READERS = 4
+_OLDEST_POSTGRES = 15
+
+# A peer that is gone is noticed within ten seconds, a transaction of a frozen process is ended by the server.
+_POSTGRES_CONNECT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "stratumd",
+    "prepare_threshold": None,  # prepared statements do not survive a pooler in transaction mode
+}
+_POSTGRES_BEGIN = "SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL statement_timeout = '60s'"
+
+
+def parse_url(url: str) -> URL:
+    """Return `url` for SQLAlchemy. `ConfigError` where it is neither a SQLite file nor PostgreSQL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"not a database URL: {_EXPECTED}") from error
+    match parsed.drivername:
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return parsed.set(drivername="postgresql+psycopg")
+        case "sqlite" if parsed.database not in (None, "", ":memory:"):
+            return parsed
+    raise ConfigError(f"{printable(parsed)}: {_EXPECTED}")
+
+
+_EXPECTED = "expected sqlite:///file.db or postgresql://user@host/database"
+
+
+def printable(url: URL) -> str:
+    """Return `url` as messages show it: without a password, and a file by its path."""
+    if url.drivername == "sqlite":
+        return str(url.database)
+    return url.set(drivername=url.drivername.split("+")[0], password=None).render_as_string()
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Return the file of a SQLite `url`, None for PostgreSQL."""
+    return Path(url.database or "") if url.drivername == "sqlite" else None
+
+
+def writer(url: URL) -> Engine:
+    """Return an engine with one connection, which may write. A SQLite file is created where it is missing."""
+    path = sqlite_path(url)
+    if path is None:
+        connect = {**_POSTGRES_CONNECT, "target_session_attrs": "read-write"}
+        engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=connect)
+        event.listen(engine, "begin", _begin_postgres)
+        return engine
+    if not path.absolute().parent.is_dir():
+        raise StartupError(f"{path}: its folder does not exist; create it first")
+    engine = _sqlite(url, pool_size=1)
+    event.listen(engine, "connect", _write_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reader(url: URL) -> Engine:
+    """Return an engine whose connections cannot write."""
+    path = sqlite_path(url)
+    if path is None:
+        engine = create_engine(
+            url,
+            pool_size=_READERS,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args=_POSTGRES_CONNECT,
+            execution_options={"postgresql_readonly": True},
+        )
+        event.listen(engine, "begin", _begin_postgres)
+        return engine
+    if not path.is_file():
+        raise StartupError(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
+    engine = _sqlite(url, pool_size=_READERS)
+    event.listen(engine, "connect", _read_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def check_server(connection: Connection) -> None:
+    """Refuse a PostgreSQL that is too old. `StartupError` names both versions."""
+    found = connection.dialect.server_version_info
+    if connection.dialect.name == "postgresql" and found is not None and int(found[0]) < _OLDEST_POSTGRES:
+        version = ".".join(map(str, found))
+        raise StartupError(f"PostgreSQL {version} is too old: stratumd needs {_OLDEST_POSTGRES} or newer")
+
+
+def _sqlite(url: URL, pool_size: int) -> Engine:
+    connect = {"check_same_thread": False, "timeout": BUSY_TIMEOUT, "isolation_level": None}
+    return create_engine(url, pool_size=pool_size, max_overflow=0, connect_args=connect, poolclass=QueuePool)
+
+
+def _write_sqlite(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -65536")
+
+
+def _read_sqlite(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cache_size = -16384")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    connection.exec_driver_sql(_POSTGRES_BEGIN)

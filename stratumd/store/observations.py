@@ -1,0 +1,117 @@
+"""Observations and polls as rows, and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, Row, select
+
+from stratumd.plugin import Observation, Poll, Request
+from stratumd.store import writes
+from stratumd.store.keys import poll_key, request_key
+from stratumd.store.tables import observations
+from stratumd.store.text import clean
+
+_LEVEL = 3
+_CHUNK = 200  # observations read at once: a few megabytes
+
+_JSON = msgspec.json.Encoder(order="deterministic")
+_MAP = msgspec.json.Decoder(dict[str, str])
+
+STORED = (
+    observations.c.id,
+    observations.c.source,
+    observations.c.format,
+    observations.c.received_at,
+    observations.c.path,
+    observations.c.params,
+    observations.c.status,
+    observations.c.headers,
+    observations.c.origin,
+    observations.c.body,
+)
+"""The columns that `restored` reads."""
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as JSON text, the same for the same value."""
+    return _JSON.encode(value).decode()
+
+
+class Recorder:
+    """Compresses observations. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+
+    def row(self, position: int, observation: Observation) -> writes.Row:
+        """Return the row of `observation`."""
+        request, body = observation.request, observation.body
+        return (
+            position,
+            observation.id,
+            clean(observation.source),
+            clean(observation.format),
+            observation.received_at,
+            observation.status,
+            clean(request.path),
+            json_text(request.params),
+            request_key(observation.source, request),
+            json_text(observation.headers),
+            observation.origin,
+            hashlib.sha256(body).hexdigest(),
+            len(body),
+            self._compressor.compress(body),
+        )
+
+
+def poll_row(source: str, poll: Poll) -> writes.Row:
+    """Return the row of the poll log. The error is described by its class, the provider's code and its message."""
+    answer, error, credits = poll.observation, poll.error, poll.credits
+    status = answer.status if answer is not None else getattr(error, "status", None)
+    outcome = answer.id if answer is not None else repr(error)
+    return (
+        poll_key(source, poll.request, poll.started_at, poll.elapsed, outcome),
+        clean(source),
+        poll.started_at,
+        poll.elapsed,
+        clean(poll.request.path),
+        json_text(poll.request.params),
+        status,
+        None if error is None else type(error).__name__,
+        clean(getattr(error, "code", "")) or None,
+        None if error is None else clean(str(error)),
+        credits.remaining,
+        credits.used,
+        credits.last,
+        None if answer is None else len(answer.body),
+        None if answer is None else answer.id,
+    )
+
+
+def restored(row: Row[*tuple[Any, ...]]) -> Observation:
+    """Return the observation of a row of `STORED`, equal to the one that was received."""
+    return Observation(
+        id=row.id,
+        source=row.source,
+        format=row.format,
+        received_at=row.received_at,
+        request=Request(row.path, _MAP.decode(row.params)),
+        status=row.status,
+        headers=_MAP.decode(row.headers),
+        origin=row.origin,
+        body=zstandard.ZstdDecompressor().decompress(row.body),
+    )
+
+
+def fetch(connection: Connection, ids: Sequence[str]) -> Iterator[Observation]:
+    """Yield the stored observations `ids`, in this order, a few at a time."""
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        query = select(*STORED).where(observations.c.id.in_(chunk))
+        found = {row.id: restored(row) for row in connection.execute(query).all()}
+        yield from (found[id] for id in chunk)

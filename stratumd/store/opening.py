@@ -1,0 +1,88 @@
+"""Opening a store or a reader by its URL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from stratumd.errors import StartupError
+from stratumd.store import engines
+from stratumd.store.errors import starting
+from stratumd.store.lock import FileLock, Owner
+from stratumd.store.migrate import migrate as run_migrations
+from stratumd.store.migrate import require
+from stratumd.store.reader import Reader
+from stratumd.store.store import Store
+
+T = TypeVar("T")
+
+_PAUSE = 0.25  # seconds between two tries to open
+
+
+def open_store(url: str, *, wait: float = 0, migrate: bool = True, plugins: Mapping[str, Path] | None = None) -> Store:
+    """Open the database `url` for writing, bring its schema up to date, and return the store.
+
+    `wait`: seconds to keep trying while it is down or locked. `migrate`: False refuses an old schema instead.
+    `plugins`: folders of migrations by plugin name. `StartupError` where it cannot be opened, `ConfigError` where
+    `url` names no database that stratumd knows.
+    """
+    engines.parse_url(url)
+    return _patiently(lambda: _open_store(url, migrate, plugins), wait)
+
+
+def open_reader(url: str, *, wait: float = 0) -> Reader:
+    """Open the database `url` for reading only; a daemon may be writing to it. Raises as `open_store` does."""
+    engines.parse_url(url)
+    return _patiently(lambda: Reader(_reading_engine(url)), wait)
+
+
+def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None) -> Store:
+    parsed = engines.parse_url(url)
+    path, owner = engines.sqlite_path(parsed), Owner.here()
+    with starting(engines.printable(parsed)):
+        lock = None if path is None else FileLock(path, owner)
+        engine = engines.writer(parsed)
+        try:
+            _prepare(engine, migrate, plugins)
+            return Store(engine, engines.reader(parsed), owner, lock)
+        except BaseException:
+            engine.dispose()
+            if lock is not None:
+                lock.close()
+            raise
+
+
+def _prepare(engine: Engine, migrate: bool, plugins: Mapping[str, Path] | None) -> None:
+    with engine.connect() as connection:
+        engines.check_server(connection)
+    if migrate:
+        run_migrations(engine, plugins)
+    else:
+        require(engine)
+
+
+def _reading_engine(url: str) -> Engine:
+    parsed = engines.parse_url(url)
+    with starting(engines.printable(parsed)):
+        engine = engines.reader(parsed)
+        try:
+            require(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+
+def _patiently(attempt: Callable[[], T], wait: float) -> T:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return attempt()
+        except StartupError:
+            if time.monotonic() + _PAUSE > deadline:
+                raise
+        time.sleep(_PAUSE)

@@ -1,0 +1,57 @@
+"""Consensus points as they are read back: equal to those that were stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, func, select
+
+from stratumd.plugin import DAY, ConsensusPoint, Contributor, MarketKey, Record
+from stratumd.store.tables import consensus, coverage, events
+
+_LATELY = 7 * DAY  # longer than a board keeps an event on which nobody offers anything
+
+_TEXTS = msgspec.json.Decoder(tuple[str, ...])
+_NUMBERS = msgspec.json.Decoder(tuple[float, ...])
+_CONTRIBUTORS = msgspec.json.Decoder(tuple[Contributor, ...])
+
+
+def restored_point(row: Row[*tuple[Any, ...]]) -> ConsensusPoint:
+    """Return the point of a row that has all columns of `consensus`."""
+    return ConsensusPoint(
+        key=MarketKey(row.market, row.player or None),
+        outcomes=_TEXTS.decode(row.outcomes),
+        line=row.line,
+        fair_line=row.fair_line,
+        probabilities=_NUMBERS.decode(row.probabilities),
+        prices=_NUMBERS.decode(row.prices),
+        dispersion=row.dispersion,
+        books=row.books,
+        operators=row.operators,
+        contributors=_CONTRIBUTORS.decode(row.contributors),
+        reason=row.reason,
+    )
+
+
+def newest_records(connection: Connection, pipeline: str) -> list[tuple[str, Record]]:
+    """Return the newest point of each market of the events that were observed within the last week of observations."""
+    mine = coverage.c.pipeline == pipeline
+    last = select(func.max(coverage.c.observed_at)).where(mine).scalar_subquery()
+    lately = select(coverage.c.event_id).where(mine, coverage.c.observed_at >= last - _LATELY)
+    market = (consensus.c.event_id, consensus.c.market, consensus.c.player)
+    newest = (
+        select(*market, func.max(consensus.c.observed_at).label("observed_at"))
+        .where(consensus.c.pipeline == pipeline, consensus.c.event_id.in_(lately))
+        .group_by(*market)
+        .subquery()
+    )
+    same = and_(*(column == newest.c[column.name] for column in (*market, consensus.c.observed_at)))
+    query = (
+        select(events.c.event, consensus)
+        .join(newest, same)
+        .join(events, events.c.event_id == consensus.c.event_id)
+        .where(consensus.c.pipeline == pipeline)
+        .order_by(events.c.event, consensus.c.market, consensus.c.player)
+    )
+    return [(row.event, restored_point(row)) for row in connection.execute(query)]

@@ -1,0 +1,228 @@
+"""The writing side of the store: what the daemon and `stratumd replay` write, and read back to go on."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+from psycopg import errors as postgres
+from sqlalchemy import Connection, Engine, Select, select, text
+from sqlalchemy.exc import DBAPIError
+
+from stratumd.engine.outcome import StateChange, Step
+from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
+from stratumd.store import backlog, deliveries, writes
+from stratumd.store.batch import Batch, Known
+from stratumd.store.deliveries import Waiting
+from stratumd.store.errors import StoreError, mapped
+from stratumd.store.lock import FileLock, Owner
+from stratumd.store.observations import Recorder, fetch, poll_row
+from stratumd.store.points import newest_records
+from stratumd.store.tables import processed, states
+from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
+
+T = TypeVar("T")
+
+_RETRIES = 5
+_FIRST_PAUSE = 0.02  # seconds, doubled with each retry
+# An insert or an update, whichever it takes, that says where the counter stands now.
+_RAISE = text(
+    "INSERT INTO counters (name, value) VALUES (:name, :by)"
+    " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value"
+)
+
+
+class NewDelivery(msgspec.Struct, frozen=True):
+    """A signal that is to be delivered to one sink."""
+
+    id: str
+    signal: Signal
+    sink: str
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """A step with the deliveries that follow from it: committed together, or not at all."""
+
+    step: Step
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+class Store:
+    """One writer. Its methods block, may be called from any thread, and may be repeated with the same arguments.
+
+    Every method raises a `StoreError` that says how to react; then nothing of the call was written.
+    """
+
+    def __init__(self, engine: Engine, readers: Engine, owner: Owner, lock: FileLock | None) -> None:
+        self._engine = engine
+        self._readers = readers
+        self._owner = owner
+        self._file_lock = lock
+        self._turn = threading.RLock()
+        self._known = Known()
+        self._floors: dict[str, dict[str, int]] = {}
+
+    def close(self) -> None:
+        """Close every connection and let go of the lock."""
+        self._engine.dispose()
+        self._readers.dispose()
+        if self._file_lock is not None:
+            self._file_lock.close()
+            self._file_lock = None
+
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
+        """Store what sources were answered, and the poll log: (source name, poll). T1, one transaction."""
+        answers = [poll.observation for _, poll in polls if poll.observation is not None]
+        recorder = Recorder()
+        bodies = [recorder.row(0, answer)[1:] for answer in answers]
+        log = [poll_row(source, poll) for source, poll in polls]
+
+        def write(connection: Connection, bulk: Bulk) -> None:
+            if bodies:
+                first = _count(connection, "observations", len(bodies)) - len(bodies) + 1
+                bulk(writes.OBSERVATIONS, [(first + n, *body) for n, body in enumerate(bodies)])
+            if log:
+                bulk(writes.POLLS, log)
+
+        self._write(write)
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Store all that follows from these steps. T2, one transaction; steps that are there already are left out."""
+
+        def write(connection: Connection, bulk: Bulk) -> Batch:
+            batch = self._batch(connection, commits)
+            for statement, rows in batch.tables():
+                if rows:
+                    bulk(statement, rows.values())
+            floors = self._new_floors(commits)
+            if floors:
+                bulk(writes.CURSORS, floors)
+            return batch
+
+        with self._turn:
+            self._known.learn(self._write(write))
+            for commit in commits:
+                self._floors.pop(commit.step.pipeline, None)
+
+    def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
+        """Return the first observations that the pipeline has not processed, by the time received and the id."""
+        with mapped(), self._readers.begin() as connection:
+            known = backlog.floors(connection, pipeline)
+            start = {source: known.get(source, 0) for source in sources}
+            ids, floors = backlog.pending(connection, pipeline, start, limit)
+            found = list(fetch(connection, ids))
+        with self._turn:
+            self._floors[pipeline] = floors
+        return found
+
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
+        """Yield the processed observations that the board is made of, in the order in which they were processed."""
+        with mapped(), self._readers.begin() as connection:
+            ids = backlog.rebuilding(connection, pipeline, sources, lookback)
+            yield from fetch(connection, ids)
+
+    def states(self, pipeline: str) -> list[StateChange]:
+        """Return all that the pipeline's components remember, in the order of component and event."""
+        query = select(states).where(states.c.pipeline == pipeline).order_by(states.c.component, states.c.event)
+        with mapped(), self._readers.begin() as connection:
+            rows = connection.execute(query).all()
+        return [StateChange(row.component, row.event, row.body.encode()) for row in rows]
+
+    def records(self, pipeline: str) -> list[tuple[str, Record]]:
+        """Return the newest consensus of each market of the events that were observed lately: (event id, record)."""
+        with mapped(), self._readers.begin() as connection:
+            return newest_records(connection, pipeline)
+
+    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
+        """Take up to `limit` deliveries due at `now`, oldest first; per event no more than one is in flight."""
+        owner = str(self._owner)
+        return self._write(lambda connection, _: deliveries.claim(connection, sink, limit, now, owner))
+
+    def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> int:
+        """Settle deliveries that arrived. Returns how many of them were still this process's."""
+        owner = str(self._owner)
+        return self._write(lambda connection, _: deliveries.delivered(connection, ids, now, receipt, owner))
+
+    def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> int:
+        """Put a delivery back until `retry_at`, or into the dead letters where that is None."""
+        owner = str(self._owner)
+        return self._write(lambda connection, _: deliveries.failed(connection, id, now, error, retry_at, owner))
+
+    def expire(self, sink: str, now: Micros) -> int:
+        """Settle as expired what waits for `sink` and is worth nothing any more. Returns how many."""
+        return self._write(lambda connection, _: deliveries.expire(connection, sink, now))
+
+    def release(self) -> int:
+        """At start: put back what was in flight in processes that are gone. Returns how many."""
+        return self._write(lambda connection, _: deliveries.release(connection, self._gone))
+
+    def delivery_counts(self) -> dict[tuple[str, str], Waiting]:
+        """Return, by sink and state, how many deliveries there are and how old the oldest is."""
+        with mapped(), self._readers.begin() as connection:
+            return deliveries.counts(connection)
+
+    def _batch(self, connection: Connection, commits: Sequence[Commit]) -> Batch:
+        batch = Batch(self._known)
+        for pipeline in sorted({commit.step.pipeline for commit in commits}):
+            mine = {c.step.observation.id: c for c in commits if c.step.pipeline == pipeline}
+            # Counting first holds off every other process on this pipeline until the end of the transaction.
+            position = _count(connection, f"processed/{pipeline}", len(mine)) - len(mine)
+            done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
+            for commit in (commit for id, commit in mine.items() if id not in done):
+                position += 1
+                batch.add(commit.step, position)
+                for delivery in commit.deliveries:
+                    batch.deliver(delivery.id, delivery.signal, delivery.sink)
+        return batch
+
+    def _new_floors(self, commits: Sequence[Commit]) -> list[tuple[str, str, int]]:
+        pipelines = sorted({commit.step.pipeline for commit in commits})
+        return [(p, *floor) for p in pipelines for floor in self._floors.get(p, {}).items()]
+
+    def _gone(self, owner: str) -> bool:
+        if self._file_lock is not None:
+            return owner != str(self._owner)  # the lock says that nobody else is there
+        found = Owner.parse(owner)
+        return found is not None and owner != str(self._owner) and found.gone(self._owner)
+
+    def _write(self, work: Callable[[Connection, Bulk], T]) -> T:
+        """Run `work` in one transaction; where PostgreSQL asks for it, again from the start."""
+        with self._turn:
+            for retry in range(_RETRIES):
+                try:
+                    return self._once(work)
+                except StoreError as error:
+                    if not _again(error):
+                        raise
+                time.sleep(random.uniform(0, _FIRST_PAUSE * 2**retry))  # noqa: S311 (jitter is no secret)
+            return self._once(work)
+
+    def _once(self, work: Callable[[Connection, Bulk], T]) -> T:
+        with mapped(), self._engine.begin() as connection:
+            return work(connection, self._bulk(connection))
+
+    def _bulk(self, connection: Connection) -> Bulk:
+        driver = connection.connection.driver_connection
+        assert driver is not None, "the connection was just opened"
+        return SqliteBulk(driver) if connection.dialect.name == "sqlite" else PostgresBulk(driver)
+
+
+def _count(connection: Connection, name: str, by: int) -> int:
+    value: int = connection.execute(_RAISE, {"name": name, "by": by}).scalar_one()
+    return value
+
+
+def _processed(pipeline: str, ids: Sequence[str]) -> Select[tuple[str]]:
+    mine = processed.c.pipeline == pipeline
+    return select(processed.c.observation).where(mine, processed.c.observation.in_(ids))
+
+
+def _again(error: StoreError) -> bool:
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        cause = cause.orig
+    return isinstance(cause, postgres.SerializationFailure | postgres.DeadlockDetected)

@@ -1,0 +1,328 @@
+"""The tables, the same in both databases. Times are microseconds UTC, prices decimal odds, `event_id` and `series_id`
+the keys of keys.py, JSON is kept as text exactly as it was written.
+
+`changes`, `latest` and `series` hold facts per pipeline, through the series' key. Narrow tables are clustered by event
+and time: a market's history lies on few pages however large the table grows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+
+metadata = MetaData()
+
+# The C collation sorts by code point, as SQLite does: the same order from both.
+_TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+# In SQLite an INTEGER primary key is the row's own address.
+_POSITION = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _text(name: str, *, key: bool = False, null: bool = False) -> Column[str]:
+    return Column(name, _TEXT, primary_key=key, nullable=null)
+
+
+def _int(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, nullable=null, autoincrement=False)
+
+
+def _float(name: str, *, key: bool = False, null: bool = False) -> Column[float]:
+    return Column(name, Double, primary_key=key, nullable=null)
+
+
+def _table(name: str, *columns: Any, clustered: bool = False) -> Table:
+    return Table(name, metadata, *columns, sqlite_with_rowid=not clustered)
+
+
+counters = _table("counters", _text("name", key=True), _int("value"), clustered=True)
+"""Gap-free positions, raised inside the transaction that uses them: who reads up to one has missed nothing below."""
+
+observations = _table(
+    "observations",
+    Column("position", _POSITION, primary_key=True, autoincrement=False),
+    Column("id", _TEXT, nullable=False, unique=True),
+    _text("source"),
+    _text("format"),
+    _int("received_at"),
+    _int("status"),
+    _text("path"),
+    _text("params"),
+    _int("request_key"),
+    _text("headers"),
+    _text("origin"),
+    _text("body_sha256"),
+    _int("body_bytes"),
+    Column("body", LargeBinary, nullable=False),
+    Index("observations_by_source", "source", "position"),
+    Index("observations_by_time", "received_at"),
+)
+"""T1: every answer as received; `body` is compressed with zstd, `body_sha256` and `body_bytes` are of the original."""
+
+polls = _table(
+    "polls",
+    _text("id", key=True),
+    _text("source"),
+    _int("started_at"),
+    _int("elapsed"),
+    _text("path"),
+    _text("params"),
+    _int("status", null=True),
+    _text("error", null=True),
+    _text("code", null=True),
+    _text("detail", null=True),
+    _int("credits_remaining", null=True),
+    _int("credits_used", null=True),
+    _int("credits_last", null=True),
+    _int("body_bytes", null=True),
+    _text("observation", null=True),
+    Index("polls_by_source", "source", "started_at"),
+    Index("polls_by_observation", "observation"),
+)
+"""T1: every exchange with a provider, answered or not; `error` is the class of what went wrong."""
+
+cursors = _table("cursors", _text("pipeline", key=True), _text("source", key=True), _int("floor"), clustered=True)
+"""Every observation of the source up to position `floor` has been processed by the pipeline; later ones are looked up
+in `processed` one by one, so an observation that arrives late is never passed over."""
+
+processed = _table(
+    "processed",
+    _text("pipeline", key=True),
+    _text("observation", key=True),
+    _int("position"),
+    _text("source"),
+    _int("request_key"),
+    _int("received_at"),
+    _int("observed_at"),
+    _int("quotes"),
+    _int("events"),
+    _int("changes"),
+    _int("signals"),
+    UniqueConstraint("pipeline", "position", name="processed_in_order"),
+    Index("processed_by_time", "pipeline", "received_at"),
+    Index("processed_by_request", "pipeline", "request_key", "received_at"),
+)
+"""T2: one row per step that was committed; `position` is the order in which the pipeline took them."""
+
+events = _table(
+    "events",
+    _int("event_id", key=True),
+    Column("event", _TEXT, nullable=False, unique=True),
+    _text("sport"),
+    _text("home"),
+    _text("away"),
+    _int("commence_at"),
+    _int("first_seen"),
+    _int("observed_at"),
+    Index("events_by_start", "commence_at"),
+)
+"""The newest word on each event."""
+
+event_starts = _table(
+    "event_starts",
+    _int("event_id", key=True),
+    _int("observed_at", key=True),
+    _int("commence_at"),
+    clustered=True,
+)
+"""Every start that was announced for an event, and when."""
+
+books = _table("books", _text("key", key=True), _int("first_seen"), clustered=True)
+
+series = _table(
+    "series",
+    _int("event_id", key=True),
+    _int("series_id", key=True),
+    _text("pipeline"),
+    _text("book"),
+    _text("market"),
+    _text("player", null=True),
+    _text("outcome"),
+    _float("rung", null=True),
+    clustered=True,
+)
+
+changes = _table(
+    "changes",
+    _int("event_id", key=True),
+    _int("observed_at", key=True),
+    _int("series_id", key=True),
+    _float("line", null=True),
+    _float("price", null=True),
+    _int("last_update", null=True),
+    clustered=True,
+)
+"""Every quote that appeared, changed, or (`price` NULL) disappeared."""
+
+latest = _table(
+    "latest",
+    _int("event_id", key=True),
+    _int("series_id", key=True),
+    _int("changed_at"),
+    _float("line", null=True),
+    _float("price", null=True),
+    _int("last_update", null=True),
+    clustered=True,
+)
+"""The newest change of every series."""
+
+coverage = _table(
+    "coverage",
+    _text("pipeline", key=True),
+    _int("event_id", key=True),
+    _text("market", key=True),
+    _text("player", key=True),
+    _int("first_seen"),
+    _int("observed_at"),
+    clustered=True,
+)
+"""When a market was last observed: whatever is present there was confirmed then. `player` is empty for team markets."""
+
+issues = _table(
+    "issues",
+    _text("pipeline", key=True),
+    _text("observation", key=True),
+    _int("number", key=True),
+    _int("observed_at"),
+    _text("rule"),
+    _text("severity"),
+    _text("detail"),
+    _text("event", null=True),
+    _text("book", null=True),
+    _text("market", null=True),
+    Index("issues_by_time", "observed_at"),
+)
+
+consensus = _table(
+    "consensus",
+    _int("event_id", key=True),
+    _int("observed_at", key=True),
+    _text("pipeline", key=True),
+    _text("market", key=True),
+    _text("player", key=True),
+    _text("outcomes"),
+    _float("line", null=True),
+    _float("fair_line", null=True),
+    _text("probabilities"),
+    _text("prices"),
+    _float("dispersion", null=True),
+    _int("books"),
+    _int("operators"),
+    _text("contributors"),
+    _text("reason", null=True),
+)
+
+records = _table(
+    "records",
+    _int("event_id", key=True),
+    _int("observed_at", key=True),
+    _text("pipeline", key=True),
+    _text("kind", key=True),
+    _text("market", key=True),
+    _text("player", key=True),
+    _text("body"),
+)
+"""What detectors record besides the consensus, as JSON."""
+
+signals = _table(
+    "signals",
+    _text("id", key=True),
+    _text("type"),
+    _text("pipeline"),
+    _text("detector"),
+    _text("detector_version"),
+    _text("sport"),
+    _text("event"),
+    _text("home"),
+    _text("away"),
+    _int("commence_at"),
+    _text("market"),
+    _text("player", null=True),
+    _text("outcome"),
+    _text("direction"),
+    _text("operator", null=True),
+    _text("books"),
+    _float("magnitude"),
+    _float("threshold"),
+    _int("strength"),
+    _int("observed_at"),
+    _int("expires_at", null=True),
+    _text("observation"),
+    _text("metadata"),
+    Index("signals_by_time", "observed_at", "id"),
+    Index("signals_by_event", "event", "observed_at"),
+)
+
+states = _table(
+    "states",
+    _text("pipeline", key=True),
+    _text("component", key=True),
+    _text("event", key=True),
+    _text("body"),
+)
+"""What the gate, the records and the detectors of a pipeline remember, as JSON."""
+
+failures = _table(
+    "failures",
+    _text("pipeline", key=True),
+    _text("observation", key=True),
+    _text("component", key=True),
+    _text("event", key=True),
+    _int("observed_at"),
+    _text("error"),
+    _text("place"),
+    Index("failures_by_time", "observed_at"),
+)
+"""Components that were skipped at an observation; `event` is empty where all of it was."""
+
+_WAITING = text("state IN ('pending', 'in_flight')")
+
+deliveries = _table(
+    "deliveries",
+    _text("id", key=True),
+    _text("signal"),
+    _text("sink"),
+    _text("event"),
+    _int("observed_at"),
+    _int("expires_at", null=True),
+    _text("state"),
+    _int("attempts"),
+    _int("due_at"),
+    _text("owner", null=True),
+    _int("lease_until", null=True),
+    _text("error", null=True),
+    _text("receipt", null=True),
+    _int("ended_at", null=True),
+    Index(
+        "deliveries_waiting",
+        "sink",
+        "observed_at",
+        "signal",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
+    ),
+    Index(
+        "deliveries_in_order",
+        "sink",
+        "event",
+        "observed_at",
+        "signal",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
+    ),
+    Index("deliveries_by_state", "sink", "state"),
+)
+"""One row per signal and sink: `pending`, `in_flight`, `delivered`, `expired` or `dead`."""

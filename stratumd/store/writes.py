@@ -1,0 +1,151 @@
+"""Writing many rows at once by each driver's fastest way, from one description of what a conflict means.
+
+The statements are made of the names of tables.py and of nothing else, hence each `noqa: S608`.
+
+SQLite: `executemany` on prepared statements. PostgreSQL: one `INSERT … SELECT FROM unnest(…)` per table, a column each.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import msgspec
+import psycopg
+from sqlalchemy import Column, Dialect, LargeBinary, Table, Text
+from sqlalchemy.dialects import postgresql
+
+from stratumd.store import tables
+
+Row = tuple[Any, ...]
+
+_POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+_ENCODE = msgspec.json.Encoder().encode
+# In an array literal of PostgreSQL a backslash stands for the next character alone, in JSON `\n` is a line feed.
+_OTHER_ESCAPE = re.compile(rb'(?<!\\)(?:\\\\)*\\[^"\\]')
+
+
+class Insert:
+    """How rows of one table are written, and what happens where one is already there."""
+
+    def __init__(self, table: Table, *, update: Sequence[str] = (), newer: str | None = None) -> None:
+        """With no `update` the old row stays. With `newer`, only a row whose column is not smaller replaces it."""
+        self.table = table
+        self.columns = [column.name for column in table.columns]
+        self._update = update
+        self._newer = newer
+
+    @property
+    def _conflict(self) -> str:
+        key = ", ".join(column.name for column in self.table.primary_key)
+        if not self._update:
+            return "ON CONFLICT DO NOTHING"
+        assignments = ", ".join(f"{name} = excluded.{name}" for name in self._update)
+        clause = f"ON CONFLICT ({key}) DO UPDATE SET {assignments}"
+        name = self._newer
+        return f"{clause} WHERE excluded.{name} >= {self.table.name}.{name}" if name else clause
+
+    @cached_property
+    def sqlite(self) -> str:
+        """The statement with a placeholder per column."""
+        marks = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) VALUES ({marks}) {self._conflict}"  # noqa: S608
+
+    @cached_property
+    def postgres(self) -> bytes:
+        """The statement with a placeholder per column's array."""
+        arrays = ", ".join(map(_placeholder, self.table.columns))
+        columns = ", ".join(self.columns)
+        rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        return f"INSERT INTO {self.table.name} ({columns}) {rows} {self._conflict}".encode()
+
+
+class Delete:
+    """Deletes rows by their primary key."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._key = list(table.primary_key)
+
+    @cached_property
+    def sqlite(self) -> str:
+        """The statement with a placeholder per column of the key."""
+        return f"DELETE FROM {self.table.name} WHERE {' AND '.join(f'{c.name} = ?' for c in self._key)}"  # noqa: S608
+
+    @cached_property
+    def postgres(self) -> bytes:
+        """The statement with a placeholder per column's array."""
+        arrays = ", ".join(map(_placeholder, self._key))
+        columns = ", ".join(column.name for column in self._key)
+        gone = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        return f"DELETE FROM {self.table.name} WHERE ({columns}) IN ({gone})".encode()  # noqa: S608
+
+
+class Bulk(Protocol):
+    """Writes rows inside the transaction at hand."""
+
+    def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
+        """Write `rows`, of which there is at least one."""
+
+
+class SqliteBulk:
+    """Bulk writing over a connection of sqlite3."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
+        """Write `rows`."""
+        self._connection.executemany(statement.sqlite, rows)
+
+
+class PostgresBulk:
+    """Bulk writing over a connection of psycopg. No two rows of one call may have the same key."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
+        """Write `rows`."""
+        self._connection.execute(statement.postgres, [_array(column) for column in zip(*rows, strict=True)])
+
+
+def _array(column: Sequence[Any]) -> Any:
+    """Return the literal of an array. JSON of numbers and text differs from it only in the brackets."""
+    if isinstance(column[0], bytes):
+        return list(column)
+    literal = _ENCODE(column)
+    if b"\\" in literal and _OTHER_ESCAPE.search(literal):
+        return list(column)
+    return f"{{{literal[1:-1].decode()}}}"
+
+
+def _placeholder(column: Column[Any]) -> str:
+    if isinstance(column.type, LargeBinary):
+        return "%b::bytea[]"
+    kind = "text" if isinstance(column.type, Text) else column.type.compile(_POSTGRES)
+    return f"%s::{kind}[]"
+
+
+OBSERVATIONS = Insert(tables.observations)
+POLLS = Insert(tables.polls)
+PROCESSED = Insert(tables.processed)
+CURSORS = Insert(tables.cursors, update=("floor",), newer="floor")
+EVENTS = Insert(tables.events, update=("sport", "home", "away", "commence_at", "observed_at"), newer="observed_at")
+EVENT_STARTS = Insert(tables.event_starts)
+BOOKS = Insert(tables.books)
+SERIES = Insert(tables.series)
+CHANGES = Insert(tables.changes, update=("line", "price", "last_update"))
+LATEST = Insert(tables.latest, update=("changed_at", "line", "price", "last_update"), newer="changed_at")
+COVERAGE = Insert(tables.coverage, update=("observed_at",), newer="observed_at")
+ISSUES = Insert(tables.issues)
+CONSENSUS = Insert(tables.consensus)
+RECORDS = Insert(tables.records)
+SIGNALS = Insert(tables.signals)
+STATES = Insert(tables.states, update=("body",))
+STATES_GONE = Delete(tables.states)
+FAILURES = Insert(tables.failures)
+DELIVERIES = Insert(tables.deliveries)
