@@ -63,7 +63,8 @@ class LoopbackServer:
         tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(listener.serve, self._converse)
-        self.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket's attribute, no SQL
+        self.url = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *error: object) -> bool | None:
@@ -110,7 +111,7 @@ async def _send(stream: SocketStream, reply: HttpReply) -> None:
 
 def _reset(stream: SocketStream) -> None:
     """Make closing the connection send a reset instead of an end."""
-    raw: socket.socket = stream.extra(SocketAttribute.raw_socket)
+    raw: socket.socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  # the same
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

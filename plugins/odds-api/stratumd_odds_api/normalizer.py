@@ -109,9 +109,7 @@ class OddsApiNormalizer(Normalizer):
             return Snapshot(None, [], [])
         body = read_body(observation.body, enveloped=asked.enveloped, one=asked.event is not None)
         if body is None:
-            return Snapshot(
-                None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)]
-            )
+            return Snapshot(None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)])
         self._turn += 1
         issues, complete, listings = body.issues, body.complete and not asked.windowed, []
         for position, fixture in enumerate(body.fixtures):

@@ -111,9 +111,7 @@ def _offers(by_player: dict[str | None, list[Quote]], strange: list[str], asking
     for player, quotes in by_player.items():
         unique = _in_order(quotes)
         if len(unique) < len(quotes):
-            issues.append(
-                asking.issue("duplicate_outcome", "an outcome comes twice at one line; the first counts")
-            )
+            issues.append(asking.issue("duplicate_outcome", "an outcome comes twice at one line; the first counts"))
         offers.append(Offer(asking.book, asking.market, tuple(unique), player))
     if strange and _is_unknown(asking.market, len(strange), sum(map(len, by_player.values()))):
         issues.append(asking.issue("unknown_outcome", f"unknown outcome {min(strange)!r}", Severity.INFO))
@@ -147,9 +145,7 @@ def _is_unknown(market: str, strange: int, outcomes: int) -> bool:
 def _has_duplicate_keys(raw: msgspec.Raw, outcomes: list[WireOutcome]) -> bool:
     """Say whether an object has a key twice, of which decoders silently take the last."""
     text = bytes(raw)
-    if text.count(b'"price"') == len(outcomes) == text.count(b'"name"') and text.count(b'"point"') <= len(
-        outcomes
-    ):
+    if text.count(b'"price"') == len(outcomes) == text.count(b'"name"') and text.count(b'"point"') <= len(outcomes):
         return False
     objects = msgspec.json.decode(raw, type=list[msgspec.Raw])
     return any(_repeats(bytes(one)) for one in objects)

@@ -180,9 +180,7 @@ class _Loose:
             unreadable.append(place)
             return None
         markets = [self._market(part, event, loose.key, unreadable) for part in parts]
-        return WireBook(
-            loose.key, [market for market in markets if market is not None], _stamp(loose.last_update)
-        )
+        return WireBook(loose.key, [market for market in markets if market is not None], _stamp(loose.last_update))
 
     def _market(self, raw: msgspec.Raw, event: str, book: str, unreadable: list[Place]) -> WireMarket | None:
         market = _try(raw, WireMarket)
