@@ -27,10 +27,10 @@ Family = Literal["margin", "total"]
 FAMILY: Final[dict[str, Family]] = {"h2h": "margin", "spreads": "margin", "totals": "total"}
 """The truth that each market is made from."""
 
-MEMORY: Final = 0.5
+MEMORY: Final = 0.7
 """How much of its last opinion an operator keeps at a review."""
-NOISE: Final = 0.85
-"""Share of the measured deviations that is opinion; the rest is rounding, and the incidents."""
+NOISE: Final = 0.6
+"""Share of the measured deviations that is opinion; rounding, late reviews and the incidents make the rest."""
 BOUND: Final = 2.0
 """Opinions stay within so many standard deviations: farther off is an incident, and labelled."""
 POINTS_PER_WIN: Final = MODEL.spread_sigma * sqrt(2.0 * pi)

@@ -66,9 +66,7 @@ REACH: Final[dict[Family, float]] = {"margin": 10.0, "total": 14.0}
 class Incidents:
     """Everything that befalls one game. A label is written when its incident is over."""
 
-    def __init__(
-        self, timeline: Timeline, game: Game, tempo: Tempo, rate: float, labels: list[Label]
-    ) -> None:
+    def __init__(self, timeline: Timeline, game: Game, tempo: Tempo, rate: float, labels: list[Label]) -> None:
         self.timeline = timeline
         self.game = game
         self.random = game.random

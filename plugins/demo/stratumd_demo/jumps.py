@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from stratumd.plugin import Micros
 from stratumd_demo.desks import Desk, Family
@@ -35,7 +34,7 @@ class Jump:
         found = []
         for market, follows in self.follows.items():
             size, operators = self.sizes[market], tuple(follow.operator for follow in follows)
-            if not follows:
+            if len(follows) < 2:
                 continue
             found.append(
                 Label(
@@ -55,16 +54,16 @@ class Jump:
 
 
 def _stragglers(event: str, market: str, size: float, follows: Sequence[Follow]) -> list[Label]:
-    """Label everyone that stood apart from the market between their own answer and the middle one."""
-    middle = round(median(follow.at for follow in follows))
+    """Label everyone that stood apart from the middle of the others, because half of these had (not) moved yet."""
     found = []
     for follow in follows:
-        if follow.at > middle:
-            kind, moved, at, until = Kind.STALE, -size, middle, follow.at
+        others = [other.at for other in follows if other is not follow]
+        half, more = others[(len(others) - 1) // 2], others[len(others) // 2]
+        if follow.at > half:
+            kind, moved, at, until = Kind.STALE, -size, half, follow.at
         else:
-            kind, moved, at, until = Kind.EARLY, size, follow.at, middle
-        if at < until:
-            found.append(Label(kind, event, market, way(moved), (follow.operator,), at, until, abs(size)))
+            kind, moved, at, until = Kind.EARLY, size, follow.at, more
+        found.append(Label(kind, event, market, way(moved), (follow.operator,), at, until, abs(size)))
     return found
 
 

@@ -26,8 +26,8 @@ feed.
 WALK_STEP: Final = 10 * MINUTE
 WALK_SHARE: Final = 0.7
 """Share of the measured walk that is slow; incidents make the rest."""
-REVIEWS: Final = 1.7
-"""Reviews per change: half of them confirm what was posted, to the half point and the price."""
+REVIEWS: Final = 1.6
+"""Reviews per change: the others confirm what was posted, to the half point and the price."""
 
 LIVE_WALK: Final = 8.0
 """How much faster the truth walks in play."""
@@ -57,9 +57,7 @@ class Market:
         incidents: float = 1.0,
     ) -> None:
         if not (1 <= games <= MOST_GAMES and 1 <= books <= BOOKS and pace > 0 and incidents >= 0):
-            raise ValueError(
-                f"1 to {MOST_GAMES} games, 1 to {BOOKS} books, a positive pace, no negative incidents"
-            )
+            raise ValueError(f"1 to {MOST_GAMES} games, 1 to {BOOKS} books, a positive pace, no negative incidents")
         self.seed = seed
         self.opened = opened
         self.tempo = Tempo(pace)

@@ -124,9 +124,7 @@ class SimulatedContent:
         """Return the body of `/events`."""
         return [event(game) for game in self._games(sport)]
 
-    def odds(
-        self, sport: str, markets: Sequence[str], regions: Sequence[str], bookmakers: Sequence[str]
-    ) -> list[Json]:
+    def odds(self, sport: str, markets: Sequence[str], regions: Sequence[str], bookmakers: Sequence[str]) -> list[Json]:
         """Return the body of `/odds`."""
         return odds(self.market, markets, regions, bookmakers) if self._games(sport) else []
 
