@@ -24,8 +24,8 @@ class DemoOptions(PluginConfig):
     """Games in the feed at once."""
     books: Annotated[int, Field(ge=1, le=BOOKS)] = BOOKS
     """Bookmakers, the most followed first."""
-    pace: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """How fast the market lives: at 60, what takes an hour takes a minute. Games start and end in their own time."""
+    pace: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """How fast the market lives: at 30, what takes an hour takes two minutes. Games start and end in their own time."""
     incidents: Annotated[float, Field(ge=0, le=10)] = 1.0
     """How often something is injected (steam, mistakes, outages), relative to the usual; 0 for a market left alone."""
     seed: int = 7
