@@ -142,9 +142,8 @@ def test_cooldown_and_cap_are_never_exceeded(story: list[tuple[Micros, list[Find
     fired: list[tuple[str, Micros]] = []
     for pause, found in story:
         now += pause
-        for verdict in judge(memory, [candidate(each) for each in found], JUDGED, now):
-            if verdict.reason is Reason.FIRED:
-                fired.append((verdict.candidate.finding.outcome, now))
+        verdicts = judge(memory, [candidate(each) for each in found], JUDGED, now)
+        fired += [(v.candidate.finding.outcome, now) for v in verdicts if v.reason is Reason.FIRED]
     for number, (outcome, instant) in enumerate(fired):
         before = fired[:number]
         assert all(instant - at >= CALM.cooldown for name, at in before if name == outcome)
