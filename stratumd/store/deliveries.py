@@ -7,8 +7,8 @@ at once (`SKIP LOCKED`); a claim is leased by the database's clock, and only its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -40,7 +40,7 @@ _MINE_WAITS = text("mine.state IN ('pending', 'in_flight')")
 _OTHER_WAITS = text("other.state IN ('pending', 'in_flight')")
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(NamedTuple):
     """How many deliveries are in one state, and when the signal of the oldest was observed."""
 
     number: int
@@ -64,18 +64,18 @@ def claim(connection: Connection, sink: str, limit: int, now: Micros, owner: str
     return [Delivery(row.delivery, restored_signal(row), row.attempts + 1) for row in rows]
 
 
-def delivered(connection: Connection, ids: Sequence[str], now: Micros, receipt: str | None, owner: str) -> int:
-    """Settle deliveries that arrived. Returns how many of them were still the owner's."""
+def delivered(connection: Connection, ids: Sequence[str], now: Micros, receipt: str | None, owner: str) -> None:
+    """Settle deliveries that arrived and are still the owner's."""
     values = {"state": "delivered", "ended_at": now, "receipt": receipt, "error": None}
-    return connection.execute(update(deliveries).where(*_held(ids, owner)).values(values)).rowcount
+    connection.execute(update(deliveries).where(*_held(ids, owner)).values(values))
 
 
-def failed(connection: Connection, id: str, now: Micros, error: str, retry_at: Micros | None, owner: str) -> int:
-    """Put a delivery back until `retry_at`, or into the dead letters where that is None."""
+def failed(connection: Connection, id: str, now: Micros, error: str, retry_at: Micros | None, owner: str) -> None:
+    """Put a delivery that is still the owner's back until `retry_at`, or into the dead letters where that is None."""
     end: dict[str, object] = {"state": "dead", "ended_at": now}
     again: dict[str, object] = {"state": "pending", "due_at": retry_at}
     values = {"error": clean(error), **(end if retry_at is None else again)}
-    return connection.execute(update(deliveries).where(*_held([id], owner)).values(values)).rowcount
+    connection.execute(update(deliveries).where(*_held([id], owner)).values(values))
 
 
 def expire(connection: Connection, sink: str, now: Micros) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
 from stratumd.store import backlog, deliveries, writes
-from stratumd.store.batch import Batch, Known
+from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
@@ -95,12 +95,11 @@ class Store:
 
         def write(connection: Connection, bulk: Bulk) -> Batch:
             batch = self._batch(connection, commits)
-            for statement, rows in batch.tables():
-                if rows:
-                    bulk(statement, rows.values())
             floors = self._new_floors(commits)
-            if floors:
-                bulk(writes.CURSORS, floors)
+            with bulk.together():
+                for statement, rows in [*batch.tables(), (writes.CURSORS, floors)]:
+                    if rows:
+                        bulk(statement, rows.values())
             return batch
 
         with self._turn:
@@ -142,15 +141,15 @@ class Store:
         owner = str(self._owner)
         return self._write(lambda connection, _: deliveries.claim(connection, sink, limit, now, owner))
 
-    def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> int:
-        """Settle deliveries that arrived. Returns how many of them were still this process's."""
+    def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
+        """Settle deliveries that arrived. Those whose lease was lost meanwhile stay with the new owner."""
         owner = str(self._owner)
-        return self._write(lambda connection, _: deliveries.delivered(connection, ids, now, receipt, owner))
+        self._write(lambda connection, _: deliveries.delivered(connection, ids, now, receipt, owner))
 
-    def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> int:
+    def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
         """Put a delivery back until `retry_at`, or into the dead letters where that is None."""
         owner = str(self._owner)
-        return self._write(lambda connection, _: deliveries.failed(connection, id, now, error, retry_at, owner))
+        self._write(lambda connection, _: deliveries.failed(connection, id, now, error, retry_at, owner))
 
     def expire(self, sink: str, now: Micros) -> int:
         """Settle as expired what waits for `sink` and is worth nothing any more. Returns how many."""
@@ -179,9 +178,9 @@ class Store:
                     batch.deliver(delivery.id, delivery.signal, delivery.sink)
         return batch
 
-    def _new_floors(self, commits: Sequence[Commit]) -> list[tuple[str, str, int]]:
+    def _new_floors(self, commits: Sequence[Commit]) -> Rows:
         pipelines = sorted({commit.step.pipeline for commit in commits})
-        return [(p, *floor) for p in pipelines for floor in self._floors.get(p, {}).items()]
+        return {(p, source): (p, source, at) for p in pipelines for source, at in self._floors.get(p, {}).items()}
 
     def _gone(self, owner: str) -> bool:
         if self._file_lock is not None:

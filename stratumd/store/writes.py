@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -90,6 +91,9 @@ class Bulk(Protocol):
     def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
         """Write `rows`, of which there is at least one."""
 
+    def together(self) -> AbstractContextManager[object]:
+        """Inside, statements need not wait for each other's answer; an error may come at the end."""
+
 
 class SqliteBulk:
     """Bulk writing over a connection of sqlite3."""
@@ -101,6 +105,10 @@ class SqliteBulk:
         """Write `rows`."""
         self._connection.executemany(statement.sqlite, rows)
 
+    def together(self) -> AbstractContextManager[object]:
+        """There is nobody to wait for."""
+        return nullcontext()
+
 
 class PostgresBulk:
     """Bulk writing over a connection of psycopg. No two rows of one call may have the same key."""
@@ -111,6 +119,10 @@ class PostgresBulk:
     def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
         """Write `rows`."""
         self._connection.execute(statement.postgres, [_array(column) for column in zip(*rows, strict=True)])
+
+    def together(self) -> AbstractContextManager[object]:
+        """The server works while the next statement is made."""
+        return self._connection.pipeline()
 
 
 def _array(column: Sequence[Any]) -> Any:
