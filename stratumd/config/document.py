@@ -96,7 +96,7 @@ class _Builder:
         if isinstance(node, nodes.ScalarNode):
             return self._scalar(node, span)
         if id(node) in self.open:
-            self.report.add(span, "this alias stands inside its own anchor", hint="write the value out")
+            self.report.add(span, "an alias inside stands for all of this again", hint="write the value out")
             return Scalar(None, "", span)
         self.open.add(id(node))
         if isinstance(node, nodes.MappingNode):
@@ -108,14 +108,15 @@ class _Builder:
 
     def _table(self, node: nodes.MappingNode, span: Span) -> Table:
         table = Table({}, span)
-        merged: list[nodes.MappingNode] = []
+        merged: list[tuple[Span, nodes.Node]] = []
         for key, value in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
-                merged += value.value if isinstance(value, nodes.SequenceNode) else [value]
+                others = value.value if isinstance(value, nodes.SequenceNode) else [value]
+                merged += [(self._span(key), other) for other in others]
             else:
                 self._entry(table, key, value)
-        for other in merged:
-            self._merge(table, other)
+        for place, other in merged:
+            self._merge(table, place, other)
         return table
 
     def _entry(self, table: Table, key: nodes.Node, value: nodes.Node) -> None:
@@ -138,9 +139,9 @@ class _Builder:
             hint="keep one of the two: YAML would silently drop the other",
         )
 
-    def _merge(self, table: Table, other: nodes.Node) -> None:
+    def _merge(self, table: Table, place: Span, other: nodes.Node) -> None:
         if not isinstance(other, nodes.MappingNode) or id(other) in self.open:
-            self.report.add(self._span(other), "only a mapping can be merged with '<<'", hint="write *anchor")
+            self.report.add(place, "only another mapping can be merged with '<<'", hint="write *anchor")
             return
         built = self.build(other)
         assert isinstance(built, Table)

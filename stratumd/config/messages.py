@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.report import suggest
-from stratumd.plugin import format_duration
 
 _LENGTH = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
 _UNITS = {
@@ -94,8 +92,7 @@ def _choice(context: Mapping[str, Any], node: Node | None) -> Mistake:
 def _limit(words: str, name: str) -> Callable[[Mapping[str, Any], Node | None], Mistake]:
     def tell(context: Mapping[str, Any], node: Node | None) -> Mistake:
         limit = context.get(name)
-        shown = format_duration(limit) if isinstance(limit, timedelta) else limit
-        return Mistake("value", f"must be {words} {shown}")
+        return Mistake("value", f"must be {words} {f'{limit:g}' if isinstance(limit, float) else limit}")
 
     return tell
 
@@ -105,7 +102,11 @@ def _size(words: str, name: str, what: str) -> Callable[[Mapping[str, Any], Node
 
 
 def _pattern(context: Mapping[str, Any], node: Node | None) -> Mistake:
-    return Mistake("value", f"expected a text like {context.get('pattern')}")
+    """Guess at the spelling: keys are written small, with underscores."""
+    pattern = str(context.get("pattern"))
+    guess = re.sub(r"[\s-]+", "_", node.text.strip().lower()) if isinstance(node, Scalar) else ""
+    near = guess if re.search(pattern, guess) else None
+    return Mistake("value", f"expected a text that matches {pattern}", near and f"did you mean {near!r}?")
 
 
 def _own(context: Mapping[str, Any], node: Node | None) -> Mistake:
@@ -134,6 +135,7 @@ _TOLD: dict[str, Callable[[Mapping[str, Any], Node | None], Mistake]] = {
     "decimal_": _expected("a number"),
     "bool_": _expected("true or false"),
     "string_type": _text,
+    "path_": _text,
     "string_too_short": _size("at least", "min_length", "characters"),
     "string_too_long": _size("at most", "max_length", "characters"),
     "string_pattern": _pattern,

@@ -110,7 +110,7 @@ def _place(found: tuple[tuple[Span, str], object]) -> tuple[Span, str]:
 def names_secret(option: str) -> bool:
     """Say whether an option's name alone makes its value a secret, also misspelt: `api_key`, `webhok`."""
     words = re.split(r"[^a-z]+", option.lower())
-    return any(word and get_close_matches(word, _SECRET_WORDS, n=1, cutoff=0.65) for word in words)
+    return any(word and get_close_matches(word, _SECRET_WORDS, n=1, cutoff=0.7) for word in words)
 
 
 def suggest(word: str, options: Iterable[str], *, listed: str | None = None) -> str | None:

@@ -65,14 +65,19 @@ def _quote(error: MarkedYAMLError, report: Report) -> None:
 
 
 def _flow(error: MarkedYAMLError, report: Report) -> None:
-    opened = _at(error.context_mark, report)
+    opened, stopped = _at(error.context_mark, report), _at(error.problem_mark, report)
     sign = report.line(opened.line)[opened.column - 1 : opened.column]
-    closing = {"[": "]", "{": "}"}.get(sign, "the closing bracket")
-    report.add(
-        opened,
-        f"{sign!r} is not closed, or a comma is missing after it",
-        hint=f"close it with {closing!r}; separate what is inside with commas",
-    )
+    closing = "]" if sign == "[" else "}"
+    if stopped.line == opened.line and stopped.column <= len(report.line(stopped.line).rstrip()):
+        hint = "separate entries with commas, and quote a text that has one of [ ] { } , : in it"
+        report.add(stopped, f"expected ',' or {closing!r} before this", hint=hint)
+    else:
+        report.add(opened, f"{sign!r} is never closed", hint=f"close it with {closing!r} in the same line")
+
+
+def _flow_node(error: MarkedYAMLError, report: Report) -> None:
+    stopped = _at(error.problem_mark, report)
+    report.add(stopped, "expected a value before this", hint="remove a comma or colon too many, or quote the text")
 
 
 def _indentation(error: MarkedYAMLError, report: Report) -> None:
@@ -122,6 +127,7 @@ _KNOWN = (
     ("mapping values are not allowed", _colon),
     ("could not find expected ':'", _no_colon),
     ("while scanning a quoted scalar", _quote),
+    ("while parsing a flow node", _flow_node),
     ("while parsing a flow", _flow),
     ("expected <block end>", _indentation),
     ("cannot start any token", _character),
