@@ -37,7 +37,7 @@ docs: $(READY) ## Write the generated reference and check the documentation
 	@$(BIN)/pytest -q tests/docs
 
 bench: $(READY) ## Measure the speed of replay
-	@$(BIN)/python tests/benchmarks/replay.py
+	@$(BIN)/python -m tests.benchmarks.replay
 
 kill: $(READY) ## Kill the daemon at random moments and check what is left
 	@$(BIN)/pytest -q tests/acceptance -k kill

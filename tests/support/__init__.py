@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("STRATUMD_SHARED", ROOT.parent / "shared"))
+"""Where recordings of real answers and reference values are, where they are at all; no part of the project."""
 
 
 def shared(name: str) -> Path:
     """Return the path of a recording or reference file, or skip the test that asks and say which file it needed."""
-    folder = Path(os.environ.get("STRATUMD_SHARED", ROOT.parent / "shared"))
-    path = folder / name
+    path = SHARED / name
     if not path.exists():
         pytest.skip(f"needs {name}, which is not part of the project (set STRATUMD_SHARED to its folder)")
     return path

@@ -54,15 +54,20 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """Start a server, and stop it and remove its files at the end. Raises where there is none to start."""
+def running(*, durable: bool = False) -> Iterator[Server]:
+    """Start a server, and stop it and remove its files at the end. Raises where there is none to start.
+
+    Tests need no `durable` server, that waits for the disk; measurements do.
+    """
     binaries, user = find_binaries(), _user()
     with tempfile.TemporaryDirectory(prefix="stratumd-pg-", dir="/tmp") as folder:  # a socket's path must be short
         home = Path(folder)
         if user is not None:
             os.chown(home, pwd.getpwnam(user).pw_uid, -1)
         _run(user, binaries / "initdb", "-D", home / "data", "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8", "-N")
-        settings = f"-k {home} -p {_PORT} -c listen_addresses= -c fsync=off -c max_connections=60"
+        settings = (
+            f"-k {home} -p {_PORT} -c listen_addresses= -c fsync={'on' if durable else 'off'} -c max_connections=60"
+        )
         control = (binaries / "pg_ctl", "-D", home / "data", "-w")
         _run(user, *control, "-l", home / "log", "-o", settings, "start")
         try:

@@ -144,9 +144,7 @@ def _point(draw: random.Random, key: MarketKey) -> ConsensusPoint:
         Contributor(f"operator{n}", f"book{n}", 1.0, (draw.random(),), -2.5, (f"book{n}",)) for n in range(9)
     )
     fair = draw.random()
-    return ConsensusPoint(
-        key, ("home", "away"), -2.5, fair, (fair, 1 - fair), (1.9, 1.95), 0.1, 11, 9, operators
-    )
+    return ConsensusPoint(key, ("home", "away"), -2.5, fair, (fair, 1 - fair), (1.9, 1.95), 0.1, 11, 9, operators)
 
 
 def _state(draw: random.Random) -> bytes:
