@@ -22,10 +22,11 @@ _SECRETS = re.compile(
 )
 
 
-def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
+def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> bool:
     """Send every log, the libraries' too, to `stream` (standard error), from `level` (`debug` to `error`) on.
 
-    `format` is `console`, `json`, or `auto`: for people on a terminal, JSON elsewhere.
+    `format` is `console`, `json`, or `auto`: for people on a terminal, JSON elsewhere. Returns whether it is for
+    people.
     """
     stream = stream or sys.stderr
     terminal = stream.isatty()
@@ -55,6 +56,7 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+    return for_people
 
 
 def logger(name: str, **fields: Any) -> Any:

@@ -1,0 +1,103 @@
+"""`stratumd run`: the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, say, warn
+from stratumd.plugin import parse_duration
+
+if TYPE_CHECKING:
+    from stratumd.config import Config, PipelineSpec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def _length(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def run(
+    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    once: Annotated[bool, typer.Option("--once", help="Poll each source once, deliver, and end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")] = False,
+    duration: Annotated[
+        timedelta | None, typer.Option("--for", parser=_length, metavar="LENGTH", help="End after 30s, 10m, 2h …")
+    ] = None,
+) -> int:
+    """Poll the sources, detect, deliver; until Ctrl-C or SIGTERM.
+
+    Exit codes: 0 ended as asked, 1 something failed (with --once), 2 usage, 75 something needed is down and a restart
+    may help, 78 the configuration is wrong.
+    """
+    from stratumd.runtime.stop import exit_quietly
+
+    exit_quietly()
+    import anyio
+
+    from stratumd.observe import logs
+    from stratumd.runtime.daemon import RunOptions
+    from stratumd.runtime.daemon import run as run_daemon
+
+    loaded = _load(file or config, database)
+    for_people = logs.configure(loaded.log.level, loaded.log.format)
+
+    def announce(address: str | None) -> None:
+        _announce(loaded, address, for_people)
+
+    options = RunOptions(once, duration, say if dry_run else None, announce)
+    return anyio.run(run_daemon, loaded, options, backend_options={"use_uvloop": True})
+
+
+def _load(path: Path, database: str | None) -> Config:
+    from stratumd.config import Database, load_config
+
+    config = load_config(path)
+    for problem in config.warnings:
+        warn(problem.render())
+    return replace(config, database=Database(url=database)) if database else config
+
+
+def _announce(config: Config, address: str | None, for_people: bool) -> None:
+    """Say what runs, first of all: for people in lines, for machines as one line of the log."""
+    facts = _facts(config, address)
+    if not for_people:
+        from stratumd.observe.logs import logger
+
+        logger("stratumd").info("started", **facts)
+        return
+    for name, value in facts.items():
+        warn(f"{name:<10}{value}")
+
+
+def _facts(config: Config, address: str | None) -> dict[str, str]:
+    facts = {
+        "config": str(config.path),
+        "database": config.database.shown_url(),
+        "plugins": ", ".join(f"{plugin.name} {plugin.version}" for plugin in config.registry.plugins),
+    }
+    facts["pipelines"] = "; ".join(_flow(pipeline) for pipeline in config.pipelines.values())
+    facts["listening"] = f"{address}/status" if address else "no"
+    return facts
+
+
+def _flow(pipeline: PipelineSpec) -> str:
+    if not pipeline.runs:
+        return f"{pipeline.name} (off: no source is enabled)"
+    detectors = [detector.name for detector in pipeline.detectors]
+    sinks = [sink.use for sink in pipeline.sinks if sink.enabled]
+    stages = (pipeline.sources, detectors, sinks)
+    return f"{pipeline.name}: " + " → ".join(", ".join(stage) for stage in stages if stage)

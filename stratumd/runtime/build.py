@@ -1,0 +1,119 @@
+"""From the configuration to live components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from stratumd.config import PipelineSpec, SinkSpec, SourceSpec, When
+from stratumd.engine import Pipeline
+from stratumd.errors import ConfigError, PluginError, StratumError
+from stratumd.observe.logs import logger
+from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Signal, Source
+from stratumd.registry import Registered, Registry
+from stratumd.runtime.blame import blame
+from stratumd.runtime.calls import Owner
+from stratumd.runtime.delivery import Target
+
+C = TypeVar("C", bound=Component)
+
+
+class Lent:
+    """What core lends to a source or a sink: the `Context` of the contract."""
+
+    def __init__(self, name: str, registry: Registry, clock: Clock) -> None:
+        self.name = name
+        self.clock = clock
+        self.log: Log = logger("stratumd.plugin", component=name)
+        self._registry = registry
+
+    def source(self, use: str, options: Mapping[str, Any]) -> Source:
+        """Build another plugin's source, for a source that stands in front of it."""
+        registered = self._registry.sources.get(use)
+        if registered is None:
+            raise ConfigError(f"{self.name}: the source {use!r} is not loaded; name its plugin in 'requires'")
+        try:
+            checked = registered.component.config.model_validate(dict(options))
+        except ValidationError as error:
+            raise ConfigError(f"{self.name}: options of {use!r}: {_first(error)}") from error
+        source: Source = registered.component(checked, self)
+        return source
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A source that was built."""
+
+    source: Source
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A sink that was built, and which signals it gets."""
+
+    target: Target
+    owner: Owner
+    when: When
+
+    def wants(self, signal: Signal) -> bool:
+        """Say whether `signal` is to be delivered here. Raises what the sink's code raises."""
+        return self.when.admits(signal) and self.target.sink.wants(signal)
+
+
+def build_source(spec: SourceSpec, registry: Registry, clock: Clock) -> Feed:
+    """Build a source. `PluginError` where its code fails."""
+    registered = registry.sources[spec.use]
+    context = Lent(spec.name, registry, clock)
+    source = _built(registered, spec.name, partial(spec.component, spec.options, context))
+    return Feed(source, Owner(source, spec.name, registered.plugin, registered.version))
+
+
+def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
+    """Build a sink. `PluginError` where its code fails."""
+    registered = registry.sinks[spec.use]
+    context = Lent(spec.name, registry, clock)
+    sink = _built(registered, spec.name, partial(spec.component, spec.options, context))
+    owner = Owner(sink, spec.name, registered.plugin, registered.version)
+    return Outlet(Target(spec.name, sink, registered.plugin, registered.version), owner, spec.when)
+
+
+def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
+    """Build a pipeline with an empty board. `PluginError` where a plugin's code fails."""
+    detectors: list[Detector] = [
+        _built(registry.detectors[each.name], each.name, partial(each.component, each.options))
+        for each in spec.detectors
+    ]
+    normalizers: dict[str, Normalizer] = {
+        name: _built(registered, name, partial(_unconfigured, registered))
+        for name, registered in registry.normalizers.items()
+    }
+    return Pipeline(spec.name, detectors, normalizers, pricing=spec.pricing, operators=spec.operators)
+
+
+def _unconfigured(registered: Registered) -> Normalizer:
+    normalizer: Normalizer = registered.component(registered.component.config())
+    return normalizer
+
+
+def _built(registered: Registered, name: str, build: Callable[[], C]) -> C:
+    try:
+        return build()
+    except StratumError:
+        raise
+    except BaseException as error:  # a plugin may raise anything
+        raise _blamed(registered, name, error) from error
+
+
+def _blamed(registered: Registered, name: str, error: BaseException) -> PluginError:
+    kind = registered.component
+    return blame(error, kind, name=name, plugin=registered.plugin, version=registered.version)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

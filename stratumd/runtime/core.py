@@ -1,0 +1,61 @@
+"""What every part of the daemon shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from anyio import to_thread
+
+from stratumd.engine import StateChange
+from stratumd.observe.metrics import Metrics
+from stratumd.plugin import Micros, Observation, Poll, Record
+from stratumd.runtime.clock import SystemTimer, Timer
+from stratumd.runtime.delivery import Queue
+from stratumd.runtime.journal import Journal
+from stratumd.runtime.states import States
+from stratumd.store import Commit, Waiting
+
+T = TypeVar("T")
+
+
+class Store(Queue, Protocol):
+    """What the daemon does with the store. The calls block; they are made from worker threads."""
+
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
+        """Store exchanges by source in one transaction; what is already there is not written again."""
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Store everything that follows from some observations in one transaction, or nothing of it."""
+
+    def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
+        """Return observations that the pipeline has not processed, in order."""
+
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
+        """Yield the processed observations that the board is rebuilt from, in order."""
+
+    def states(self, pipeline: str) -> list[StateChange]:
+        """Return what the gate and the detectors remembered."""
+
+    def records(self, pipeline: str) -> list[tuple[str, Record]]:
+        """Return the newest records of each event and market."""
+
+    def delivery_counts(self) -> Mapping[tuple[str, str], Waiting]:
+        """Return how many deliveries there are by sink and state, and how old the oldest is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The store, the clocks, and the places where every part says how it is doing."""
+
+    store: Store
+    states: States
+    journal: Journal
+    metrics: Metrics = field(default_factory=Metrics)
+    timer: Timer = field(default_factory=SystemTimer)
+
+
+async def transaction(call: Callable[[], T]) -> T:
+    """Run a blocking call in a thread. A stop waits for it: it commits or rolls back, and its outcome is known."""
+    return await to_thread.run_sync(call, abandon_on_cancel=False)

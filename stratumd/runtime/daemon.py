@@ -1,0 +1,156 @@
+"""The daemon: one configuration, running."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+
+import anyio
+
+from stratumd.config import Config
+from stratumd.errors import StratumError
+from stratumd.http.app import create_app
+from stratumd.http.server import address, bind, serve
+from stratumd.observe.logs import logger
+from stratumd.observe.metrics import Metrics
+from stratumd.runtime import gauges
+from stratumd.runtime.clock import SystemTimer
+from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.delivery import Courier
+from stratumd.runtime.journal import Journal
+from stratumd.runtime.once import run_once
+from stratumd.runtime.parts import Parts, assemble
+from stratumd.runtime.states import ComponentState, State, States
+from stratumd.runtime.stop import Stop
+from stratumd.runtime.supervisor import keep
+from stratumd.runtime.view import DaemonView
+from stratumd.store import Store, open_store
+
+_log = logger("stratumd")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run."""
+
+    once: bool = False
+    """Poll each source once, process and deliver everything, and end."""
+    duration: timedelta | None = None
+    """End after so long."""
+    dry_run: Callable[[str], None] | None = None
+    """Store no delivery and send none: write here what would be sent."""
+    announce: Callable[[str | None], None] = lambda address: None
+    """Called when everything is open, with the address that HTTP listens at."""
+
+
+async def run(config: Config, options: RunOptions = RunOptions()) -> int:
+    """Run until asked to stop, and return the exit code. `StartupError` where something needed is down."""
+    stop = Stop()
+    try:
+        async with anyio.create_task_group() as group:
+            await group.start(stop.watch)
+            code = await _run(config, options, stop)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as errors:
+        raise _cause(errors) from None
+    return code
+
+
+async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
+    listener = bind(config.http.host, config.http.port) if config.http and not options.once else None
+    try:
+        store = await transaction(lambda: open_store(config.database.connect_url()))
+        try:
+            return await _Daemon(config, options, stop, store).run(listener)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await transaction(store.close)
+    finally:
+        if listener is not None:
+            listener.close()
+
+
+class _Daemon:
+    def __init__(self, config: Config, options: RunOptions, stop: Stop, store: Store) -> None:
+        self._config = config
+        self._options = options
+        self._stop = stop
+        timer, metrics = SystemTimer(), Metrics()
+        states = States(timer.now, lambda state: _changed(metrics, state))
+        self._core = Core(store, states, Journal(), metrics, timer)
+        states.put("store", "store", State.OK)
+
+    async def run(self, listener: socket.socket | None) -> int:
+        """Run until asked to stop, and return the exit code."""
+        options, core = self._options, self._core
+        parts = assemble(self._config, core, once=options.once, write=options.dry_run)
+        view = DaemonView(self._config, core)
+        async with anyio.create_task_group() as services:
+            if listener is not None:
+                services.start_soon(serve, create_app(view), listener)
+            services.start_soon(gauges.measure, core)
+            services.start_soon(keep, _Deliveries(parts.courier, core), core)
+            options.announce(address(listener) if listener else None)
+            gc.freeze()  # what was built until now stays; the collector need not look at it again
+            code = await (self._once(parts) if options.once else self._work(parts))
+            services.cancel_scope.cancel()
+        return code
+
+    async def _work(self, parts: Parts) -> int:
+        """Run every part until asked to stop. Nothing is polled from then on; a transaction at hand ends first."""
+        async with anyio.create_task_group() as work:
+            for part in parts.running():
+                work.start_soon(keep, part, self._core, name=f"{part.kind} {part.name}")
+            duration = self._options.duration
+            with anyio.move_on_after(duration.total_seconds() if duration else inf):
+                await self._stop.asked.wait()
+            for part in parts.running():
+                self._core.states.put(part.kind, part.name, State.STOPPING)
+            work.cancel_scope.cancel()
+        return 0
+
+    async def _once(self, parts: Parts) -> int:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._cancel_when_asked, group.cancel_scope)
+            done = await run_once(parts, self._core)
+            group.cancel_scope.cancel()
+            return 0 if done else 1
+        return 0
+
+    async def _cancel_when_asked(self, scope: anyio.CancelScope) -> None:
+        await self._stop.asked.wait()
+        scope.cancel()
+
+
+class _Deliveries:
+    """The sinks' workers, as one part; each of them says in which state its sink is."""
+
+    kind = "deliveries"
+    name = "courier"
+
+    def __init__(self, courier: Courier, core: Core) -> None:
+        self._courier = courier
+        self._core = core
+
+    async def run(self) -> None:
+        self._core.states.put(self.kind, self.name, State.OK)
+        await self._courier.run()
+
+
+def _changed(metrics: Metrics, new: ComponentState) -> None:
+    for state in State:
+        metrics.component.labels(new.kind, new.name, state.value).set(state is new.state)
+    _log.debug("component", kind=new.kind, name=new.name, state=new.state.value, reason=new.reason)
+
+
+def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that a person can do something about, where there is one among `errors`."""
+    found, _ = errors.split(StratumError)
+    cause: BaseException = found or errors
+    while found and isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause

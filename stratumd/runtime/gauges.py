@@ -1,0 +1,51 @@
+"""Measuring what nobody reports: the delay of the event loop, and the deliveries that wait in the store."""
+
+from __future__ import annotations
+
+from stratumd.observe.logs import logger
+from stratumd.plugin import SECOND
+from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.states import State
+from stratumd.store import StoreError
+
+BEAT = SECOND // 10
+BEATS = 20
+"""Beats from one look at the store to the next."""
+
+_log = logger("stratumd.gauges")
+
+
+async def measure(core: Core) -> None:
+    """Measure until cancelled. It is also what says in which state the store is."""
+    while True:
+        await look(core)
+        core.metrics.loop_lag.set(await _longest_delay(core))
+
+
+async def look(core: Core) -> None:
+    """Count the deliveries in the store."""
+    try:
+        counts = await transaction(core.store.delivery_counts)
+    except StoreError as error:
+        core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
+        _log.error("the store does not answer", error=str(error))
+        return
+    core.states.put("store", "store", State.OK)
+    core.journal.deliveries = counts
+    now = core.timer.now()
+    core.metrics.deliveries.clear()
+    core.metrics.oldest_waiting.clear()
+    for (sink, state), waiting in counts.items():
+        core.metrics.deliveries.labels(sink, state).set(waiting.number)
+        if state == "pending":
+            core.metrics.oldest_waiting.labels(sink).set((now - waiting.oldest) / SECOND)
+
+
+async def _longest_delay(core: Core) -> float:
+    """Return by how many seconds the loop was late at worst, over the beats until the next look."""
+    longest = 0
+    for _ in range(BEATS):
+        due = core.timer.monotonic() + BEAT
+        await core.timer.sleep(BEAT)
+        longest = max(longest, core.timer.monotonic() - due)
+    return longest / SECOND

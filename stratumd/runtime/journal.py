@@ -1,0 +1,99 @@
+"""What the daemon remembers of itself for `/status`: the newest of everything, never more than a screenful."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stratumd.plugin import Micros, Signal, iso
+from stratumd.store import Waiting
+
+RECENT = 20
+"""Signals and failed components that are shown."""
+
+
+@dataclass(slots=True)
+class SourceEntry:
+    """How a source is doing."""
+
+    polls: int = 0
+    failed: int = 0
+    skipped: int = 0
+    """Due instants that passed while a poll was running."""
+    last_poll: Micros | None = None
+    last_error: str | None = None
+    credits_remaining: int | None = None
+    next_due: Micros | None = None
+
+
+@dataclass(slots=True)
+class PipelineEntry:
+    """How a pipeline is doing. The counts are since the start, `events` is of the last observation."""
+
+    last_observation: Micros | None = None
+    observations: int = 0
+    events: int = 0
+    quotes: int = 0
+    changes: int = 0
+    consensus_points: int = 0
+    issues: int = 0
+    signals: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The newest failure of one component of a plugin."""
+
+    component: str
+    plugin: str
+    version: str
+    error: str
+    where: str
+    """`file:line` of the plugin's own code."""
+    at: Micros
+    count: int = 1
+    """Failures since the start."""
+
+
+class Journal:
+    """The newest of everything, by name."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, SourceEntry] = {}
+        self.pipelines: dict[str, PipelineEntry] = {}
+        self.signals: deque[Signal] = deque(maxlen=RECENT)
+        self.faults: dict[str, Fault] = {}
+        self.deliveries: Mapping[tuple[str, str], Waiting] = {}
+        """How many there are by sink and state, and since when the oldest of them is there."""
+
+    def source(self, name: str) -> SourceEntry:
+        """Return the entry of a source."""
+        return self.sources.setdefault(name, SourceEntry())
+
+    def pipeline(self, name: str) -> PipelineEntry:
+        """Return the entry of a pipeline."""
+        return self.pipelines.setdefault(name, PipelineEntry())
+
+    def blame(self, fault: Fault) -> None:
+        """Note a component's newest failure."""
+        before = self.faults.pop(fault.component, None)
+        count = fault.count + (before.count if before else 0)
+        while len(self.faults) >= RECENT:
+            del self.faults[next(iter(self.faults))]
+        self.faults[fault.component] = Fault(
+            fault.component, fault.plugin, fault.version, fault.error, fault.where, fault.at, count
+        )
+
+
+def shown(at: Micros | None) -> str | None:
+    """Return a time as it is shown, or None where there is none."""
+    return None if at is None else iso(at)
+
+
+def brief(signal: Signal) -> dict[str, Any]:
+    """Return the part of a signal that a list of the newest shows."""
+    public = signal.public()
+    keys = ("id", "type", "pipeline", "event", "home", "away", "market", "player", "outcome", "direction")
+    return {key: public[key] for key in (*keys, "strength", "observed_at")}

@@ -1,0 +1,90 @@
+"""What the daemon shows of itself over HTTP: everything is at hand, nothing waits for the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from stratumd import __version__
+from stratumd.config import Config
+from stratumd.observe import metrics
+from stratumd.plugin import SECOND, Micros
+from stratumd.runtime.core import Core
+from stratumd.runtime.journal import PipelineEntry, SourceEntry, brief, shown
+from stratumd.runtime.states import ComponentState, State
+
+REQUIRED = ("store", "source", "pipeline")
+"""The kinds of components without which the daemon is not ready. A sink that is down delays its own deliveries only."""
+_READY = {State.OK, State.STOPPED}
+
+
+class DaemonView:
+    """The `View` of the HTTP application."""
+
+    def __init__(self, config: Config, core: Core) -> None:
+        self._config = config
+        self._core = core
+        self._started = core.timer.now()
+        core.metrics.started.set(self._started / SECOND)
+
+    def unready(self) -> list[str]:
+        """Return why the daemon is not ready. A source that came to its end is none of the reasons."""
+        return [
+            f"{each.kind} {each.name}: {each.state.value}" + (f" ({each.reason})" if each.reason else "")
+            for each in self._core.states
+            if each.kind in REQUIRED and each.state not in _READY
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """Return the state of everything."""
+        journal = self._core.journal
+        return {
+            "version": __version__,
+            "started": shown(self._started),
+            "config": str(self._config.path),
+            "database": self._config.database.shown_url(),
+            "plugins": {plugin.name: plugin.version for plugin in self._config.registry.plugins},
+            "components": [_component(each) for each in self._core.states],
+            "sources": {name: _source(entry) for name, entry in journal.sources.items()},
+            "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
+            "deliveries": self._deliveries(),
+            "signals": [brief(signal) for signal in reversed(journal.signals)],
+            "failures": [asdict(fault) | {"at": shown(fault.at)} for fault in journal.faults.values()],
+        }
+
+    def metrics(self) -> tuple[bytes, str]:
+        """Return the metrics and their media type."""
+        now = self._core.timer.now()
+        for name, entry in self._core.journal.pipelines.items():
+            if entry.last_observation is not None:
+                self._core.metrics.quote_age.labels(name).set((now - entry.last_observation) / SECOND)
+        return self._core.metrics.expose(), metrics.CONTENT_TYPE
+
+    def _deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        sinks: dict[str, dict[str, dict[str, Any]]] = {}
+        for (sink, state), waiting in self._core.journal.deliveries.items():
+            sinks.setdefault(sink, {})[state] = {"count": waiting.number, "oldest": shown(waiting.oldest)}
+        return sinks
+
+
+def _component(each: ComponentState) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "state": each.state.value,
+        "reason": each.reason,
+        "since": shown(each.since),
+        "attempts": each.attempts,
+    }
+
+
+def _source(entry: SourceEntry) -> dict[str, Any]:
+    times: dict[str, Micros | None] = {"last_poll": entry.last_poll, "next_due": entry.next_due}
+    return asdict(entry) | {name: shown(at) for name, at in times.items()}
+
+
+def _pipeline(entry: PipelineEntry) -> dict[str, Any]:
+    return asdict(entry) | {
+        "last_observation": shown(entry.last_observation),
+        "signals": dict(sorted(entry.signals.items())),
+    }

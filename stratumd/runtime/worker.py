@@ -1,0 +1,235 @@
+"""One pipeline: stored observations in order, stepped off the event loop and committed with all that follows (T2).
+
+The engine's memory and the store stay equal: where a commit fails, the engine is thrown away and rebuilt from what is
+stored, and the observations are stepped through again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+
+from stratumd.config import PipelineSpec
+from stratumd.engine import Failure, Pipeline, Step
+from stratumd.observe.logs import logger
+from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Signal, delivery_id
+from stratumd.registry import Registered, Registry
+from stratumd.runtime.build import Outlet, build_pipeline
+from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.journal import Fault
+from stratumd.runtime.states import State
+from stratumd.store import Commit, NewDelivery
+
+KIND = "pipeline"
+GROUP = 32
+"""Observations that are committed together while the pipeline is behind."""
+LOOK_AGAIN = 5.0
+"""Seconds after which an idle pipeline looks for observations that nobody told it of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """The sinks of a pipeline."""
+
+    sinks: Sequence[Outlet] = ()
+    wake: Callable[[], None] = lambda: None
+    """Says that deliveries were committed."""
+    preview: Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]] | None = None
+    """In a dry run: shows the deliveries, which then are not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Some observations that were processed and committed together."""
+
+    steps: Sequence[Step]
+    deliveries: Sequence[tuple[Outlet, Delivery]]
+    elapsed: Micros
+
+
+class PipelineWorker:
+    """Works one pipeline. `run` raises what a restart helps against: then everything is rebuilt from the store."""
+
+    kind = KIND
+
+    def __init__(
+        self, spec: PipelineSpec, registry: Registry, core: Core, outlets: Outlets, *, once: bool = False
+    ) -> None:
+        """With `once` it ends as soon as everything that is stored is processed."""
+        self.name = spec.name
+        self._spec = spec
+        self._registry = registry
+        self._core = core
+        self._outlets = outlets
+        self._once = once
+        self._entry = core.journal.pipeline(spec.name)
+        self._log = logger("stratumd.pipeline", pipeline=spec.name)
+        self._news = anyio.Event()
+
+    def wake(self) -> None:
+        """Say that an observation was stored."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Process what is stored, and what comes until cancelled; or return with `once`."""
+        pipeline = await self._ready()
+        while True:
+            self._news = anyio.Event()
+            if await self._cycle(pipeline):
+                continue
+            if self._once:
+                return
+            with anyio.move_on_after(LOOK_AGAIN):
+                await self._news.wait()
+
+    async def _ready(self) -> Pipeline:
+        pipeline = await transaction(self._rebuilt)
+        self._core.states.put(KIND, self.name, State.OK)
+        return pipeline
+
+    def _rebuilt(self) -> Pipeline:
+        store = self._core.store
+        pipeline = build_pipeline(self._spec, self._registry)
+        for observation in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
+            pipeline.warm(observation)
+        pipeline.load(store.states(self.name), store.records(self.name))
+        return pipeline
+
+    async def _cycle(self, pipeline: Pipeline) -> bool:
+        """Process the next observations; False where there were none."""
+        cycle = await transaction(partial(self._advance, pipeline))
+        if cycle is None:
+            return False
+        self._report(cycle)
+        if cycle.deliveries and self._outlets.preview is not None:
+            await self._outlets.preview(cycle.deliveries)
+        elif cycle.deliveries:
+            self._outlets.wake()
+        return True
+
+    # ---- in a thread
+
+    def _advance(self, pipeline: Pipeline) -> Cycle | None:
+        store, timer = self._core.store, self._core.timer
+        started = timer.monotonic()
+        observations = store.pending(self.name, self._spec.sources, GROUP)
+        if not observations:
+            return None
+        steps = [pipeline.step(observation) for observation in observations]
+        deliveries = [[*self._deliveries(step)] for step in steps]
+        store.commit([Commit(step, self._rows(each)) for step, each in zip(steps, deliveries, strict=True)])
+        flat = [each for some in deliveries for each in some]
+        return Cycle(steps, flat, timer.monotonic() - started)
+
+    def _deliveries(self, step: Step) -> list[tuple[Outlet, Delivery]]:
+        return [
+            (outlet, Delivery(delivery_id(signal.id, outlet.target.name), signal))
+            for signal in step.signals
+            for outlet in self._outlets.sinks
+            if self._wants(outlet, signal)
+        ]
+
+    def _rows(self, deliveries: Sequence[tuple[Outlet, Delivery]]) -> tuple[NewDelivery, ...]:
+        if self._outlets.preview is not None:
+            return ()
+        return tuple(NewDelivery(each.id, each.signal, outlet.target.name) for outlet, each in deliveries)
+
+    def _wants(self, outlet: Outlet, signal: Signal) -> bool:
+        """A sink that fails to say whether it wants a signal gets it: nothing is lost."""
+        try:
+            return outlet.wants(signal)
+        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
+            target = outlet.target
+            blamed = outlet.owner.blame(error)
+            text = f"{type(error).__name__}: {error}"
+            self._blame(Fault(target.name, target.plugin, target.version, text, blamed.where, signal.observed_at))
+            return True
+
+    # ---- what is said of it
+
+    def _report(self, cycle: Cycle) -> None:
+        """Count a cycle and say in one line what it brought."""
+        steps, entry, metrics = cycle.steps, self._entry, self._core.metrics
+        signals = [signal for step in steps for signal in step.signals]
+        points = sum(isinstance(record, ConsensusPoint) for step in steps for _, record in step.records)
+        quotes, changes = sum(step.quotes for step in steps), sum(len(step.changes) for step in steps)
+        by_type = Counter(signal.type for signal in signals)
+        last = steps[-1]
+
+        entry.last_observation = last.observation.received_at
+        entry.observations += len(steps)
+        entry.events = len(last.coverage)
+        entry.quotes += quotes
+        entry.changes += changes
+        entry.consensus_points += points
+        entry.signals += by_type
+        self._core.journal.signals.extend(signals)
+
+        metrics.cycle.labels(self.name).observe(cycle.elapsed / SECOND)
+        metrics.quotes.labels(self.name).inc(quotes)
+        metrics.changes.labels(self.name).inc(changes)
+        metrics.consensus.labels(self.name).inc(points)
+        for type, count in by_type.items():
+            metrics.signals.labels(self.name, type).inc(count)
+
+        self._log.info(
+            "cycle",
+            source=",".join(sorted({step.observation.source for step in steps})),
+            observations=len(steps),
+            events=sum(len(step.coverage) for step in steps),
+            quotes=quotes,
+            changes=changes,
+            consensus=points,
+            signals=dict(sorted(by_type.items())),
+            credits=self._credits(),
+            ms=round(cycle.elapsed / 1_000, 1),
+        )
+        self._report_quality(steps)
+        self._report_failures(steps)
+
+    def _credits(self) -> int | None:
+        entries = [self._core.journal.source(name) for name in self._spec.sources]
+        known = [entry.credits_remaining for entry in entries if entry.credits_remaining is not None]
+        return min(known, default=None)
+
+    def _report_quality(self, steps: Sequence[Step]) -> None:
+        issues = [issue for step in steps for issue in step.issues]
+        self._entry.issues += len(issues)
+        for rule, count in Counter(issue.rule for issue in issues).items():
+            self._core.metrics.issues.labels(self.name, rule).inc(count)
+            detail = next(issue.detail for issue in issues if issue.rule == rule)
+            self._log.debug("quality", rule=rule, count=count, first=detail)
+
+    def _report_failures(self, steps: Sequence[Step]) -> None:
+        failed: dict[str, list[Failure]] = {}
+        for step in steps:
+            for failure in step.failures:
+                failed.setdefault(failure.component, []).append(failure)
+        at = steps[-1].observation.received_at
+        for component, failures in failed.items():
+            plugin, version = self._plugin(component)
+            newest = failures[-1]
+            self._blame(Fault(component, plugin, version, newest.error, newest.where, at, len(failures)))
+
+    def _plugin(self, component: str) -> tuple[str, str]:
+        """Return the plugin of a detector or normalizer, and its version."""
+        kinds: tuple[Mapping[str, Registered], ...] = (self._registry.detectors, self._registry.normalizers)
+        registered = next((kind[component] for kind in kinds if component in kind), None)
+        return (registered.plugin, registered.version) if registered else (component, "")
+
+    def _blame(self, fault: Fault) -> None:
+        self._core.journal.blame(fault)
+        self._core.metrics.plugin_failures.labels(fault.plugin, fault.component).inc(fault.count)
+        self._log.error(
+            "plugin failed",
+            plugin=fault.plugin,
+            version=fault.version,
+            component=fault.component,
+            where=fault.where,
+            error=fault.error,
+            times=fault.count,
+        )
