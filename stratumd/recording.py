@@ -1,13 +1,14 @@
 """PUBLIC: recordings, the file format in which observations are exported, replayed and shared.
 
 One JSON object a line, `.jsonl` or compressed `.jsonl.xz`:
-`{"received_at", "source", "request": {"path", "params"}, "status", "headers"?, "origin", "body" | "text"}`.
-`body` is the answer itself where that is JSON, byte for byte; `text` holds anything else.
+`{"received_at", "source", "request": {"path", "params"}, "status", "headers"?, "origin", "body" | "text" | "base64"}`.
+`body` is the answer itself, byte for byte, where that is JSON on one line; `text` is any other text; `base64` the rest.
 """
 
 from __future__ import annotations
 
 import lzma
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -28,6 +29,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     format: str | None = None
     body: msgspec.Raw = msgspec.Raw()
     text: str | None = None
+    base64: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -66,14 +68,13 @@ def _open(path: Path) -> IO[bytes]:
 def _observation(line: bytes, place: str) -> Observation:
     try:
         entry = _DECODER.decode(line)
-        body = entry.text.encode() if entry.text is not None else bytes(entry.body)
         return Observation(
             source=entry.source,
             format=entry.format or entry.source,
             received_at=parse_iso(entry.received_at),
             request=entry.request,
             status=entry.status,
-            body=body,
+            body=_body(entry),
             headers=entry.headers,
             origin=entry.origin,
         )
@@ -91,18 +92,28 @@ def _line(observation: Observation) -> _Line:
         headers=observation.headers,
         format=observation.format if observation.format != observation.source else None,
     )
-    if _is_one_line_of_json(observation.body):
-        line.body = msgspec.Raw(observation.body)
-    else:
-        line.text = observation.body.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+    body = observation.body
+    if _is_one_line_of_json(body):
+        line.body = msgspec.Raw(body)
+        return line
+    try:
+        line.text = body.decode()
+    except UnicodeDecodeError:
+        line.base64 = b64encode(body).decode()
     return line
 
 
+def _body(entry: _Line) -> bytes:
+    if entry.text is not None:
+        return entry.text.encode()
+    return bytes(entry.body) if entry.base64 is None else b64decode(entry.base64, validate=True)
+
+
 def _is_one_line_of_json(body: bytes) -> bool:
-    if b"\n" in body:
+    if b"\n" in body or b"\r" in body:
         return False
     try:
         msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return False
-    return True
+    return msgspec.json.decode(body, type=msgspec.Raw) == msgspec.Raw(body)  # no space around it that would be lost
