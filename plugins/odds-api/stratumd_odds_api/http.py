@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import NamedTuple
 
 import anyio
 import httpx
 
-from stratumd import __version__
 from stratumd.errors import BadPayload, SourceError, TransientError
 from stratumd.plugin import Secret
 
@@ -72,7 +72,11 @@ def connect(base_url: str, key: Secret, connections: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=base_url,
         transport=Keyed(key, httpx.AsyncHTTPTransport(limits=limits, trust_env=False)),
-        headers={"user-agent": f"stratumd/{__version__}", "accept": "application/json", "accept-encoding": "gzip"},
+        headers={
+            "user-agent": f"stratumd/{version('stratumd')}",
+            "accept": "application/json",
+            "accept-encoding": "gzip",
+        },
         timeout=None,  # noqa: S113  # `get` has a deadline for the whole exchange, which a dripping body cannot stretch
         trust_env=False,
         follow_redirects=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ WIDEST_LINE = 10_000.0
 """Points beyond which a line is taken for an error."""
 
 _WORDS = {"Over": "over", "Under": "under", "Yes": "yes", "No": "no", "Draw": "draw"}
+_KEYS = re.compile(rb'"(name|price|point|description)"\s*:')
 _RANKS = {"home": 0, "away": 1, "draw": 2, "over": 3, "under": 4, "yes": 5, "no": 6}
 
 
@@ -152,7 +154,8 @@ def _has_duplicate_keys(raw: msgspec.Raw, outcomes: list[WireOutcome]) -> bool:
 
 
 def _repeats(one: bytes) -> bool:
-    return any(one.count(b'"%s"' % key) > 1 for key in (b"name", b"price", b"point"))
+    found = _KEYS.findall(one)
+    return len(found) > len(set(found))
 
 
 def _refused(issue: Issue) -> Reading:

@@ -70,13 +70,16 @@ class _RawEnvelope(msgspec.Struct):
     data: msgspec.Raw
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _LooseFixture(msgspec.Struct):
     id: str
     sport_key: str
     commence_time: str | int
     home_team: str | None = None
     away_team: str | None = None
-    bookmakers: msgspec.Raw | None = None
+    bookmakers: msgspec.Raw = _NULL
 
 
 class _LooseBook(msgspec.Struct):
@@ -162,8 +165,6 @@ class _Loose:
         )
 
     def _books(self, loose: _LooseFixture, unreadable: list[Place]) -> list[WireBook] | None:
-        if loose.bookmakers is None:
-            return None
         parts = _try(loose.bookmakers, list[msgspec.Raw])
         if parts is None:
             return None
