@@ -70,12 +70,7 @@ def mask(text: str) -> str:
 
 
 def _shared() -> list[Processor]:
-    return [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _masked,
-    ]
+    return [structlog.stdlib.add_log_level, structlog.processors.format_exc_info, _masked]
 
 
 def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -86,8 +81,30 @@ def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
 
 
 def _for_people(colours: bool) -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)]
+    return [
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
+        _flattened,
+        structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, pad_level=False, sort_keys=False),
+    ]
+
+
+def _flattened(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write counts as people read them: `MOVE 2, STEAM 1`."""
+    for key, value in event.items():
+        if isinstance(value, dict):
+            event[key] = ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
+    return event
 
 
 def _for_machines() -> list[Processor]:
-    return [structlog.processors.JSONRenderer()]
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _ordered,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+def _ordered(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put what every line has in front."""
+    first = ("timestamp", "level", "event")
+    return {key: event[key] for key in first if key in event} | dict(event)

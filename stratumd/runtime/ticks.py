@@ -35,28 +35,29 @@ def ticks(schedule: Schedule, name: str, timer: Timer) -> Ticks:
 
 
 class IntervalTicks:
-    """A fixed interval on the monotonic clock, counted from the start: setting the clock moves nothing."""
+    """A fixed interval on the monotonic clock, counted from the first wait: setting the clock moves nothing."""
 
     def __init__(self, schedule: Schedule, period: Micros, shift: Micros, timer: Timer) -> None:
         self._schedule = schedule
         self._period = period
         self._timer = timer
-        self._next = timer.monotonic() + shift
+        self._shift = shift
+        self._next: Micros | None = None
 
     @property
     def due(self) -> Micros:
         """When the next one is due, by the wall clock."""
-        return self._timer.now() + self._next - self._timer.monotonic()
+        now = self._timer.monotonic()
+        return self._timer.now() + (now + self._shift if self._next is None else self._next) - now
 
     async def wait(self) -> int:
         """Wait for the next one and return how many were skipped before it."""
-        passed, now = self._next, self._timer.monotonic()
-        if passed < now:
-            self._next = next_after(self._schedule, now - 1, anchor=passed)
-        skipped = (self._next - passed) // self._period
-        await self._timer.sleep(self._next - now)
-        self._next += self._period
-        return skipped
+        now = self._timer.monotonic()
+        expected = now + self._shift if self._next is None else self._next
+        due = expected if expected >= now else next_after(self._schedule, now - 1, anchor=expected)
+        self._next = due + self._period
+        await self._timer.sleep(due - now)
+        return (due - expected) // self._period
 
 
 class CronTicks:
