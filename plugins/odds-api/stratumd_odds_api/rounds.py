@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import NamedTuple
 
+import anyio
+
 from stratumd.plugin import Poll, Request
 
 
@@ -48,7 +50,8 @@ class Round:
         finally:
             for task in running:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            with anyio.CancelScope(shield=True):  # also where the poll itself is being cancelled
+                await asyncio.gather(*running, return_exceptions=True)
 
     def _start(self, question: Question) -> asyncio.Task[Exchange | None]:
         return asyncio.create_task(self._in_turn(question))
