@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from stratumd.errors import ConfigError
 from stratumd.plugin import (
     ConsensusPoint,
     Delivery,
@@ -206,7 +207,7 @@ def test_missing_options_are_named() -> None:
         key: str
         """What is missing."""
 
-    with pytest.raises(LookupError, match="key: Field required"):
+    with pytest.raises(ConfigError, match="key: Field required"):
         verify_detector(type("Needy", (Good,), {"config": Config}), {})
 
 

@@ -36,7 +36,7 @@ def verify_component(component: type[Component]) -> list[Verdict]:
 def verify_detector(
     component: type[Detector], options: Mapping[str, Any], *, before: Sequence[Detector] = ()
 ) -> list[Verdict]:
-    """Check a detector. `before` are the detectors whose records it needs. `LookupError` where options are missing."""
+    """Check a detector. `before` are the detectors whose records it needs. `ConfigError` where options are missing."""
     detecting = Detecting(component, options, tuple(before))
     return [*verify_component(component), *judged(DETECTOR, detecting)]
 
@@ -53,7 +53,7 @@ def verify_normalizer(component: type[Normalizer], options: Mapping[str, Any]) -
 def verify_sink(component: type[Sink], options: Mapping[str, Any]) -> list[Verdict]:
     """Check a sink. It really delivers: let its options name something that may be written to.
 
-    `LookupError` where options are missing.
+    `ConfigError` where options are missing.
     """
     sinking = Sinking(component, options)
     return [*verify_component(component), *judged(SINK, sinking)]

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from stratumd.errors import ConfigError
 from stratumd.plugin import Component, PluginConfig
 
 S = TypeVar("S")
@@ -57,12 +58,12 @@ def judged(table: Iterable[Must[S]], subject: S) -> list[Verdict]:
 
 
 def accepted(component: type[Component], options: Mapping[str, Any]) -> PluginConfig:
-    """Return the validated options of a component. `LookupError` names those that are missing or wrong."""
+    """Return the validated options of a component. `ConfigError` names those that are missing or wrong."""
     try:
         return component.config.model_validate(dict(options))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise LookupError(f"{component.name} cannot be tried with these options: {wrong}") from None
+        raise ConfigError(f"{component.name} cannot be tried with these options: {wrong}") from None
 
 
 COMMON: list[Must[type[Component]]] = []
