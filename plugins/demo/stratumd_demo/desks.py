@@ -105,13 +105,19 @@ class Desk:
         self.repost(market, at)
 
     def come_back(self, market: str, at: Micros) -> None:
-        """Work on a market again: post what is believed now, as a fresh quote."""
+        """Work on a market again: post what is believed now, as a fresh quote. A desk that closed stays closed."""
+        if self.returns.pop(market, None) is None:
+            return
         self.silent.pop(market, None)
         self.withdrawn.discard(market)
-        del self.returns[market]
         self.repost(market, at)
         for book in self.operator.books:
             self.changed[book.key, market] = at
+
+    def close(self) -> None:
+        """Withdraw everything for good."""
+        self.withdrawn.update(MARKETS)
+        self.returns.clear()
 
     def repost(self, market: str, at: Micros) -> None:
         """Post what is believed now, in all of the operator's books."""

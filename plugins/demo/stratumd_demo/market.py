@@ -135,8 +135,7 @@ class Market:
         game.announced = self.now - self.now % SECOND
         for desk in game.desks:
             if desk.operator.key in CLOSE_AT_START:
-                desk.withdrawn.update(MARKETS)
-                desk.returns.clear()
+                desk.close()
         self._timeline.after(PLAYING, partial(self._end, number))
 
     def _end(self, number: int) -> None:

@@ -9,8 +9,8 @@ and its end. A moneyline is read from the home side: an away probability that fa
   (`early`) of half of the others when the truth jumped. What only the operators' own opinions add up to is false.
 
 A label is found if at least one signal counts for it. Labels that no detector may find are left out: those of a market
-younger than `min_age`, those in play or within 5 minutes of the start, dislocations that are smaller than the
-threshold or were over before a poll could see them twice.
+younger than `min_age`, in play or within 5 minutes of the start, or not over at the last poll; and dislocations that
+are smaller than the threshold or were over before a poll could see them twice.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Final, NamedTuple
 from stratumd.plugin import MINUTE, Micros, Signal
 from stratumd_demo.labels import Kind, Label
 
+QUIET: Final = 5 * MINUTE
+"""The steam detector's default: nothing is said so close to the start."""
 STEAMS: Final = frozenset({Kind.STEAM, Kind.LATE_MOVE})
 APART: Final = frozenset({Kind.DISLOCATION, Kind.STALE, Kind.EARLY})
 
@@ -90,8 +92,9 @@ class Apart:
 
 
 class Lifetimes(NamedTuple):
-    """When each event was first seen, and when it starts."""
+    """When each event was first seen, when it starts, and when nobody looked any more."""
 
+    end: Micros
     seen: dict[str, Micros]
     starts: dict[str, Micros]
 
@@ -100,4 +103,4 @@ class Lifetimes(NamedTuple):
         begun, starts = self.seen.get(label.event), self.starts.get(label.event)
         if begun is None or starts is None:
             return False
-        return begun + min_age <= label.at and label.until < starts - 5 * MINUTE
+        return begun + min_age <= label.at and label.until <= min(self.end, starts - QUIET)

@@ -33,6 +33,8 @@ STEAM_LEAST: Final = {"spreads": 0.5, "totals": 1.0, "h2h": 0.02}
 """The steam detector's default thresholds: who moved less is no mover."""
 APART_LEAST: Final = {"spreads": 1.0, "totals": 2.0, "h2h": 0.03}
 """The dislocation detector's."""
+AFTERMATH: Final = 2 * HOUR
+"""So long after the last poll every incident that it may have seen is over, and labelled."""
 UNCAPPED: Final = 1_000_000
 POLLS: Final = (30, 60, 120, 300)
 REQUEST: Final = Request(
@@ -73,7 +75,7 @@ def simulate(seed: int, hours: float, games: int, polls: Sequence[int]) -> Run:
     market = Market(seed, OPENED, games=games)
     harnesses = {poll: pipeline() for poll in polls}
     signals: dict[int, list[Signal]] = {poll: [] for poll in polls}
-    lifetimes = Lifetimes({}, {})
+    lifetimes = Lifetimes(OPENED + round(hours * HOUR), {}, {})
     step = gcd(*polls)
     for seconds in range(0, round(hours * HOUR / SECOND) + 1, step):
         market.advance(OPENED + seconds * SECOND)
@@ -83,6 +85,7 @@ def simulate(seed: int, hours: float, games: int, polls: Sequence[int]) -> Run:
             for poll in due:
                 signals[poll] += harnesses[poll].feed(seen).signals
         _note(lifetimes, market)
+    market.advance(market.now + AFTERMATH)
     return Run(signals, market.labels, lifetimes)
 
 
