@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, func, select
 
-from stratumd.plugin import DAY, ConsensusPoint, Contributor, MarketKey, Record
+from stratumd.plugin import DAY, ConsensusPoint, Contributor, MarketKey, Micros, Record
+from stratumd.store.conditions import equal, within
+from stratumd.store.keys import event_key
 from stratumd.store.tables import consensus, coverage, events
+from stratumd.store.views import ConsensusRow
 
 _LATELY = 7 * DAY  # longer than a board keeps an event on which nobody offers anything
 
@@ -39,14 +42,7 @@ def newest_records(connection: Connection, pipeline: str) -> list[tuple[str, Rec
     mine = coverage.c.pipeline == pipeline
     last = select(func.max(coverage.c.observed_at)).where(mine).scalar_subquery()
     lately = select(coverage.c.event_id).where(mine, coverage.c.observed_at >= last - _LATELY)
-    market = (consensus.c.event_id, consensus.c.market, consensus.c.player)
-    newest = (
-        select(*market, func.max(consensus.c.observed_at).label("observed_at"))
-        .where(consensus.c.pipeline == pipeline, consensus.c.event_id.in_(lately))
-        .group_by(*market)
-        .subquery()
-    )
-    same = and_(*(column == newest.c[column.name] for column in (*market, consensus.c.observed_at)))
+    newest, same = _newest(pipeline, consensus.c.event_id.in_(lately))
     query = (
         select(events.c.event, consensus)
         .join(newest, same)
@@ -55,3 +51,49 @@ def newest_records(connection: Connection, pipeline: str) -> list[tuple[str, Rec
         .order_by(events.c.event, consensus.c.market, consensus.c.player)
     )
     return [(row.event, restored_point(row)) for row in connection.execute(query)]
+
+
+def history(
+    connection: Connection,
+    event: str,
+    pipeline: str,
+    *,
+    market: str | None = None,
+    since: Micros | None = None,
+    until: Micros | None = None,
+) -> list[ConsensusRow]:
+    """Return the stored points of an event, by time, market and player."""
+    query = (
+        select(consensus)
+        .where(consensus.c.event_id == event_key(event), consensus.c.pipeline == pipeline)
+        .where(*equal((consensus.c.market, market)), *within(consensus.c.observed_at, since, until))
+        .order_by(consensus.c.observed_at, consensus.c.market, consensus.c.player)
+    )
+    rows = connection.execute(query).all()
+    return [ConsensusRow(pipeline, event, row.observed_at, restored_point(row)) for row in rows]
+
+
+def newest(connection: Connection, event: str, pipeline: str) -> list[ConsensusRow]:
+    """Return the newest point of each market of an event, by market and player."""
+    newest, same = _newest(pipeline, consensus.c.event_id == event_key(event))
+    query = (
+        select(consensus)
+        .join(newest, same)
+        .where(consensus.c.pipeline == pipeline)
+        .order_by(consensus.c.market, consensus.c.player)
+    )
+    rows = connection.execute(query).all()
+    return [ConsensusRow(pipeline, event, row.observed_at, restored_point(row)) for row in rows]
+
+
+def _newest(pipeline: str, which: ColumnElement[bool]) -> tuple[Subquery, ColumnElement[bool]]:
+    """Return when each market of the events had its newest point, and the condition that joins it to the points."""
+    market = (consensus.c.event_id, consensus.c.market, consensus.c.player)
+    newest = (
+        select(*market, func.max(consensus.c.observed_at).label("observed_at"))
+        .where(consensus.c.pipeline == pipeline, which)
+        .group_by(*market)
+        .subquery()
+    )
+    same = and_(*(column == newest.c[column.name] for column in (*market, consensus.c.observed_at)))
+    return newest, same

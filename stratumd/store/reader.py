@@ -1,12 +1,38 @@
-"""The reading side of the store."""
+"""The reading side of the store: what the reading commands and `/status` show."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+from sqlalchemy import Connection, Engine, select
+
+from stratumd.plugin import Micros, Signal
+from stratumd.store import lookup, overview, points, quotes
+from stratumd.store.conditions import equal, within
+from stratumd.store.errors import mapped
+from stratumd.store.signals import COLUMNS, restored_signal
+from stratumd.store.tables import signals
+from stratumd.store.views import (
+    BoardRow,
+    Comparison,
+    ConsensusRow,
+    EventRow,
+    PathPoint,
+    PollRow,
+    QuoteRow,
+    Status,
+    TableRow,
+)
 
 
 class Reader:
-    """Reads what is committed; never writes."""
+    """Reads what is committed; never writes. May be used from any thread.
+
+    An event is named by its id or the beginning of it; `UnknownEventError` where that names none, or several. Facts
+    belong to a pipeline: where none is given, it is the one that observed the event last.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -14,3 +40,174 @@ class Reader:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def event(self, event: str) -> EventRow:
+        """Return one event."""
+        with self._reading() as connection:
+            return lookup.one_event(connection, lookup.find_event(connection, event))
+
+    def events(
+        self,
+        *,
+        day: date | None = None,
+        team: str | None = None,
+        sport: str | None = None,
+        upcoming_at: Micros | None = None,
+    ) -> list[EventRow]:
+        """Return events in the order of their start. `day` in UTC, `team` a part of a name, in any case.
+
+        `upcoming_at` leaves out what has started by then.
+        """
+        with self._reading() as connection:
+            return lookup.list_events(connection, day=day, team=team, sport=sport, upcoming_at=upcoming_at)
+
+    def signals(
+        self,
+        *,
+        types: Sequence[str] = (),
+        pipeline: str | None = None,
+        event: str | None = None,
+        market: str | None = None,
+        sport: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        min_strength: int | None = None,
+        limit: int | None = None,
+    ) -> list[Signal]:
+        """Return signals in the order of (observed_at, id); with `limit` the newest so many.
+
+        `since` and `until` are both included.
+        """
+        columns = signals.c
+        exact = equal((columns.pipeline, pipeline), (columns.market, market), (columns.sport, sport))
+        query = (
+            select(*COLUMNS)
+            .where(*exact, *within(columns.observed_at, since, until))
+            .order_by(columns.observed_at.desc(), columns.id.desc())
+            .limit(limit)
+        )
+        if types:
+            query = query.where(columns.type.in_(types))
+        if min_strength is not None:
+            query = query.where(columns.strength >= min_strength)
+        with self._reading() as connection:
+            if event is not None:
+                query = query.where(columns.event == lookup.find_event(connection, event))
+            rows = connection.execute(query).all()
+        return [restored_signal(row) for row in reversed(rows)]
+
+    def odds(
+        self,
+        event: str,
+        *,
+        at: Micros | None = None,
+        tolerance: Micros | None = None,
+        market: str | None = None,
+        pipeline: str | None = None,
+    ) -> list[QuoteRow]:
+        """Return what is offered now, or what was offered at `at` by nothing that was observed later.
+
+        `tolerance` leaves out what was last confirmed longer than that before `at`.
+        """
+        with self._reading() as connection:
+            event, pipeline = _facts(connection, event, pipeline)
+            if at is None:
+                found = quotes.present(connection, event, pipeline)
+            else:
+                found = quotes.at_time(connection, event, pipeline, at, tolerance)
+        return [quote for quote in found if market in (None, quote.market)]
+
+    def movement(
+        self,
+        event: str,
+        *,
+        market: str | None = None,
+        book: str | None = None,
+        outcome: str | None = None,
+        player: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        pipeline: str | None = None,
+    ) -> list[PathPoint]:
+        """Return the path of the event's quotes: every change, oldest first. `since` and `until` are included."""
+        with self._reading() as connection:
+            event, pipeline = _facts(connection, event, pipeline)
+            found = quotes.path(connection, event, pipeline, since=since, until=until)
+        wanted = (market, book, outcome, player)
+        return [
+            point
+            for point in found
+            if all(
+                want in (None, have)
+                for want, have in zip(wanted, (point.market, point.book, point.outcome, point.player), strict=True)
+            )
+        ]
+
+    def best(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[QuoteRow]:
+        """Return the highest price of each outcome at each line that is offered now."""
+        return quotes.best_of(self.odds(event, market=market, pipeline=pipeline))
+
+    def compare(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[Comparison]:
+        """Return what every book offers now, with the implied probabilities."""
+        return quotes.compared(self.odds(event, market=market, pipeline=pipeline))
+
+    def consensus(
+        self,
+        event: str,
+        *,
+        market: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        pipeline: str | None = None,
+    ) -> list[ConsensusRow]:
+        """Return the consensus of the event's markets, oldest first. `since` and `until` are included."""
+        with self._reading() as connection:
+            event, pipeline = _facts(connection, event, pipeline)
+            return points.history(connection, event, pipeline, market=market, since=since, until=until)
+
+    def board(self, now: Micros, *, sport: str | None = None) -> list[BoardRow]:
+        """Return the events that start after `now`, each with its newest consensus per market and last signal."""
+        with self._reading() as connection:
+            upcoming = lookup.list_events(connection, day=None, team=None, sport=sport, upcoming_at=now)
+            return [_board_row(connection, event) for event in upcoming]
+
+    def polls(
+        self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None
+    ) -> list[PollRow]:
+        """Return polls, oldest first; with `limit` the newest so many."""
+        with self._reading() as connection:
+            return overview.list_polls(connection, source=source, since=since, limit=limit)
+
+    def status(self, now: Micros) -> Status:
+        """Return how everything is at `now`."""
+        with self._reading() as connection:
+            return overview.status(connection, now)
+
+    def stats(self) -> list[TableRow]:
+        """Return rows and bytes of every table. It counts every row: seconds where there are many millions."""
+        with self._reading() as connection:
+            return overview.table_sizes(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One transaction: everything of one answer is of the same moment on SQLite."""
+        with mapped(), self._engine.begin() as connection:
+            yield connection
+
+
+def _facts(connection: Connection, event: str, pipeline: str | None) -> tuple[str, str]:
+    found = lookup.find_event(connection, event)
+    return found, pipeline or lookup.newest_pipeline(connection, found) or ""
+
+
+def _board_row(connection: Connection, event: EventRow) -> BoardRow:
+    pipeline = lookup.newest_pipeline(connection, event.id) or ""
+    last = (
+        select(*COLUMNS)
+        .where(signals.c.event == event.id)
+        .order_by(signals.c.observed_at.desc(), signals.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(last).first()
+    newest = points.newest(connection, event.id, pipeline)
+    return BoardRow(event, tuple(newest), None if row is None else restored_signal(row))

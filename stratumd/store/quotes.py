@@ -1,0 +1,158 @@
+"""Prices of one event: at a time, over time, the best, and book beside book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, select
+
+from stratumd.odds import PriceError, implied, is_lay
+from stratumd.plugin import Micros
+from stratumd.store.conditions import within
+from stratumd.store.keys import event_key
+from stratumd.store.tables import changes, coverage, latest, series
+from stratumd.store.views import Comparison, PathPoint, QuoteRow
+
+_Market = tuple[str, str | None]
+
+
+def present(connection: Connection, event: str, pipeline: str) -> list[QuoteRow]:
+    """Return what is offered now."""
+    query = (
+        select(series, latest.c.changed_at, latest.c.line, latest.c.price, latest.c.last_update)
+        .join(latest, and_(latest.c.event_id == series.c.event_id, latest.c.series_id == series.c.series_id))
+        .where(series.c.event_id == event_key(event), series.c.pipeline == pipeline)
+        .where(latest.c.price.is_not(None))
+    )
+    confirmed = _coverage(connection, event, pipeline)
+    rows = connection.execute(query).all()
+    return _ordered(_quote(event, row, row.changed_at, confirmed) for row in rows)
+
+
+def at_time(connection: Connection, event: str, pipeline: str, at: Micros, tolerance: Micros | None) -> list[QuoteRow]:
+    """Return what was offered at `at`, by nothing that was observed later.
+
+    A quote is known to be confirmed whenever its market was observed: at the last observation of the market if that
+    was no later than `at`, else at the last one up to `at` in which something in the market changed. With `tolerance`,
+    quotes that were confirmed longer ago are left out.
+    """
+    rows = connection.execute(_history(event, pipeline).where(changes.c.observed_at <= at)).all()
+    confirmed = {m: seen for m, seen in _coverage(connection, event, pipeline).items() if seen <= at}
+    newest: dict[int, Row[*tuple[Any, ...]]] = {}
+    for row in rows:  # in the order of time
+        newest[row.series_id] = row
+        market = (row.market, row.player)
+        confirmed[market] = max(row.observed_at, confirmed.get(market, row.observed_at))
+    quotes = [_quote(event, row, row.observed_at, confirmed) for row in newest.values() if row.price is not None]
+    return _ordered(q for q in quotes if tolerance is None or at - q.confirmed_at <= tolerance)
+
+
+def path(
+    connection: Connection, event: str, pipeline: str, *, since: Micros | None, until: Micros | None
+) -> list[PathPoint]:
+    """Return every change of the event's quotes, by time, market, player, book and outcome."""
+    query = _history(event, pipeline).where(*within(changes.c.observed_at, since, until))
+    points = [
+        PathPoint(
+            row.observed_at,
+            pipeline,
+            row.book,
+            row.market,
+            row.player,
+            row.outcome,
+            row.line,
+            row.price,
+            row.last_update,
+        )
+        for row in connection.execute(query)
+    ]
+    return sorted(points, key=lambda p: (p.observed_at, p.market, p.player or "", p.book, p.outcome, p.line or 0))
+
+
+def best_of(quotes: Iterable[QuoteRow]) -> list[QuoteRow]:
+    """Return the highest price of each outcome at each line; a lay side, which nobody can back, is left out.
+
+    Where several offer it, the one that has done so longest.
+    """
+    best: dict[tuple[object, ...], QuoteRow] = {}
+    for quote in quotes:
+        if is_lay(quote.market):
+            continue
+        place = _place(quote)
+        if place not in best or _rank(quote) < _rank(best[place]):
+            best[place] = quote
+    return list(best.values())
+
+
+def compared(quotes: Iterable[QuoteRow]) -> list[Comparison]:
+    """Return the quotes with their implied probabilities, and which of them are the best of their outcome and line."""
+    quotes = list(quotes)
+    best = {_place(quote): quote.price for quote in best_of(quotes)}
+    return [
+        Comparison(
+            quote.event,
+            quote.market,
+            quote.player,
+            quote.book,
+            quote.outcome,
+            quote.line,
+            quote.price,
+            _implied(quote.price),
+            best.get(_place(quote)) == quote.price,
+            quote.changed_at,
+            quote.confirmed_at,
+        )
+        for quote in quotes
+    ]
+
+
+def _history(event: str, pipeline: str) -> Select[*tuple[Any, ...]]:
+    same = and_(changes.c.event_id == series.c.event_id, changes.c.series_id == series.c.series_id)
+    facts = (changes.c.observed_at, changes.c.line, changes.c.price, changes.c.last_update)
+    return (
+        select(series, *facts)
+        .join(changes, same)
+        .where(changes.c.event_id == event_key(event), series.c.pipeline == pipeline)
+        .order_by(changes.c.observed_at)
+    )
+
+
+def _coverage(connection: Connection, event: str, pipeline: str) -> dict[_Market, Micros]:
+    query = select(coverage).where(coverage.c.event_id == event_key(event), coverage.c.pipeline == pipeline)
+    return {(row.market, row.player or None): row.observed_at for row in connection.execute(query)}
+
+
+def _quote(event: str, row: Row[*tuple[Any, ...]], changed_at: Micros, confirmed: dict[_Market, Micros]) -> QuoteRow:
+    return QuoteRow(
+        event,
+        row.pipeline,
+        row.book,
+        row.market,
+        row.player,
+        row.outcome,
+        row.line,
+        row.price,
+        changed_at,
+        max(changed_at, confirmed.get((row.market, row.player), changed_at)),
+        row.last_update,
+    )
+
+
+def _ordered(quotes: Iterable[QuoteRow]) -> list[QuoteRow]:
+    return sorted(quotes, key=lambda q: (q.market, q.player or "", q.outcome, q.line or 0.0, q.book))
+
+
+def _place(quote: QuoteRow) -> tuple[object, ...]:
+    return quote.market, quote.player, quote.outcome, quote.line
+
+
+def _rank(quote: QuoteRow) -> tuple[float, Micros, str]:
+    return -quote.price, quote.changed_at, quote.book
+
+
+def _implied(price: float) -> float | None:
+    try:
+        return implied(price)
+    except PriceError:
+        return None

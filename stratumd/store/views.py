@@ -1,0 +1,192 @@
+"""What readers return. Times are microseconds UTC, `public()` shows them as ISO 8601; prices are decimal odds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from stratumd.plugin import ConsensusPoint, Micros, Signal, iso
+
+
+class View(msgspec.Struct, frozen=True):
+    """Base of all rows that a reader returns."""
+
+    def public(self) -> dict[str, Any]:
+        """Return the JSON object that the commands and the API show."""
+        fields = {name: _public(getattr(self, name)) for name in self.__struct_fields__}
+        return {name: _shown(name, value) for name, value in fields.items()}
+
+
+class EventRow(View, frozen=True):
+    """An event, by the newest word on it."""
+
+    id: str
+    sport: str
+    home: str
+    away: str
+    commence_at: Micros
+    first_seen_at: Micros
+    observed_at: Micros
+    """When this word on it was received; it is announced again only when it changes."""
+    starts: tuple[Start, ...] = ()
+    """Every start that was announced, oldest word first."""
+
+
+class Start(View, frozen=True):
+    """A start as it was announced."""
+
+    observed_at: Micros
+    commence_at: Micros
+
+
+class QuoteRow(View, frozen=True):
+    """A price that was offered at one time."""
+
+    event: str
+    pipeline: str
+    book: str
+    market: str
+    player: str | None
+    outcome: str
+    line: float | None
+    price: float
+    changed_at: Micros
+    """When it was first observed."""
+    confirmed_at: Micros
+    """When it was last known to be observed, no later than the time that was asked for."""
+    last_update: Micros | None
+    """The book's own word."""
+
+
+class PathPoint(View, frozen=True):
+    """One point of a quote's path; `price` is None where the quote disappeared."""
+
+    observed_at: Micros
+    pipeline: str
+    book: str
+    market: str
+    player: str | None
+    outcome: str
+    line: float | None
+    price: float | None
+    last_update: Micros | None
+
+
+class Comparison(View, frozen=True):
+    """One book's price beside the others'."""
+
+    event: str
+    market: str
+    player: str | None
+    book: str
+    outcome: str
+    line: float | None
+    price: float
+    implied: float | None
+    """1/price, the margin still in it; None where the price is none that a bookmaker can mean."""
+    best: bool
+    """Whether nobody offers more for this outcome at this line."""
+    changed_at: Micros
+    confirmed_at: Micros
+
+
+class ConsensusRow(View, frozen=True):
+    """A stored consensus point."""
+
+    pipeline: str
+    event: str
+    observed_at: Micros
+    point: ConsensusPoint
+
+
+class BoardRow(View, frozen=True):
+    """An event that has not started, with its newest consensus in each market and its last signal."""
+
+    event: EventRow
+    consensus: tuple[ConsensusRow, ...]
+    last_signal: Signal | None
+
+
+class PollRow(View, frozen=True):
+    """One exchange with a provider."""
+
+    id: str
+    source: str
+    started_at: Micros
+    elapsed: Micros
+    path: str
+    params: dict[str, str]
+    status: int | None
+    error: str | None
+    """The class of the error; None where the exchange succeeded."""
+    code: str | None
+    detail: str | None
+    credits_remaining: int | None
+    credits_used: int | None
+    credits_last: int | None
+    body_bytes: int | None
+    observation: str | None
+    events: int | None
+    """Events that the answer covered; None until a pipeline has processed it."""
+    quotes: int | None
+
+
+class SourceRow(View, frozen=True):
+    """How a source is doing."""
+
+    source: str
+    last_poll: PollRow
+    polls_24h: int
+    success_rate_24h: float | None
+    """0 to 1; None where nothing was polled in the last 24 hours."""
+    credits_remaining: int | None
+    """By the newest answer that said so."""
+
+
+class WaitingRow(View, frozen=True):
+    """Deliveries of one sink in one state."""
+
+    sink: str
+    state: str
+    number: int
+    oldest_at: Micros
+    """When the signal of the oldest was observed."""
+
+
+class Status(View, frozen=True):
+    """How everything is, by what is stored."""
+
+    at: Micros
+    sources: tuple[SourceRow, ...]
+    deliveries: tuple[WaitingRow, ...]
+    observations: int
+    events: int
+    events_upcoming: int
+    quotes: int
+    """Quotes that are offered now."""
+    signals: int
+    signals_24h: int
+    last_signal_at: Micros | None
+    database_bytes: int
+
+
+class TableRow(View, frozen=True):
+    """The size of a table; `bytes` counts its indexes too, None where the database does not tell."""
+
+    table: str
+    rows: int
+    bytes: int | None
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, View | Signal):
+        return value.public()
+    if isinstance(value, tuple):
+        return [_public(part) for part in value]
+    return msgspec.to_builtins(value)
+
+
+def _shown(name: str, value: Any) -> Any:
+    is_time = name == "at" or name.endswith("_at") or name == "last_update"
+    return iso(value) if is_time and value is not None else value
