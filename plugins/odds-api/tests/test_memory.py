@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratumd.plugin import HOUR, Observation
@@ -39,6 +39,7 @@ BODIES = st.lists(ROWS | WRONG, max_size=3)
 FORMATS = st.sampled_from(["american", "decimal"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(BODIES, FORMATS), min_size=1, max_size=6))
 def test_a_normalizer_that_remembers_reads_the_same_as_a_fresh_one(polls: list[tuple[Any, str]]) -> None:
     remembering = fresh()
@@ -47,6 +48,7 @@ def test_a_normalizer_that_remembers_reads_the_same_as_a_fresh_one(polls: list[t
         assert remembering.normalize(observation) == fresh().normalize(observation)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
     fresh().normalize(answer(body))
@@ -55,6 +57,7 @@ def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
 SOUND = json.dumps(EVENTS).encode()
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SOUND) - 1), st.integers(0, 40), st.binary(max_size=6))
 def test_any_mutation_of_a_sound_answer_is_read_without_an_error(at: int, removed: int, added: bytes) -> None:
     normalizer = fresh()

@@ -1,5 +1,6 @@
 """The options of the source: what is refused, and that the key stays hidden."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from stratumd_odds_api.options import OddsApiOptions
 
+README = Path(__file__).parents[1] / "README.md"
 LEAST = {"api_key": "canary", "sports": ["basketball_nba"], "regions": ["us"]}
 
 
@@ -54,5 +56,7 @@ def test_the_key_is_hidden() -> None:
     assert "canary" not in f"{options()} {options()!r} {options().model_dump()} {options().model_dump_json()}"
 
 
-def test_every_option_is_documented() -> None:
-    assert all(field.description for field in OddsApiOptions.model_fields.values())
+@pytest.mark.parametrize("name", OddsApiOptions.model_fields)
+def test_every_option_is_documented(name: str) -> None:
+    assert OddsApiOptions.model_fields[name].description
+    assert f"| `{name}` |" in README.read_text()

@@ -1,5 +1,7 @@
 """Real answers: read without an error, and what must be found in them is found."""
 
+from functools import cache
+
 import pytest
 
 from stratumd.plugin import Offer, Snapshot
@@ -18,6 +20,7 @@ FILES = [
 ]
 
 
+@cache
 def snapshots(name: str) -> list[Snapshot]:
     normalizer = fresh()
     return [normalizer.normalize(observation) for observation in recorded(shared(f"recordings/{name}"))]

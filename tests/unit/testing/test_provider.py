@@ -11,6 +11,7 @@ import pytest
 from stratumd.plugin import Observation, Request
 from stratumd.testing.provider import FakeOddsApi, RecordedContent
 from stratumd.testing.provider_answers import ERRORS
+from stratumd.testing.provider_recorded import is_as_asked
 from tests.support.odds_api import EVENT, EVENTS, answer
 from tests.support.provider import OneGame
 
@@ -29,7 +30,7 @@ async def fake() -> AsyncIterator[FakeOddsApi]:
 
 
 async def get(fake: FakeOddsApi, path: str, params: dict[str, str], **options: Any) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=fake.url, trust_env=False, verify=False) as client:
         return await client.get(path, params=params, **options)
 
 
@@ -295,8 +296,6 @@ async def test_a_recording_names_its_sports_and_events() -> None:
 
 
 def test_a_recorded_question_is_recognised_without_its_key() -> None:
-    from stratumd.testing.provider_recorded import is_as_asked
-
     recorded = Observation("x", "odds-api", 1, Request(ODDS, {"regions": "us"}), 200, b"[]")
     assert is_as_asked(recorded, US)
     assert not is_as_asked(recorded, {**US, "markets": "h2h"})
