@@ -66,9 +66,7 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
 def plain_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Align the cells of `rows` by spaces, two between columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _cell(value: Any) -> str:

@@ -91,7 +91,7 @@ def new(
 def _files(kind: Kind, module: str) -> dict[str, str]:
     """Return by template the file that is made from it."""
     return {
-        "pyproject.toml": "pyproject.toml",
+        "pyproject.toml.txt": "pyproject.toml",
         f"{kind}_readme.md": "README.md",
         f"{kind}.py.txt": f"{module}/__init__.py",
         f"{kind}_test.py.txt": f"tests/test_{module}.py",

@@ -1,0 +1,243 @@
+"""The reading commands: status, signals, events, odds, movement, best, compare, board. They need no running daemon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratumd.cli import tables
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, emit_lines, say
+from stratumd.plugin import MINUTE, Micros, micros, parse_duration, parse_iso
+
+if TYPE_CHECKING:
+    from stratumd.store import Reader
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    for command in (status, signals, events, odds, movement, best, compare, board):
+        app.command()(command)
+
+
+def _moment(text: str) -> Micros:
+    """Read a length before now, such as 2h, or an ISO 8601 time with its zone."""
+    try:
+        return _now() - micros(parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither a length before now, such as 2h, nor a time, such as 2026-07-14T21:30:00Z"
+        ) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write 2026-07-14") from None
+
+
+def _length(text: str) -> Micros:
+    try:
+        return micros(parse_duration(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+EventId = Annotated[str, typer.Argument(metavar="EVENT", help="The event's id, or how it begins.")]
+Market = Annotated[str | None, typer.Option("--market", help="Only this market, such as spreads.")]
+Pipeline = Annotated[str | None, typer.Option("--pipeline", help="As this pipeline saw it.")]
+Sport = Annotated[str | None, typer.Option("--sport", help="Only this sport, such as basketball_nba.")]
+Since = Annotated[
+    Micros | None, typer.Option("--since", parser=_moment, metavar="TIME", help="From then on: 2h, or an ISO time.")
+]
+Until = Annotated[Micros | None, typer.Option("--until", parser=_moment, metavar="TIME", help="Up to then.")]
+
+
+def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Show how everything is: sources, credits, quotes, signals, deliveries that wait."""
+    with _reading(config, database) as reader:
+        found = reader.status(_now())
+    if as_json:
+        emit([found.public()], {}, as_json=True)
+        return
+    emit(tables.sources(found), tables.SOURCES, as_json=False)
+    if found.deliveries:
+        say("")
+        emit(tables.deliveries(found), tables.DELIVERIES, as_json=False)
+    say("")
+    say(tables.figures(found))
+
+
+def signals(
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; may be repeated.")] = None,
+    event: Annotated[str | None, typer.Option("--event", help="Only this event: its id, or how it begins.")] = None,
+    market: Market = None,
+    sport: Sport = None,
+    pipeline: Pipeline = None,
+    since: Since = None,
+    until: Until = None,
+    min_strength: Annotated[int | None, typer.Option("--min-strength", min=1, max=100, help="1 to 100.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the newest so many.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show signals, oldest first. With --json these are the very bytes that `stratumd replay --out` writes."""
+    with _reading(config, database) as reader:
+        found = reader.signals(
+            types=[each.upper() for each in types or ()],
+            pipeline=pipeline,
+            event=event,
+            market=market,
+            sport=sport,
+            since=since,
+            until=until,
+            min_strength=min_strength,
+            limit=limit,
+        )
+    if as_json:
+        emit_lines(signal.to_json() for signal in found)
+    else:
+        emit([tables.signal(each) for each in found], tables.SIGNALS, as_json=False)
+
+
+def events(
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    day: Annotated[
+        date | None, typer.Option("--date", parser=_day, metavar="DAY", help="Only those that start on this day, UTC.")
+    ] = None,
+    team: Annotated[str | None, typer.Option("--team", help="A part of a team's name.")] = None,
+    sport: Sport = None,
+    upcoming: Annotated[bool, typer.Option("--upcoming", help="Only those that have not started.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show events in the order of their start."""
+    with _reading(config, database) as reader:
+        found = reader.events(day=day, team=team, sport=sport, upcoming_at=_now() if upcoming else None)
+    _show(found, tables.EVENTS, as_json)
+
+
+def odds(
+    event: EventId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    market: Market = None,
+    pipeline: Pipeline = None,
+    at: Annotated[
+        Micros | None, typer.Option("--at", parser=_moment, metavar="TIME", help="As known then; nothing later counts.")
+    ] = None,
+    tolerance: Annotated[
+        Micros,
+        typer.Option("--tolerance", parser=_length, metavar="LENGTH", help="With --at: leave out what is older."),
+    ] = 10 * MINUTE,
+    as_json: AsJson = False,
+) -> None:
+    """Show what every book offers on an event, now or at a time."""
+    with _reading(config, database) as reader:
+        found = reader.odds(event, at=at, tolerance=None if at is None else tolerance, market=market, pipeline=pipeline)
+    _show(found, tables.QUOTES, as_json)
+
+
+def movement(
+    event: EventId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    market: Market = None,
+    book: Annotated[str | None, typer.Option("--book", help="Only this book.")] = None,
+    outcome: Annotated[str | None, typer.Option("--outcome", help="Only this outcome, such as home.")] = None,
+    player: Annotated[str | None, typer.Option("--player", help="Only this player.")] = None,
+    pipeline: Pipeline = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every change of an event's quotes, oldest first; a price of `-` is a quote that disappeared."""
+    with _reading(config, database) as reader:
+        found = reader.movement(
+            event,
+            market=market,
+            book=book,
+            outcome=outcome,
+            player=player,
+            since=since,
+            until=until,
+            pipeline=pipeline,
+        )
+    _show(found, tables.MOVEMENT, as_json)
+
+
+def best(
+    event: EventId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    market: Market = None,
+    pipeline: Pipeline = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the best price of each outcome at each line."""
+    with _reading(config, database) as reader:
+        found = reader.best(event, market=market, pipeline=pipeline)
+    _show(found, tables.QUOTES, as_json)
+
+
+def compare(
+    event: EventId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    market: Market = None,
+    pipeline: Pipeline = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the books side by side, with the implied probabilities."""
+    with _reading(config, database) as reader:
+        found = reader.compare(event, market=market, pipeline=pipeline)
+    _show(found, tables.COMPARISON, as_json)
+
+
+def board(
+    config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, sport: Sport = None, as_json: AsJson = False
+) -> None:
+    """Show the events that have not started, with the consensus in each market and the last signal."""
+    with _reading(config, database) as reader:
+        found = reader.board(_now(), sport=sport)
+    if as_json:
+        emit([row.public() for row in found], {}, as_json=True)
+    else:
+        emit([line for row in found for line in tables.board(row)], tables.BOARD, as_json=False)
+
+
+def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool) -> None:
+    """Print rows of the store: whole with --json, else with times as short as a table can bear."""
+    public = [row.public() for row in rows]
+    emit(public if as_json else [tables.shortened(row) for row in public], columns, as_json=as_json)
+
+
+@contextmanager
+def _reading(config: Path, database: str | None) -> Iterator[Reader]:
+    """Open the database that `database` or else the configuration names, for reading."""
+    from stratumd.store import open_reader
+
+    if database is None:
+        from stratumd.config import load_config
+
+        database = load_config(config).database.connect_url()
+    reader = open_reader(database)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _now() -> Micros:
+    return micros(datetime.fromtimestamp(time.time(), UTC))

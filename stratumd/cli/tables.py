@@ -1,0 +1,142 @@
+"""What the reading commands' tables show of each row, for eyes; `--json` shows everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from stratumd.plugin import Micros, Signal, format_duration, iso
+
+if TYPE_CHECKING:
+    from stratumd.store.views import BoardRow, ConsensusRow, Status
+
+SOURCES = {
+    "source": "SOURCE", "last": "LAST POLL", "result": "RESULT", "polls": "POLLS 24H", "success": "SUCCESS 24H",
+    "credits": "CREDITS LEFT",
+}  # fmt: skip
+DELIVERIES = {"sink": "SINK", "state": "DELIVERIES", "number": "NUMBER", "oldest": "OLDEST"}
+SIGNALS = {
+    "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
+    "side": "SIDE", "direction": "MOVE", "magnitude": "SIZE", "books": "BOOKS", "id": "ID",
+}  # fmt: skip
+EVENTS = {"commence_at": "START", "sport": "SPORT", "away": "AWAY", "home": "HOME", "id": "ID"}
+QUOTES = {
+    "market": "MARKET", "player": "PLAYER", "outcome": "OUTCOME", "line": "LINE", "book": "BOOK", "price": "PRICE",
+    "changed_at": "SINCE", "confirmed_at": "CONFIRMED",
+}  # fmt: skip
+MOVEMENT = {
+    "observed_at": "OBSERVED", "book": "BOOK", "market": "MARKET", "player": "PLAYER", "outcome": "OUTCOME",
+    "line": "LINE", "price": "PRICE",
+}  # fmt: skip
+COMPARISON = {
+    "market": "MARKET", "player": "PLAYER", "outcome": "OUTCOME", "line": "LINE", "book": "BOOK", "price": "PRICE",
+    "implied": "IMPLIED", "best": "BEST", "changed_at": "SINCE",
+}  # fmt: skip
+BOARD = {
+    "start": "START", "game": "EVENT", "market": "MARKET", "line": "LINE", "fair": "FAIR", "operators": "OPERATORS",
+    "last": "LAST SIGNAL", "id": "ID",
+}  # fmt: skip
+
+SHORT_ID = 12
+"""Characters of an id that tables show; every command takes the beginning of an event's id."""
+
+
+def moment(at: Micros | None) -> str | None:
+    """Return `2026-07-14 21:30:50`, UTC."""
+    return None if at is None else iso(at)[:19].replace("T", " ")
+
+
+def shortened(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a public row with its times to the second and its ids cut."""
+    return {name: _shortened(name, value) for name, value in row.items()}
+
+
+def _shortened(name: str, value: Any) -> Any:
+    if name.endswith("_at") and isinstance(value, str):
+        return value[:19].replace("T", " ")
+    return value[:SHORT_ID] if name == "id" else value
+
+
+def signal(each: Signal) -> dict[str, Any]:
+    """Return a signal's line."""
+    return {
+        "observed_at": moment(each.observed_at),
+        "type": each.type,
+        "strength": each.strength,
+        "game": f"{each.away} at {each.home}",
+        "market": each.market if each.player is None else f"{each.market}/{each.player}",
+        "side": {"home": each.home, "away": each.away}.get(each.outcome, each.outcome),
+        "direction": each.direction,
+        "magnitude": each.magnitude,
+        "books": len(each.books) if len(each.books) > 2 else each.books,
+        "id": each.id[:SHORT_ID],
+    }
+
+
+def sources(found: Status) -> list[dict[str, Any]]:
+    """Return a line per source."""
+    return [
+        {
+            "source": each.source,
+            "last": _ago(found.at - each.last_poll.started_at),
+            "result": each.last_poll.error or each.last_poll.status,
+            "polls": each.polls_24h,
+            "success": None if each.success_rate_24h is None else f"{each.success_rate_24h:.1%}",
+            "credits": each.credits_remaining,
+        }
+        for each in found.sources
+    ]
+
+
+def deliveries(found: Status) -> list[dict[str, Any]]:
+    """Return a line per sink and state."""
+    return [
+        {"sink": each.sink, "state": each.state, "number": each.number, "oldest": _ago(found.at - each.oldest_at)}
+        for each in found.deliveries
+    ]
+
+
+def figures(found: Status) -> str:
+    """Return what is stored, in one line."""
+    last = "none yet" if found.last_signal_at is None else f"the last {_ago(found.at - found.last_signal_at)}"
+    return (
+        f"{found.events_upcoming:,} events to come of {found.events:,}, {found.quotes:,} quotes now, "
+        f"{found.observations:,} observations; {found.signals_24h:,} signals in 24 h, {last}; "
+        f"{found.database_bytes / 1e6:,.1f} MB"
+    )
+
+
+def board(row: BoardRow) -> Iterator[dict[str, Any]]:
+    """Yield a line per market with a consensus; an event without any has one line, too."""
+    for number, consensus in enumerate(row.consensus or [None]):
+        event, last = row.event, row.last_signal
+        first = {
+            "start": moment(event.commence_at),
+            "game": f"{event.away} at {event.home}",
+            "last": last and f"{last.type} {last.market} {moment(last.observed_at)}",
+            "id": event.id[:SHORT_ID],
+        }
+        yield (first if number == 0 else {"game": ""}) | (_consensus(consensus) if consensus else {})
+
+
+def _consensus(row: ConsensusRow) -> dict[str, Any]:
+    point = row.point
+    shares = " ".join(
+        f"{outcome} {share:.1%}" for outcome, share in zip(point.outcomes, point.probabilities, strict=False)
+    )
+    return {
+        "market": str(point.key),
+        "line": point.line,
+        "fair": point.reason or (f"{point.fair_line:+.2f}" if point.fair_line is not None else shares),
+        "operators": point.operators,
+    }
+
+
+def _ago(length: Micros) -> str:
+    seconds = max(0, length // 1_000_000)
+    for unit in (86_400, 3_600, 60):
+        if seconds >= 2 * unit:
+            seconds -= seconds % unit
+            break
+    return f"{format_duration(timedelta(seconds=seconds))} ago"
