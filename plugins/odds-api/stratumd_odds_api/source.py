@@ -104,7 +104,10 @@ class OddsApiSource(Source):
         now, credits = clock.now(), self._count(answer.headers)
         if answer.status != 200:
             wait = _retry_after(answer.headers, now)
-            refused = refusal(answer.status, answer.body, by_event=question.by_event, now=now, retry_after=wait)
+            said = answer.body.replace(
+                self.options.api_key.reveal().encode(), b"***"
+            )  # an error may repeat the address
+            refused = refusal(answer.status, said, by_event=question.by_event, now=now, retry_after=wait)
             return Poll(request, started, now - started, error=refused, credits=credits)
         observation = self._observation(request, answer, now)
         return Poll(request, started, now - started, observation, _check(answer.body), credits)

@@ -10,9 +10,10 @@ import pytest
 
 from stratumd.errors import SourceError, StratumError
 from stratumd.plugin import Credits, PluginConfig, Poll
+from stratumd.testing.provider import RecordedContent
 from stratumd_odds_api import OddsApiNormalizer
-from tests.support.odds_api import EVENT
-from tests.support.provider import NOON, SPORTS, polling, polls
+from tests.support.odds_api import EVENT, answer
+from tests.support.provider import KEY, NOON, SPORTS, polling, polls
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +168,14 @@ async def test_the_key_is_nowhere_but_in_the_request(caplog: pytest.LogCaptureFi
         assert all(exchange.params["apiKey"] == key for exchange in provider.served)
     assert "basketball_nba" in caplog.text, "httpx logs its requests at this level"
     assert key not in caplog.text
+
+
+async def test_a_provider_that_repeats_the_key_is_not_quoted() -> None:
+    body = {"message": f"bad request: apiKey={KEY}", "error_code": "INVALID_MARKET"}
+    async with polling(RecordedContent([answer(body, status=422)])) as (_, source):
+        (poll,) = await polls(source)
+    assert "apiKey=***" in str(poll.error)
+    assert KEY not in str(poll.error)
 
 
 def everything_of(error: BaseException | None) -> list[object]:
