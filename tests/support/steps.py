@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
 from stratumd.plugin import (
@@ -12,13 +12,17 @@ from stratumd.plugin import (
     Change,
     ConsensusPoint,
     Contributor,
+    Credits,
     Event,
     Issue,
     MarketKey,
     Observation,
+    Poll,
     Request,
     Signal,
+    delivery_id,
 )
+from stratumd.store import Commit, NewDelivery, Store
 
 START = 1_784_100_000_000_000
 MARKETS = ("h2h", "spreads", "totals")
@@ -149,3 +153,20 @@ def _point(draw: random.Random, key: MarketKey) -> ConsensusPoint:
 
 def _state(draw: random.Random) -> bytes:
     return json.dumps({f"edge{n}": [draw.random(), "up", START] for n in range(40)}).encode()
+
+
+def poll(seen: Observation) -> Poll:
+    """Return the exchange that brought `seen`."""
+    return Poll(seen.request, seen.received_at - 5, 5, seen, None, Credits(99, 1, 3))
+
+
+def keep(store: Store, *many: Step, sinks: Sequence[str] = ("log",)) -> None:
+    """Do with `many` what the daemon does: both transactions, with a delivery of every signal to every sink."""
+    store.observe([(each.observation.source, poll(each.observation)) for each in many])
+    store.commit([commit(each, sinks=sinks) for each in many])
+
+
+def commit(step: Step, *, sinks: Sequence[str] = ("log",)) -> Commit:
+    """Return the commit of `step` with a delivery of every signal to every sink."""
+    rows = [NewDelivery(delivery_id(s.id, sink), s, sink) for s in step.signals for sink in sinks]
+    return Commit(step, tuple(rows))

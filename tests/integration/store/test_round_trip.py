@@ -5,58 +5,30 @@ from __future__ import annotations
 import secrets
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratumd.errors import TransientError
-from stratumd.plugin import Credits, Observation, Poll, Request, Signal
-from stratumd.store import Commit, NewDelivery, Reader, Store, open_reader, open_store
+from stratumd.plugin import Poll, Request, Signal
+from stratumd.store import Commit, Reader, Store
 from tests.support import steps
-
-
-@pytest.fixture
-def store(database_url):
-    opened = open_store(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(store, database_url):
-    opened = open_reader(database_url)
-    yield opened
-    opened.close()
-
-
-def commit(store: Store, *many) -> None:
-    store.observe([(s.observation.source, _poll(s.observation)) for s in many])
-    store.commit([Commit(s, tuple(_deliveries(s))) for s in many])
-
-
-def _poll(seen: Observation) -> Poll:
-    return Poll(seen.request, seen.received_at - 5, 5, seen, None, Credits(99, 1, 3))
-
-
-def _deliveries(step):
-    return (NewDelivery(f"{signal.id}-log", signal, "log") for signal in step.signals)
 
 
 def test_an_observation_comes_back_equal(store):
     seen = steps.observation(body=bytes(range(256)) * 400)
-    store.observe([("nba", _poll(seen))])
+    store.observe([("nba", steps.poll(seen))])
     assert store.pending("nba", ["nba"], 10) == [seen]
 
 
 def test_a_signal_comes_back_byte_for_byte(store, reader):
     step = steps.step(steps.observation(), signals=3)
-    commit(store, step)
+    steps.keep(store, step)
     assert [s.to_json() for s in reader.signals()] == sorted(s.to_json() for s in step.signals)
 
 
 def test_states_come_back(store):
     step = steps.step(steps.observation())
-    commit(store, step)
+    steps.keep(store, step)
     assert sorted(store.states("nba"), key=lambda s: s.component) == list(step.states)
 
 
@@ -64,12 +36,12 @@ def test_a_state_that_was_forgotten_does_not_come_back(store):
     step = steps.step(steps.observation())
     forgotten = tuple(msgspec.structs.replace(state, body=None) for state in step.states[:1])
     later = msgspec.structs.replace(steps.step(steps.observation(steps.START + 1)), states=forgotten)
-    commit(store, step, later)
+    steps.keep(store, step, later)
     assert [state.component for state in store.states("nba")] == ["steam"]
 
 
 def test_records_come_back_equal_the_newest_of_each_market(store):
-    commit(store, steps.step(steps.observation()), steps.step(steps.observation(steps.START + 1)))
+    steps.keep(store, steps.step(steps.observation()), steps.step(steps.observation(steps.START + 1)))
     (point,) = steps.step(steps.observation()).records
     assert store.records("nba") == [point]
 
@@ -83,7 +55,7 @@ def test_a_poll_without_an_answer_is_logged(store, reader):
 
 
 def test_a_poll_knows_what_came_of_it(store, reader):
-    commit(store, steps.step(steps.observation()))
+    steps.keep(store, steps.step(steps.observation()))
     (poll,) = reader.polls(source="nba")
     assert (poll.events, poll.quotes, poll.credits_remaining, poll.status) == (1, 3, 99, 200)
     assert poll.params == steps.observation().request.params
