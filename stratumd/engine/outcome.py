@@ -52,3 +52,5 @@ class Step(msgspec.Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     quotes: int = 0
     """Quotes that the observation held."""
+    whole: bool = False
+    """Everything in its scope was understood: whoever knows it needs no earlier answer to the same request."""

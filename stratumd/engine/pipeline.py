@@ -132,6 +132,7 @@ class _Stepping:
             issues=tuple(snapshot.issues),
             failures=tuple(self._failures),
             quotes=sum(len(offer.quotes) for item in snapshot.listings for offer, _ in item.offers),
+            whole=_is_whole(snapshot),
         )
 
     def _take(self, update: Update) -> None:
@@ -264,6 +265,11 @@ class _Stepping:
             pipeline._gates.pop(event, None)
         for slot in [slot for slot in pipeline._records if slot[0] in gone]:
             del pipeline._records[slot]
+
+
+def _is_whole(snapshot: Snapshot) -> bool:
+    unreadable = any(listing.unreadable for listing in snapshot.listings)
+    return snapshot.scope is not None and snapshot.complete and not unreadable
 
 
 def _options_hash(detector: Detector, pricing: Pricing, operators: Mapping[str, str]) -> str:
