@@ -27,6 +27,10 @@ OK, FAILED, USAGE, DEPENDENCY_DOWN, CONFIG_WRONG, INTERRUPTED = 0, 1, 2, 75, 78,
 """Exit codes. 75: a restart may help. 78: a person must edit a file."""
 
 
+EMPTY = "-"
+"""What a table shows where there is no value."""
+
+
 def say(text: str) -> None:
     """Print a line on standard output."""
     print(text, flush=True)
@@ -48,7 +52,8 @@ def emit_lines(lines: Iterable[bytes]) -> None:
 def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool) -> None:
     """Print rows: whole, as JSON Lines, or their `columns` (key to heading) as a table.
 
-    The table is Rich's on a terminal. Elsewhere it is plain text in columns, never cut off, for grep and awk.
+    The table is Rich's on a terminal, without columns that are empty. Elsewhere it is plain text in columns, always
+    the same ones and never cut off, for grep and awk.
     """
     if as_json:
         import msgspec
@@ -71,7 +76,7 @@ def plain_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _cell(value: Any) -> str:
     if value is None or value == "":
-        return "-"
+        return EMPTY
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -88,10 +93,11 @@ def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    filled = [number for number in range(len(headings)) if not cells or any(row[number] != EMPTY for row in cells)]
+    for number in filled:
+        table.add_column(headings[number], overflow="fold")
     for row in cells:
-        table.add_row(*map(Text, row))
+        table.add_row(*[Text(row[number]) for number in filled])
     Console().print(table)  # honours NO_COLOR
 
 

@@ -13,7 +13,7 @@ import typer
 
 from stratumd.cli import tables
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, emit_lines, say
-from stratumd.plugin import MINUTE, Micros, micros, parse_duration, parse_iso
+from stratumd.plugin import Micros, micros, parse_duration, parse_iso
 
 if TYPE_CHECKING:
     from stratumd.store import Reader
@@ -138,14 +138,14 @@ def odds(
         Micros | None, typer.Option("--at", parser=_moment, metavar="TIME", help="As known then; nothing later counts.")
     ] = None,
     tolerance: Annotated[
-        Micros,
+        Micros | None,
         typer.Option("--tolerance", parser=_length, metavar="LENGTH", help="With --at: leave out what is older."),
-    ] = 10 * MINUTE,
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what every book offers on an event, now or at a time."""
     with _reading(config, database) as reader:
-        found = reader.odds(event, at=at, tolerance=None if at is None else tolerance, market=market, pipeline=pipeline)
+        found = reader.odds(event, at=at, tolerance=tolerance, market=market, pipeline=pipeline)
     _show(found, tables.QUOTES, as_json)
 
 

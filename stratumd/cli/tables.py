@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from stratumd.odds import Kind, kind
 from stratumd.plugin import Micros, Signal, format_duration, iso
 
 if TYPE_CHECKING:
@@ -48,8 +49,11 @@ def moment(at: Micros | None) -> str | None:
 
 
 def shortened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a public row with its times to the second and its ids cut."""
-    return {name: _shortened(name, value) for name, value in row.items()}
+    """Return a public row with its times to the second, its id cut, and the sign of a handicap."""
+    short = {name: _shortened(name, value) for name, value in row.items()}
+    if short.get("line") is not None:
+        short["line"] = _line(short["market"], short["line"])
+    return short
 
 
 def _shortened(name: str, value: Any) -> Any:
@@ -109,15 +113,14 @@ def figures(found: Status) -> str:
 
 def board(row: BoardRow) -> Iterator[dict[str, Any]]:
     """Yield a line per market with a consensus; an event without any has one line, too."""
-    for number, consensus in enumerate(row.consensus or [None]):
+    for consensus in row.consensus or (None,):
         event, last = row.event, row.last_signal
-        first = {
+        yield {
             "start": moment(event.commence_at),
             "game": f"{event.away} at {event.home}",
             "last": last and f"{last.type} {last.market} {moment(last.observed_at)}",
             "id": event.id[:SHORT_ID],
-        }
-        yield (first if number == 0 else {"game": ""}) | (_consensus(consensus) if consensus else {})
+        } | (_consensus(consensus) if consensus else {})
 
 
 def _consensus(row: ConsensusRow) -> dict[str, Any]:
@@ -127,10 +130,17 @@ def _consensus(row: ConsensusRow) -> dict[str, Any]:
     )
     return {
         "market": str(point.key),
-        "line": point.line,
-        "fair": point.reason or (f"{point.fair_line:+.2f}" if point.fair_line is not None else shares),
+        "line": _line(point.key.market, point.line),
+        "fair": point.reason or (shares if point.fair_line is None else _line(point.key.market, point.fair_line)),
         "operators": point.operators,
     }
+
+
+def _line(market: str, line: float | None) -> str | None:
+    """Return a handicap with its sign, a total without."""
+    if line is None:
+        return None
+    return f"{round(line, 2):+g}" if kind(market) is Kind.SPREAD else f"{round(line, 2):g}"
 
 
 def _ago(length: Micros) -> str:
