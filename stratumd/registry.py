@@ -117,9 +117,7 @@ def discover() -> dict[str, Found]:
             found[point.name] = Found(point.name, distribution, version, point)
         else:
             rivals = (*first.rivals, f"{distribution} {version}")
-            found[point.name] = Found(
-                first.name, first.distribution, first.version, first.entry_point, rivals
-            )
+            found[point.name] = Found(first.name, first.distribution, first.version, first.entry_point, rivals)
     return found
 
 
@@ -143,8 +141,7 @@ class _Loader:
     def __init__(self, extra: Iterable[ModuleType]) -> None:
         self.found = discover()
         self.extra = {
-            module.__name__.rpartition(".")[2].removeprefix("stratumd_").replace("_", "-"): module
-            for module in extra
+            module.__name__.rpartition(".")[2].removeprefix("stratumd_").replace("_", "-"): module for module in extra
         }
         self.registry = Registry(available=tuple(sorted({*self.found, *self.extra})))
         self.manager = pluggy.PluginManager("stratumd")
@@ -231,14 +228,10 @@ class _Loader:
                 try:
                     provided += implementation.function()
                 except Exception as error:  # a stranger's hook may raise anything
-                    raise _failed(
-                        origin, f"{hook}: {type(error).__name__}: {_one_line(error)}", error
-                    ) from error
+                    raise _failed(origin, f"{hook}: {type(error).__name__}: {_one_line(error)}", error) from error
         return provided
 
-    def _taken(
-        self, kind: str, component: type[Component], own: list[tuple[str, type[Component]]]
-    ) -> str | None:
+    def _taken(self, kind: str, component: type[Component], own: list[tuple[str, type[Component]]]) -> str | None:
         """Say who else uses the component's name for the same kind."""
         rivals = [other for other_kind, other in own if other_kind == kind and other.name == component.name]
         if not rivals:
@@ -256,9 +249,7 @@ class _Loader:
                 components = self.registry.of(kind)
                 for name in [name for name, owned in components.items() if owned.plugin == plugin]:
                     del components[name]
-            self.registry.failures.append(
-                _failed(origin, f"it needs the plugin {missing!r}, which is not there")
-            )
+            self.registry.failures.append(_failed(origin, f"it needs the plugin {missing!r}, which is not there"))
 
     def _gap(self) -> tuple[str, str] | None:
         present = {loaded.name for loaded in self.registry.plugins}

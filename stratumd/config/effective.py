@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
+from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
 from stratumd.config.load import Document
@@ -18,12 +17,12 @@ from stratumd.config.reader import Reader, condition
 from stratumd.config.references import Surroundings, Unresolved, parts, references
 from stratumd.config.report import Span
 from stratumd.config.spec import Config
-from stratumd.plugin import format_duration
 from stratumd.registry import RESERVED
 
 SECRET = "***"  # noqa: S105 - what is shown in place of one
 
 Path = tuple[str, ...]
+"""Keys from the outermost on; an item of a list stands there as its number, from 0."""
 
 
 class Value(NamedTuple):
@@ -90,8 +89,9 @@ class _View:
         yield from self._written(path, table, ("sources",))
         for kind in ("detector", "sink"):
             listed = table.get(f"{kind}s")
-            for item in read_items(listed.items if isinstance(listed, Items) else [], kind, self.reader):
-                yield from self._component((*path, f"{kind}s", item.name), kind, item)
+            items = read_items(listed.items if isinstance(listed, Items) else [], kind, self.reader)
+            for index, item in enumerate(items):
+                yield from self._component((*path, f"{kind}s", str(index), item.name), kind, item)
         yield from self._model((*path, "pricing"), PricingMethods, _table(table.get("pricing")))
         yield from self._written(path, table, ("operators",))
 
@@ -132,7 +132,7 @@ class _View:
             elif entry is not None:
                 yield from self._node((*path, name), entry.node)
             else:
-                yield Value((*path, name), _plain(_default(info)), "default")
+                yield Value((*path, name), default_of(info), "default")
 
     def _written(self, path: Path, table: Table, keys: tuple[str, ...]) -> Iterator[Value]:
         for key in keys:
@@ -197,21 +197,3 @@ def _resolved(node: Scalar, surroundings: Surroundings) -> str:
 def _direct(info: Any, inner: type[BaseModel]) -> bool:
     """Say whether an option is one nested model, not a list or mapping of them."""
     return info.annotation is inner or (info.annotation == inner | None and info.default is not None)
-
-
-def _default(info: Any) -> Any:
-    value = info.get_default(call_default_factory=True)
-    return None if value is PydanticUndefined else value
-
-
-def _plain(value: Any) -> Any:
-    """Return a default as a file would hold it."""
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.report import suggest
 
+_CHARACTERS, _ENTRIES = ("character", "characters"), ("entry", "entries")
 _LENGTH = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
 _UNITS = {
     "ms": "ms",
@@ -97,8 +98,12 @@ def _limit(words: str, name: str) -> Callable[[Mapping[str, Any], Node | None], 
     return tell
 
 
-def _size(words: str, name: str, what: str) -> Callable[[Mapping[str, Any], Node | None], Mistake]:
-    return lambda context, node: Mistake("value", f"must have {words} {context.get(name)} {what}")
+def _size(words: str, name: str, what: tuple[str, str]) -> Callable[[Mapping[str, Any], Node | None], Mistake]:
+    def tell(context: Mapping[str, Any], node: Node | None) -> Mistake:
+        count = context.get(name)
+        return Mistake("value", f"must have {words} {count} {what[count != 1]}")
+
+    return tell
 
 
 def _pattern(context: Mapping[str, Any], node: Node | None) -> Mistake:
@@ -136,11 +141,11 @@ _TOLD: dict[str, Callable[[Mapping[str, Any], Node | None], Mistake]] = {
     "bool_": _expected("true or false"),
     "string_type": _text,
     "path_": _text,
-    "string_too_short": _size("at least", "min_length", "characters"),
-    "string_too_long": _size("at most", "max_length", "characters"),
+    "string_too_short": _size("at least", "min_length", _CHARACTERS),
+    "string_too_long": _size("at most", "max_length", _CHARACTERS),
     "string_pattern": _pattern,
-    "too_short": _size("at least", "min_length", "entries"),
-    "too_long": _size("at most", "max_length", "entries"),
+    "too_short": _size("at least", "min_length", _ENTRIES),
+    "too_long": _size("at most", "max_length", _ENTRIES),
     "list_type": _list,
     "tuple_type": _list,
     "set_type": _list,

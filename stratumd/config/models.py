@@ -86,7 +86,9 @@ def _meant_scheme(url: str) -> str | None:
     if separator and family.startswith("sqlite"):
         return f"write sqlite:///{rest.lstrip('/') or 'stratumd.db'}"
     near = suggest(scheme, _SCHEMES)
-    return near or ("write sqlite:///" + url if not separator and "@" not in url else None)
+    if near or separator:
+        return near or "stratumd stores in SQLite or in PostgreSQL"
+    return f"write sqlite:///{url}" if "@" not in url else "begin it with postgresql://"
 
 
 def _check_postgresql(url: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.messages import Mistake, told
 from stratumd.config.references import Surroundings, Unresolved, parts, references
@@ -97,14 +98,23 @@ def read_options(
     try:
         result = model.model_validate(plain)
     except ValidationError as invalid:
-        told_at: dict[Span, list[tuple[_Place, Mistake]]] = {}
-        for error in invalid.errors(include_url=False):
-            place = _locate(own, error["loc"], owner)
-            told_at.setdefault(place.span, []).append((place, told(error, place.node)))
-        for found in told_at.values():
+        for found in _by_place(invalid, own, owner):
             _add(found, model, owner, report, values)
         return None
     return None if values.missing else result
+
+
+def _by_place(invalid: ValidationError, table: Table, owner: Owner) -> Iterator[list[tuple[_Place, Mistake]]]:
+    """Yield the mistakes of each place; a list is not called too short for want of its own wrong items."""
+    found: dict[Span, list[tuple[_Place, Mistake]]] = {}
+    for error in invalid.errors(include_url=False):
+        place = _locate(table, error["loc"], owner)
+        found.setdefault(place.span, []).append((place, told(error, place.node)))
+    paths = [place.path for mistakes in found.values() for place, _ in mistakes]
+    for mistakes in found.values():
+        path = mistakes[0][0].path
+        if not path or not any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+            yield mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +164,15 @@ def _add(
     text = wanted[0] + "".join(f" or {other.removeprefix('expected ')}" for other in wanted[1:])
     path = ".".join(place.path[owner.single :])
     subject = f"option {path!r} of {owner.label}" if path else owner.label
-    report.add(
-        place.span,
-        f"{subject}: {_scrubbed(text, values)}",
-        hint=_scrubbed(mistake.hint, values),
-        docs=owner.docs,
-    )
+    hint = _scrubbed(mistake.hint, values) or _default_hint(model, place.path)
+    if place.path and names_secret(place.path[-1]):
+        hint = "write a reference, such as ${env:NAME}"
+    report.add(place.span, f"{subject}: {_scrubbed(text, values)}", hint=hint, docs=owner.docs)
 
 
 def _unknown(place: _Place, model: type[BaseModel], owner: Owner, report: Report) -> None:
     key, inside = place.path[-1], place.path[:-1]
-    options = _options_at(model, inside)
+    options = [name for found in _models_at(model, inside) for name in names(found)]
     where = f"{'.'.join(inside)!r} of {owner.label}" if inside else owner.label
     entry = place.table.entries[key]
     near = suggest(key, options)
@@ -192,8 +200,19 @@ def _scrubbed(text: str | None, values: _Values) -> str | None:
     return text
 
 
-def _options_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
-    """Return the option names of the model, or of the models nested at `path`."""
+def _default_hint(model: type[BaseModel], path: tuple[str, ...]) -> str | None:
+    """Say what an option is where the file does not give it: the shortest example of a right value."""
+    for found in _models_at(model, path[:-1]):
+        default = default_of(names(found)[path[-1]]) if path and path[-1] in names(found) else None
+        if isinstance(default, list) and default and not any(isinstance(item, list | dict) for item in default):
+            return f"its default is [{', '.join(map(str, default))}]"
+        if isinstance(default, str | int | float) and default != "":
+            return f"its default is {str(default).lower() if isinstance(default, bool) else default}"
+    return None
+
+
+def _models_at(model: type[BaseModel], path: tuple[str, ...]) -> list[type[BaseModel]]:
+    """Return the model, or the models nested at `path`."""
     models = [model]
     for step in path:
         if step.isdecimal():
@@ -204,7 +223,7 @@ def _options_at(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
             if step in names(outer)
             for nested in nested_models(names(outer)[step].annotation)
         ]
-    return [name for found in models for name in names(found)]
+    return models
 
 
 def names(model: type[BaseModel]) -> Mapping[str, Any]:

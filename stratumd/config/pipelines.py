@@ -99,6 +99,9 @@ class _Pipeline:
         items: list[Item] = []
         for item in read_items(self._nodes(table, f"{kind}s", f"{kind}s: {example}"), kind, self.reader):
             name = _name(item)
+            given = item.options.entries.get("name") if kind == "sink" else None
+            if given is not None:
+                self.reader.named(name, "sink", given.node.span)
             if any(_name(other) == name for other in items):
                 hint = "remove one of them" if kind == "detector" else "give one of them another 'name'"
                 self.reader.report.add(item.at, f"pipeline {self.name!r} has two {kind}s named {name!r}", hint=hint)
@@ -184,15 +187,22 @@ def _operators(table: Table, pipeline: str, reader: Reader) -> Iterator[tuple[st
             book = node.text if isinstance(node, Scalar) else ""
             if not book or book in seen:
                 message = f"book {book!r} already belongs to {seen[book]!r}" if book else "expected a book's key"
-                reader.report.add(node.span, message, hint="a book belongs to one operator" if book else None)
+                reader.report.add(
+                    node.span,
+                    message,
+                    hint="a book belongs to one operator" if book else "write it as a text, such as lowvig",
+                )
             else:
                 seen[book] = operator
                 yield book, operator
 
 
 def _name(item: Item) -> str:
+    """Return what a sink is called in its pipeline: its `name`, or what it is."""
     given = item.options.get("name")
-    return given.text if isinstance(given, Scalar) and given.text else item.name
+    if given is None:
+        return item.name
+    return given.text if isinstance(given, Scalar) else ""
 
 
 def _empty(node: Node) -> bool:

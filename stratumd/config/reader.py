@@ -19,6 +19,11 @@ from stratumd.registry import Registered, Registry, plugin_of
 Model = TypeVar("Model", bound=BaseModel)
 
 _CONDITION = re.compile(r"(?P<how>if-env|unless-env)\s+(?P<variable>[A-Za-z_][A-Za-z0-9_]*)")
+_PLACES = {
+    "source": "give it to a source as 'use'",
+    "detector": "list it under 'detectors'",
+    "sink": "list it under 'sinks'",
+}
 _ENABLED_HINT = "write true, false, if-env NAME or unless-env NAME"
 
 
@@ -107,7 +112,7 @@ class Reader:
         if same:
             return f"did you mean {same[0]!r}?" if len(same) == 1 else f"it has {', '.join(same)}"
         kinds = list(dict.fromkeys(other for other, _ in owned if other != "normalizer"))
-        return f"it is a {' and a '.join(kinds)}: name it there" if kinds else None
+        return f"it is a {kinds[0]}: {_PLACES[kinds[0]]}" if kinds else None
 
 
 def condition(node: Node, surroundings: Surroundings) -> bool | None:

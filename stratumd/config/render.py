@@ -10,6 +10,7 @@ from typing import Any
 from stratumd.config.effective import Path, Value
 
 _BARE = re.compile(r"[A-Za-z0-9_./*][A-Za-z0-9_ ./:@+*-]*")
+_DATE = re.compile(r"\d{4}-\d")
 _WORDS = frozenset({"true", "false", "null", "off", "on", "yes", "no"})
 
 
@@ -27,7 +28,8 @@ def _lines(values: Iterable[Value]) -> Iterator[tuple[str, str]]:
         if common == len(path) == len(shown):
             common -= 1
         for depth in range(common, len(path) - 1):
-            yield f"{_lead(path, depth)}{_scalar(path[depth])}:", ""
+            if not _is_item(path, depth):
+                yield f"{_lead(path, depth)}{_scalar(path[depth])}:", ""
         depth = len(path) - 1
         yield f"{_lead(path, depth)}{_scalar(path[depth])}: {_inline(value)}", origin
         shown = path
@@ -40,12 +42,16 @@ def _common(first: Path, second: Path) -> int:
     return count
 
 
+def _is_item(path: Path, depth: int) -> bool:
+    """Say whether a step of a path is the number of a detector or a sink."""
+    return depth == 3 and path[0] == "pipelines" and path[2] in ("detectors", "sinks")
+
+
 def _lead(path: Path, depth: int) -> str:
-    """Return the indentation of a key; an item of `detectors` or `sinks` begins with a dash."""
-    listed = path[0] == "pipelines" and len(path) > 3 and path[2] in ("detectors", "sinks")
-    if listed and depth == 3:
-        return "      - "
-    return "  " * depth + ("  " if listed and depth > 3 else "")
+    """Return the indentation of a key; the name of a detector or a sink begins with a dash."""
+    if depth > 0 and _is_item(path, depth - 1):
+        return "  " * (depth - 1) + "- "
+    return "  " * depth
 
 
 def _inline(value: Any) -> str:
@@ -64,10 +70,11 @@ def _scalar(value: Any) -> str:
 
 
 def _numeric(text: str) -> bool:
+    """Say whether YAML could take a text for a number or a date."""
     try:
         float(text.replace("_", ""))
     except ValueError:
-        return text.lower().startswith(("0x", "0o"))
+        return text.lower().startswith(("0x", "0o")) or _DATE.match(text) is not None
     return True
 
 

@@ -78,7 +78,7 @@ class Report:
             file=self.file,
             line=span.line,
             column=span.column,
-            source=source.rstrip(),
+            source=source[: max(len(source.rstrip()), span.column)],
             width=max(1, min(span.width, len(source) - span.column + 1)),
             hint=hint,
             docs=docs,
@@ -119,7 +119,7 @@ def suggest(word: str, options: Iterable[str], *, listed: str | None = None) -> 
     Where none is near, name all of them after `listed`, if there are few enough to read.
     """
     known = {option.lower(): option for option in options}
-    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.65)
     if near:
         return f"did you mean {known[near[0]]!r}?"
     if listed and known and len(known) <= 14:

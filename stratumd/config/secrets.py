@@ -15,7 +15,7 @@ class Use(NamedTuple):
     """One reference in the file."""
 
     path: str
-    """The option's path, such as `sources.nba.api_key`."""
+    """The option's path, such as `sources.nba.api_key` or `pipelines.nba.sinks.0.discord.webhook`."""
     line: int
     reference: str
     """As written, without its default."""
@@ -45,8 +45,9 @@ def _walk(
             state = _state(node, reference.written, surroundings)
             yield Use(".".join(path), node.span.line, written, enabled, state)
     elif isinstance(node, Items):
-        for item in node.items:
-            yield from _walk(item, path, enabled, surroundings, stopped)
+        for index, item in enumerate(node.items):
+            place = (*path, str(index)) if isinstance(item, Table) else path
+            yield from _walk(item, place, enabled, surroundings, stopped)
     else:
         enabled = enabled and _enabled(node, surroundings) and not (path[:1] == ("pipelines",) and path[-1] in stopped)
         for key, entry in node.entries.items():

@@ -43,11 +43,23 @@ def _indent(line: str) -> int:
 
 
 def _colon(error: MarkedYAMLError, report: Report) -> None:
-    report.add(
-        _at(error.problem_mark, report),
-        "a ':' that cannot stand here",
-        hint="quote the text if the colon belongs to it, or check the indentation of this line",
-    )
+    place = _at(error.problem_mark, report)
+    before = _line_before(place.line, report)
+    key = report.line(before).rstrip()
+    if ":" not in key and not key.lstrip().startswith("-") and _indent(key) < _indent(report.line(place.line)):
+        column = _indent(key) + 1
+        report.add(Span(before, column, len(key) - column + 1), "expected ':' after this key", hint="end it with ':'")
+    else:
+        hint = "put what follows on its own line, indented, or in {braces}; quote it if it is one text"
+        report.add(place, "a second ':' in one line", hint=hint)
+
+
+def _line_before(number: int, report: Report) -> int:
+    """Return the last line before `number` that says anything, or 0."""
+    before = number - 1
+    while before > 0 and not report.line(before).partition("#")[0].strip():
+        before -= 1
+    return before
 
 
 def _no_colon(error: MarkedYAMLError, report: Report) -> None:
@@ -82,12 +94,9 @@ def _flow_node(error: MarkedYAMLError, report: Report) -> None:
 
 def _indentation(error: MarkedYAMLError, report: Report) -> None:
     place = _at(error.problem_mark, report)
-    started = error.context_mark.line + 1 if error.context_mark else None
-    report.add(
-        place,
-        "this line is not indented like its neighbours",
-        hint=f"align it with line {started}" if started and started != place.line else "check its indentation",
-    )
+    before = _line_before(place.line, report)
+    hint = f"line {before} begins in column {_indent(report.line(before)) + 1}, this one in column {place.column}"
+    report.add(place, "this line is not indented like its neighbours", hint=hint if before else "check its indentation")
 
 
 def _character(error: MarkedYAMLError, report: Report) -> None:
@@ -99,8 +108,8 @@ def _character(error: MarkedYAMLError, report: Report) -> None:
 def _alias(error: MarkedYAMLError, report: Report) -> None:
     report.add(
         _at(error.problem_mark, report),
-        f"an alias without an anchor: {error.problem}",
-        hint="quote the text if it is meant to begin with '*'",
+        "'*' begins an alias, and nothing is anchored under its name",
+        hint="put the text in quotes, if it is one",
     )
 
 
