@@ -44,9 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    sys.exit(
-        run_guarded(lambda: build()(args=words, prog_name="stratumd", standalone_mode=False), debug=debug)
-    )
+    sys.exit(run_guarded(lambda: build()(args=words, prog_name="stratumd", standalone_mode=False), debug=debug))
 
 
 def _print_version(asked: bool) -> None:

@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stratumd.cli import main
 from tests.support import ROOT
-
-
-def stratumd(*arguments: str) -> int:
-    """Run a command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+from tests.support.cli import stratumd
 
 
 def test_plugins_names_every_bundled_plugin(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,164 @@
+"""What is printed, and how a command ends."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stratumd import __version__
+from stratumd.cli import GROUPS
+from stratumd.cli.console import emit, run_guarded
+from stratumd.errors import ConfigError, Problem, StartupError, StratumError
+from tests.support.cli import stratumd
+
+ROWS: list[dict[str, Any]] = [
+    {"book": "pinnacle", "line": None, "price": 1.952381, "best": True, "books": ("a", "b")},
+    {"book": "fanduel", "line": -3.5, "price": 1.9, "best": False, "books": ()},
+]
+COLUMNS = {"book": "BOOK", "line": "LINE", "price": "PRICE", "best": "BEST"}
+
+
+def test_rows_are_json_lines_with_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(ROWS, COLUMNS, as_json=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["book"] for line in lines] == ["pinnacle", "fanduel"]
+    assert json.loads(lines[0]) == ROWS[0] | {"books": ["a", "b"]}
+
+
+def test_a_piped_table_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(ROWS, COLUMNS, as_json=False)
+    assert capsys.readouterr().out == (
+        "BOOK      LINE  PRICE   BEST\n"
+        "pinnacle  -     1.9524  yes\n"
+        "fanduel   -3.5  1.9     no\n"
+    )  # fmt: skip
+
+
+def test_a_table_without_rows_is_its_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    emit([], COLUMNS, as_json=False)
+    assert capsys.readouterr().out == "BOOK  LINE  PRICE  BEST\n"
+
+
+def on_a_terminal(code: str, **environment: str) -> str:
+    """Run Python code with a terminal as its output, and return what it showed."""
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=theirs,
+            check=True,
+            env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", **environment},
+        )
+        return os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+TABLE = "from stratumd.cli.console import emit\nemit([{'a': '[red]x', 'b': None}], {'a': 'A', 'b': 'B'}, as_json=False)"
+
+
+def test_a_terminal_gets_a_styled_table_without_empty_columns() -> None:
+    shown = on_a_terminal(TABLE)
+    assert "\x1b[1m" in shown
+    assert "[red]x" in shown, "a value is not markup"
+    assert "B" not in shown.replace("\x1b", "")
+
+
+def test_no_color_is_honoured() -> None:
+    assert "\x1b[3" not in on_a_terminal(TABLE, NO_COLOR="1")
+
+
+def fails(error: Exception) -> Callable[[], Any]:
+    def command() -> Any:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StratumError("it failed"), 1),
+        (StartupError("it failed"), 75),
+        (ConfigError("it failed"), 78),
+        (ValueError("it failed"), 1),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_guarded(fails(error)) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "it failed" in shown.err
+    assert shown.err.count("\n") == 1
+    assert "Traceback" not in shown.err
+
+
+def test_mistakes_in_a_file_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [Problem("unknown option 'a'", "x.yaml", 3, 5), Problem("unknown option 'b'", "x.yaml", 9, 1)]
+    assert run_guarded(fails(ConfigError(problems))) == 78
+    assert capsys.readouterr().err == ("x.yaml:3:5: error: unknown option 'a'\nx.yaml:9:1: error: unknown option 'b'\n")
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    run_guarded(fails(ValueError("it failed")), debug=True)
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_debug_may_stand_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("check", "nowhere.yaml", "--debug") == 78
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("--version") == 0
+    assert capsys.readouterr().out == f"stratumd {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["nope"], ["signals", "--min-strength", "200"], ["signals", "--since", "soon"]])
+def test_wrong_usage_is_one_line_and_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd(*words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "--help" in error
+
+
+@pytest.mark.parametrize("words", [[], ["config"], ["db"]])
+def test_a_group_without_a_command_shows_its_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd(*words) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`stratumd … | head -1` ends quietly."""
+    code = (
+        "from stratumd.cli.console import emit, run_guarded\nimport sys\n"
+        "rows = [{'a': 'x' * 1000}] * 1000\nsys.exit(run_guarded(lambda: emit(rows, {'a': 'A'}, as_json=True)))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """The help of a command line is asked for often: it must not wait for a database driver."""
+    code = "import sys\nfrom stratumd.cli import build\nbuild()\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"sqlalchemy", "httpx", "uvicorn", "starlette", "alembic", "ruamel", "rich.table", "stratumd.engine"}
+    assert heavy & set(done.stdout.split()) == set()
+
+
+def test_every_group_has_commands() -> None:
+    assert set(GROUPS) == {"run", "replay", "config", "plugins", "read", "db", "sinks"}
