@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("request_key", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
+        sa.Column("whole", sa.BigInteger(), nullable=False),
         sa.Column("quotes", sa.BigInteger(), nullable=False),
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("changes", sa.BigInteger(), nullable=False),

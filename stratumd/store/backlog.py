@@ -52,8 +52,9 @@ def pending(
 def rebuilding(connection: Connection, pipeline: str, sources: Sequence[str], lookback: Micros) -> list[str]:
     """Return the processed observations that the board is made of, in the order in which they were processed.
 
-    All that were received within `lookback` of the last one, and of everything that is asked for in the same words the
-    newest answer before that.
+    All that were received within `lookback` of the last one; and of everything that is asked for in the same words, the
+    newest answer before that which was understood wholly, and all after it. An error page or a torn answer says
+    nothing, or not all, of what is on offer.
     """
     mine = and_(processed.c.pipeline == pipeline, processed.c.source.in_(sources))
     last = connection.scalar(select(func.max(processed.c.received_at)).where(mine))
@@ -63,12 +64,12 @@ def rebuilding(connection: Connection, pipeline: str, sources: Sequence[str], lo
     recent = select(*columns).where(mine, processed.c.received_at > last - lookback)
     newest = (
         select(processed.c.request_key, func.max(processed.c.received_at).label("received_at"))
-        .where(mine, processed.c.received_at <= last - lookback)
+        .where(mine, processed.c.received_at <= last - lookback, processed.c.whole == 1)
         .group_by(processed.c.request_key)
         .subquery()
     )
-    same = and_(processed.c.request_key == newest.c.request_key, processed.c.received_at == newest.c.received_at)
-    before = select(*columns).join(newest, same).where(mine)
+    since = and_(processed.c.request_key == newest.c.request_key, processed.c.received_at >= newest.c.received_at)
+    before = select(*columns).join(newest, since).where(mine)
     rows = {tuple(row) for query in (recent, before) for row in connection.execute(query)}
     return [id for _, id in sorted(rows)]
 

@@ -120,6 +120,7 @@ class Batch:
             request_key(seen.source, seen.request),
             seen.received_at,
             at,
+            int(step.whole),
             step.quotes,
             len(step.coverage),
             len(step.changes),

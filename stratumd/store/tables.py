@@ -107,6 +107,7 @@ processed = _table(
     _int("request_key"),
     _int("received_at"),
     _int("observed_at"),
+    _int("whole"),
     _int("quotes"),
     _int("events"),
     _int("changes"),

@@ -70,7 +70,13 @@ def signal(seen: Observation, number: int = 0, *, event_number: int = 0, pipelin
 
 
 def step(
-    seen: Observation, *, pipeline: str = "nba", event_number: int = 0, price: float = 1.91, signals: int = 1
+    seen: Observation,
+    *,
+    pipeline: str = "nba",
+    event_number: int = 0,
+    price: float = 1.91,
+    signals: int = 1,
+    whole: bool = True,
 ) -> Step:
     """Return a small step with a row for every table."""
     at = event(event_number)
@@ -103,6 +109,7 @@ def step(
         issues=(Issue("price_range", "1001 is out of range\nand more", event=at.id, book="betmgm"),),
         failures=(Failure("stranger", at.id, "ValueError: no", "stranger.py:7"),),
         quotes=3,
+        whole=whole,
     )
 
 

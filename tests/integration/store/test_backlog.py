@@ -15,8 +15,8 @@ def observe(store, *many) -> None:
     store.observe([(seen.source, steps.poll(seen)) for seen in many])
 
 
-def process(store, *many, pipeline: str = "nba") -> None:
-    store.commit([steps.commit(steps.step(seen, pipeline=pipeline, signals=0)) for seen in many])
+def process(store, *many, pipeline: str = "nba", whole: bool = True) -> None:
+    store.commit([steps.commit(steps.step(seen, pipeline=pipeline, signals=0, whole=whole)) for seen in many])
 
 
 def series(number: int, **kwargs) -> list:
@@ -115,6 +115,16 @@ def test_a_rebuild_without_lookback_has_the_newest_answer_to_each_question(store
     observe(store, *odds, *scores)
     process(store, *store.pending("nba", ["nba"], 99))
     assert list(store.rebuild("nba", ["nba"], 0)) == [scores[-1], odds[-1]]
+
+
+def test_a_torn_answer_does_not_stand_for_the_whole_one_before_it(store):
+    """An error page or a half-read answer says not all of what is on offer: the board needs both."""
+    whole, torn, last = series(3)
+    observe(store, whole, torn, last)
+    process(store, whole)
+    process(store, torn, whole=False)
+    process(store, last)
+    assert list(store.rebuild("nba", ["nba"], 1)) == [whole, torn, last]
 
 
 def test_a_rebuild_is_in_the_order_of_processing(store):
