@@ -16,6 +16,8 @@ from stratumd_demo.market import Market
 from stratumd_demo.quoting import MARKETS, SPORT, Posted
 
 TITLE: Final = "NBA"
+OUT_OF_STEP: Final = 1.0173
+"""Keeps a book's rhythm from falling in step with polls every half minute, so that ages differ from poll to poll."""
 
 Json = dict[str, Any]
 
@@ -80,7 +82,7 @@ def _markets(market: Market, game: Game, desk: Desk, book: Book, markets: Sequen
 
 def _confirmed(market: Market, desk: Desk, book: Book, key: str) -> Micros:
     """Return when the book last confirmed its quote: at the last beat of its rhythm, or when it changed."""
-    period = market.tempo.span(2.0 * book.age * SECOND)
+    period = market.tempo.span(2.0 * book.age * OUT_OF_STEP * SECOND)
     until = desk.silent.get(key, market.now)
     beat = until - (until + market.tempo.span(desk.phase[book.key])) % period
     return max(beat, desk.changed[book.key, key])
