@@ -227,7 +227,7 @@ class Worker:
 
     async def _open(self) -> None:
         while (error := await self._call(self.target.sink.open)) is not None:
-            if isinstance(error, ConfigError) or (isinstance(error, DeliveryError) and error.disable):
+            if isinstance(error, DeliveryError) and error.disable:
                 await self._disable([], error)
                 return
             self._failures += 1
@@ -250,8 +250,10 @@ class Worker:
         with anyio.move_on_after(limit):
             try:
                 await call()
-            except (DeliveryError, StartupError, ConfigError) as error:
+            except DeliveryError as error:
                 return error
+            except (StartupError, ConfigError) as error:
+                return DeliveryError(str(error), disable=isinstance(error, ConfigError))
             except anyio.get_cancelled_exc_class() as error:
                 if anyio.current_effective_deadline() == -inf:
                     raise

@@ -1,0 +1,105 @@
+"""Words and numbers as a message shows them.
+
+Metadata is read with care: it may be a stranger's, or of another version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stratumd.odds import Kind, kind
+from stratumd.plugin import SECOND, Micros, Signal
+
+_MARKDOWN = re.compile(r"([\\*_~`|<>\[\]#])")
+MINUS = "\u2212"
+
+
+def plain(text: str) -> str:
+    """Return foreign text so that Discord shows it as it is: no markup, no links, one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def fixture(signal: Signal) -> str:
+    """Return `away at home`."""
+    return f"{plain(signal.away)} at {plain(signal.home)}"
+
+
+def side(signal: Signal) -> str:
+    """Return whom or what the signal points to."""
+    named = {"home": signal.home, "away": signal.away}.get(signal.outcome, signal.outcome)
+    return plain(f"{signal.player} {named}" if signal.player else named)
+
+
+def clock(at: Micros, style: str) -> str:
+    """Return a time that Discord shows in the reader's own zone; style `f` date and time, `t` time, `R` relative."""
+    return f"<t:{at // SECOND}:{style}>"
+
+
+def decimal(value: float) -> str:
+    """Return at most two decimals."""
+    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
+
+
+def points(signal: Signal, line: float) -> str:
+    """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
+    if kind(signal.market) is not Kind.SPREAD:
+        return decimal(line)
+    own = (-line if signal.outcome == "away" else line) + 0.0
+    return decimal(own) if own < 0 else f"+{decimal(own)}"
+
+
+def compared(signal: Signal, value: float) -> str:
+    """Return a compared value: a fair line in points, or a probability in percent."""
+    return percent(100.0 * value) if is_probability(signal) else points(signal, value)
+
+
+def amount(signal: Signal, value: float) -> str:
+    """Return a difference of compared values with its unit."""
+    if is_probability(signal):
+        return f"{percent(100.0 * value)} probability"
+    return f"{decimal(value)} points"
+
+
+def percent(value: float) -> str:
+    """Return a number of percent."""
+    return f"{value:.1f} %".replace("-", MINUS)
+
+
+def signed_percent(value: float) -> str:
+    """Return a number of percent with its sign."""
+    return percent(value) if value < 0 else f"+{percent(value)}"
+
+
+def is_probability(signal: Signal) -> bool:
+    """Say whether the signal's magnitude is a probability; where it does not say so itself, by its market."""
+    unit = signal.metadata.get("unit")
+    if unit in ("points", "probability"):
+        return bool(unit == "probability")
+    return kind(signal.market) not in (Kind.SPREAD, Kind.TOTAL)
+
+
+def quote(signal: Signal, terms: Any) -> str:
+    """Return `−3.5 at 1.91` from `{line, price}`, as much of it as is there."""
+    line, price = number(terms, "line"), number(terms, "price")
+    parts = [points(signal, line) if line is not None else "", f"{price:.2f}" if price is not None else ""]
+    return " at ".join(part for part in parts if part)
+
+
+def number(terms: Any, key: str) -> float | None:
+    """Return a number of a mapping, or None where it has no such number."""
+    value = terms.get(key) if isinstance(terms, Mapping) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text(terms: Any, key: str) -> str:
+    """Return a text of a mapping, shown as it is, or an empty one."""
+    value = terms.get(key) if isinstance(terms, Mapping) else None
+    return plain(value) if isinstance(value, str) else ""
+
+
+def rows(terms: Any, key: str) -> list[Mapping[str, Any]]:
+    """Return the mappings in a list of a mapping, or none."""
+    found = terms.get(key) if isinstance(terms, Mapping) else None
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
