@@ -58,14 +58,15 @@ def _covers_every_hour(cron: str) -> bool:
 def _by_local_time(cron: str, zone: ZoneInfo, instant: Micros) -> Micros:
     # Just after a gap, skipped local times are still to come; they lie before the present local time.
     skipped = max(0, _offset(zone, instant) - _offset(zone, instant - LONGEST_GAP))
-    times = _local_times(cron, instant + _offset(zone, instant) - skipped)
-    first = next(due for local in times if (due := _first_instant(zone, local)) > instant)
-    # A skipped local time is read as a later one; what lies between the two may be due before it.
-    for local in times:
-        if local >= first + _offset(zone, first):
-            break
-        first = min(first, _first_instant(zone, local))
-    return first
+    due: Micros | None = None
+    for local in _local_times(cron, instant + _offset(zone, instant) - skipped):
+        # A skipped local time is read as a later one: what lies between the two may be due before it.
+        if due is not None and local >= due + _offset(zone, due):
+            return due
+        found = _first_instant(zone, local)
+        if found > instant:
+            due = found if due is None else min(due, found)
+    raise AssertionError("local times never end")
 
 
 def _by_instant(cron: str, zone: ZoneInfo, instant: Micros) -> Micros:
