@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from random import Random
 from typing import Final, NamedTuple
 
@@ -72,13 +73,18 @@ def draw_fixture(random: Random, number: int, opened: Micros, games: int) -> Fix
     home, away = _pair(random, slot, games)
     starts = opened + FIRST_START + slot * BETWEEN_STARTS + lap * (NEXT_START + PLAYING)
     return Fixture(
-        id=f"{random.getrandbits(128):032x}",
+        id=_id(random, opened),
         home=home,
         away=away,
         starts=starts - starts % MINUTE,
         margin=max(-13.0, min(13.0, random.gauss(2.0, 6.0))),
         total=max(210.0, min(245.0, random.gauss(228.0, 7.0))),
     )
+
+
+def _id(random: Random, opened: Micros) -> str:
+    """A market that is opened again has other games: what was stored of the first says nothing about them."""
+    return hashlib.blake2b(f"{random.getrandbits(128)}/{opened}".encode(), digest_size=16).hexdigest()
 
 
 def _pair(random: Random, slot: int, games: int) -> tuple[str, str]:

@@ -43,6 +43,13 @@ def test_another_seed_gives_another_market() -> None:
     assert body_after(Market(1, OPENED), HOUR) != body_after(Market(2, OPENED), HOUR)
 
 
+def test_a_market_that_is_opened_again_has_other_games() -> None:
+    first, second = (Market(1, opened) for opened in (OPENED, OPENED + HOUR))
+    ids = [{game["id"] for game in odds(market)} for market in (first, second)]
+    assert ids[0].isdisjoint(ids[1])
+    assert all(len(one) == 32 for game in ids for one in game)
+
+
 def test_time_does_not_go_back() -> None:
     market = Market(1, OPENED)
     with pytest.raises(ValueError, match="does not go back"):
