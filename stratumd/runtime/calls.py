@@ -8,6 +8,7 @@ from math import inf
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from stratumd.errors import ConfigError, PluginError, SourceError, StartupError, TransientError
 from stratumd.plugin import Component
@@ -51,3 +52,29 @@ async def call(owner: Owner, code: Callable[[], Awaitable[T]], deadline: float) 
         except BaseException as error:  # a plugin may raise anything, SystemExit too
             raise owner.blame(error) from error
     raise TransientError(f"no answer within {deadline:g} s", code="deadline")
+
+
+async def sheltered(code: Callable[[], Awaitable[T]], grace: float) -> T:
+    """Await `code`; a cancellation from outside reaches it only after `grace` seconds, in which it may still end."""
+    results: list[T] = []
+    failures: list[Exception] = []
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope(shield=True) as shelter:
+            group.start_soon(_end_later, shelter, grace)
+            try:
+                results.append(await code())
+            except Exception as error:  # noqa: BLE001  # raised again below, outside of the group
+                failures.append(error)
+        group.cancel_scope.cancel()
+    if failures:
+        raise failures[0]
+    if not results:
+        await anyio.lowlevel.checkpoint()  # raises the cancellation that the shelter kept away
+    return results[0]
+
+
+async def _end_later(shelter: anyio.CancelScope, grace: float) -> None:
+    try:
+        await anyio.sleep_forever()
+    finally:
+        shelter.deadline = min(shelter.deadline, anyio.current_time() + grace)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -21,13 +21,15 @@ from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros, Poll
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.build import Feed
-from stratumd.runtime.calls import call
+from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.states import State
 from stratumd.runtime.ticks import Ticks
 from stratumd.store.errors import StoreBroken, StoreError
 
 KIND = "source"
+GRACE = 2.0
+"""Seconds that an exchange at hand gets to end when the daemon stops: its answer is paid for."""
 LONGEST_WAIT = 86_400.0
 """Seconds. A provider that asks for more is asked again after this."""
 
@@ -98,9 +100,9 @@ class Collector:
         """
         errors: list[SourceError] = []
         answered = 0
-        async with aclosing(self._exchanges()) as exchanges:
-            async for poll in exchanges:
-                await self._keep(poll)
+        exchanges = await self._call(self._begin, self._deadlines.exchange)
+        try:
+            while (poll := await sheltered(partial(self._exchange, exchanges), GRACE)) is not None:
                 error = self._note(poll)
                 if isinstance(error, Unauthorized):
                     raise error
@@ -108,19 +110,22 @@ class Collector:
                     answered += 1
                 else:
                     errors.append(error)
+        finally:
+            await self._end(exchanges)
         return self._judge(errors, answered)
 
-    async def _exchanges(self) -> AsyncGenerator[Poll]:
-        """Yield what the source yields. An error that it raises instead of yielding it comes out as it is."""
-        polling = await self._call(self._begin, self._deadlines.exchange)
-        try:
-            while (poll := await self._call(lambda: anext(polling, None), self._deadlines.exchange)) is not None:
-                yield poll
-        finally:
-            end = getattr(polling, "aclose", None)
-            if end is not None:
-                with anyio.CancelScope(shield=True):
-                    await self._call(end, self._deadlines.close)
+    async def _exchange(self, exchanges: AsyncIterator[Poll]) -> Poll | None:
+        """Make one exchange and store it; None where there is none any more."""
+        poll = await self._call(lambda: anext(exchanges, None), self._deadlines.exchange)
+        if poll is not None:
+            await self._keep(poll)
+        return poll
+
+    async def _end(self, exchanges: AsyncIterator[Poll]) -> None:
+        end = getattr(exchanges, "aclose", None)
+        if end is not None:
+            with anyio.CancelScope(shield=True):
+                await self._call(end, self._deadlines.close)
 
     async def _begin(self) -> AsyncIterator[Poll]:
         return self._source.poll()
