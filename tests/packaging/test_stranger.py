@@ -1,0 +1,118 @@
+"""A stranger's detector and sink, from their own folder with their own pyproject: listed, run, made to fail."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.packaging.conftest import Environment, environment, run
+from tests.support import ROOT
+
+STRANGER = ROOT / "tests" / "packaging" / "stranger"
+
+CONFIG = """
+database: sqlite:///stranger.db
+http: off
+sources:
+  demo: {use: demo, pace: 600, incidents: 10, schedule: {every: 200ms}}
+pipelines:
+  demo:
+    sources: [demo]
+    detectors:
+      - consensus
+      - move: {window: 2s}
+      - stale-line: {window: 2s, movers: 2}
+    sinks:
+      - ledger: {path: LEDGER}
+      - file: {path: signals.jsonl}
+"""
+
+
+@pytest.fixture(scope="module")
+def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The wheel, and the stranger beside it."""
+    return environment(tmp_path_factory.mktemp("venv"), wheel, STRANGER)
+
+
+def ran(place: Environment, folder: Path, ledger: str = "ledger.txt") -> list[dict[str, Any]]:
+    """Run the daemon for some seconds of a fast market, and return its log."""
+    (folder / "stratumd.yaml").write_text(CONFIG.replace("LEDGER", ledger))
+    done = place.stratumd("run", "--for", "5s", cwd=folder)
+    return [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
+
+
+def signals(place: Environment, folder: Path) -> list[dict[str, Any]]:
+    """Return the signals that are in the store."""
+    return [json.loads(line) for line in place.stratumd("signals", "--json", cwd=folder).stdout.splitlines()]
+
+
+def test_both_are_listed_with_their_distribution(place: Environment, tmp_path: Path) -> None:
+    rows = map(json.loads, place.stratumd("plugins", "--json", cwd=tmp_path).stdout.splitlines())
+    theirs = {row["name"]: row for row in rows if row["distribution"] == "stranger"}
+    assert {name: (row["version"], row["provides"], row["health"]) for name, row in theirs.items()} == {
+        "stale-line": ("1.4.2", ["detector"], "ok"),
+        "ledger": ("1.4.2", ["sink"], "ok"),
+    }
+
+
+def test_both_keep_the_contract(place: Environment, tmp_path: Path) -> None:
+    place.stratumd("plugins", "verify", "stale-line", cwd=tmp_path)
+    place.stratumd("plugins", "verify", "ledger", "--option", "path=ledger.txt", cwd=tmp_path)
+
+
+def test_its_own_tests_pass(place: Environment, tmp_path: Path) -> None:
+    tests = str(STRANGER / "tests")
+    run(place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests, cwd=tmp_path)
+
+
+def test_both_run_beside_the_bundled(place: Environment, tmp_path: Path) -> None:
+    """The detector's signals are stored and delivered like any other; the sink writes each once."""
+    assert not [line for line in ran(place, tmp_path) if line["level"] == "error"]
+    found = signals(place, tmp_path)
+    assert {"STALE_LINE", "MOVE"} <= {signal["type"] for signal in found}
+    ledger = (tmp_path / "ledger.txt").read_text().splitlines()
+    assert len(set(ledger)) == len(ledger) > 0
+    assert {line.split()[2] for line in ledger} <= {signal["type"] for signal in found}
+
+
+def test_a_detector_that_raises_is_named_and_the_rest_goes_on(wheel: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(STRANGER, broken)
+    text = (broken / "stale_line.py").read_text()
+    loop = "        for market in tick.markets:\n"
+    assert loop in text
+    (broken / "stale_line.py").write_text(
+        text.replace(loop, f"        raise ZeroDivisionError('made to raise')\n{loop}")
+    )
+    place = environment(tmp_path / "venv", wheel, broken)
+    failures = [line for line in ran(place, tmp_path) if line["event"] == "plugin failed"]
+    (named,) = {(each["plugin"], each["version"], each["error"]) for each in failures}
+    assert named == ("stale-line", "1.4.2", "ZeroDivisionError: made to raise")
+    line = text[: text.index(loop)].count("\n") + 1
+    assert failures[0]["where"] == f"stale_line.py:{line}"
+    types = {signal["type"] for signal in signals(place, tmp_path)}
+    assert "MOVE" in types
+    assert "STALE_LINE" not in types
+
+
+def test_a_sink_that_raises_is_named_and_the_others_deliver(place: Environment, tmp_path: Path) -> None:
+    log = ran(place, tmp_path, ledger="no-such-folder/ledger.txt")
+    assert any("ledger" in json.dumps(line) and line["level"] in ("warning", "error") for line in log)
+    (status,) = map(json.loads, place.stratumd("status", "--json", cwd=tmp_path).stdout.splitlines())
+    states = {(row["sink"], row["state"]) for row in status["deliveries"]}
+    assert ("demo.ledger", "pending") in states
+    assert ("demo.file", "delivered") in states
+    assert (tmp_path / "signals.jsonl").read_text().count("\n") > 0
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(wheel: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(STRANGER, broken)
+    (broken / "ledger.py").write_text("import a_module_that_is_nowhere\n")
+    place = environment(tmp_path / "venv", wheel, broken)
+    lines = {line.split()[0]: line for line in place.stratumd("plugins", cwd=tmp_path).stdout.splitlines()}
+    assert "a_module_that_is_nowhere" in lines["ledger"]
+    assert "stranger 1.4.2" in lines["ledger"]
+    assert lines["stale-line"].endswith("ok")
