@@ -128,7 +128,7 @@ class Board:
         if market is None:
             market = state.markets[key] = Market(key, state.event.sport, self._pricing, at)
         line = BookLine(offer.book, operator_of(offer.book, self._operators), market, lane)
-        market.lines[offer.book] = line
+        market.admit(line)
         return line
 
     @property
@@ -229,12 +229,7 @@ class _Taking:
                 self._append(line, Span(None, self._at, None))
 
     def _append(self, line: BookLine, span: Span) -> None:
-        """Add a span and drop those that no lookback reaches any more."""
-        spans = line.spans
-        spans.append(span)
-        horizon = self._at - self._board.lookback
-        while len(spans) > 1 and spans[1].since <= horizon:
-            del spans[0]
+        line.begin(span, self._at - self._board.lookback)
         line.market.version += 1
         line.market.changed_at = self._at
         self._touched.add(line.market.key)

@@ -10,9 +10,7 @@ from math import inf
 NORMAL_CONSISTENCY = 1.4826
 """A median absolute deviation times this estimates the standard deviation of a normal sample."""
 
-_HALF_TOLERANCE = (
-    1e-12  # of the total weight: cumulative weights such as 0.1 + 0.2 + 0.3 do not hit a half exactly
-)
+_HALF_TOLERANCE = 1e-12  # of the total weight: cumulative weights such as 0.1 + 0.2 + 0.3 do not hit a half exactly
 
 
 def weighted_median(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
@@ -21,9 +19,13 @@ def weighted_median(values: Sequence[float], weights: Sequence[float] | None = N
     Raises ValueError for no value, no weight above zero, a negative or non-finite weight, or lengths that
     differ.
     """
-    if weights is None:
-        return _median_of_sorted(sorted(values))
-    return _median_of_pairs(sorted(_pairs(values, weights)))
+    if weights is not None:
+        return _median_of_pairs(sorted(_pairs(values, weights)))
+    ranked = sorted(values)
+    if not ranked:
+        raise ValueError("no value to take a median of")
+    middle = len(ranked) // 2
+    return ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2.0
 
 
 def weighted_mad(values: Sequence[float], center: float, weights: Sequence[float] | None = None) -> float:
@@ -44,9 +46,7 @@ def leave_one_out_medians(values: Sequence[float], weights: Sequence[float] | No
         return _equal_leave_one_out(values)
     pairs = _pairs(values, weights, keep_zero=True)
     order = sorted(range(len(pairs)), key=pairs.__getitem__)
-    return [
-        _median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))
-    ]
+    return [_median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))]
 
 
 def _equal_leave_one_out(values: Sequence[float]) -> list[float]:
@@ -66,17 +66,7 @@ def _equal_leave_one_out(values: Sequence[float]) -> list[float]:
     return medians
 
 
-def _median_of_sorted(ranked: list[float]) -> float:
-    n = len(ranked)
-    if not n:
-        raise ValueError("no value to take a median of")
-    middle = n // 2
-    return ranked[middle] if n % 2 else (ranked[middle - 1] + ranked[middle]) / 2.0
-
-
-def _pairs(
-    values: Sequence[float], weights: Sequence[float], *, keep_zero: bool = False
-) -> list[tuple[float, float]]:
+def _pairs(values: Sequence[float], weights: Sequence[float], *, keep_zero: bool = False) -> list[tuple[float, float]]:
     pairs = list(zip(values, weights, strict=True))
     if not all(0.0 <= weight < inf for weight in weights):
         raise ValueError("weights are finite and not negative")

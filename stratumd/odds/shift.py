@@ -24,13 +24,6 @@ class Shift(NamedTuple):
     magnitude: float
 
 
-def comparable(one: Fair, other: Fair) -> bool:
-    """Say whether two fair prices can be compared: by fair line, or by probability at equal lines."""
-    if one.fair_line is not None and other.fair_line is not None:
-        return True
-    return one.line == other.line and one.outcomes == other.outcomes
-
-
 def probability_at(kind: Kind, outcome: str, line: float, fair_line: float, sigma: float) -> float:
     """Return the fair probability of `outcome` at the reference side's `line`, where the fair line is `fair_line`.
 
@@ -51,7 +44,7 @@ def shifts(kind: Kind, before: Fair, after: Fair) -> list[Shift]:
     """
     if before.fair_line is not None and after.fair_line is not None:
         return line_shift(kind, before.fair_line, after.fair_line)
-    if not comparable(before, after):
+    if before.line != after.line or before.outcomes != after.outcomes:
         return []
     return probability_shifts(after.outcomes, before.probabilities, after.probabilities)
 
@@ -70,9 +63,7 @@ def line_shift(kind: Kind, before: float, after: float) -> list[Shift]:
 
 def probability_shifts(outcomes: Sequence[str], before: Sequence[float], after: Sequence[float]) -> list[Shift]:
     """Return the shift of each outcome's probability; of two, only the one that gained, the other mirrors it."""
-    found = [
-        Shift(outcome, UP if new > old else DOWN, abs(new - old))
-        for outcome, old, new in zip(outcomes, before, after, strict=True)
-        if new != old
-    ]
-    return [shift for shift in found if shift.direction == UP] if len(outcomes) == 2 else found
+    moved = zip(outcomes, before, after, strict=True)
+    if len(outcomes) == 2:
+        return [Shift(outcome, UP, new - old) for outcome, old, new in moved if new > old]
+    return [Shift(outcome, UP if new > old else DOWN, abs(new - old)) for outcome, old, new in moved if new != old]

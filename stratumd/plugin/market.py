@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stratumd.odds import Fair, Kind, Pricing, fair_quotes, is_lay, kind
+from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, shifts
+from stratumd.odds.margin import sigma_for
 from stratumd.plugin.times import MINUTE, Micros
 from stratumd.plugin.values import Event, MarketKey, Offer, Record
 
@@ -31,7 +32,7 @@ class Span:
 class BookLine:
     """One book in one market: its present offer and its recent past."""
 
-    __slots__ = ("book", "lane", "market", "operator", "spans")
+    __slots__ = ("_moves", "book", "lane", "market", "now", "operator", "spans")
 
     def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
         self.book = book
@@ -40,32 +41,61 @@ class BookLine:
         self.lane = lane
         self.spans: list[Span] = []
         """Oldest first, without a gap; kept as far back as the pipeline's longest lookback."""
-
-    @property
-    def now(self) -> Span | None:
+        self.now: Span | None = None
         """The present span, or None while the book offers nothing."""
-        span = self.spans[-1]
-        return span if span.offer is not None else None
+        self._moves: dict[Micros, Move | None] = {}
+        """The moves up to the present span, by the start of the span they begin with."""
 
     @property
     def fair(self) -> Fair | str | None:
         """The fair price of the present offer, the reason why there is none, or None while nothing is offered."""
-        span = self.spans[-1]
-        return self.market.fair(span) if span.offer is not None else None
+        return None if self.now is None else self.market.fair(self.now)
 
     def since(self, at: Micros) -> list[Span] | None:
         """Return the spans from the one that held at `at` to the present one, oldest first.
 
         None where the book was not present at `at`, is not present now, or was absent in between.
         """
-        spans, found = self.spans, []
-        for span in reversed(spans):
+        found = []
+        for span in reversed(self.spans):
             if span.offer is None:
                 return None
             found.append(span)
             if span.since <= at:
                 return found[::-1]
         return None
+
+    def move(self, baseline: Micros) -> Move | None:
+        """Return how the present offer differs from the one at `baseline`; None where it does not, or `since` is."""
+        for span in reversed(self.spans):
+            if span.offer is None:
+                return None
+            if span.since <= baseline:
+                break
+        else:
+            return None
+        # Most windows begin in a span that an earlier window began in too.
+        if span.since not in self._moves:
+            self._moves[span.since] = self._move(span)
+        return self._moves[span.since]
+
+    def _move(self, first: Span) -> Move | None:
+        last = self.spans[-1]
+        if first.offer == last.offer:
+            return None
+        market, spans = self.market, self.spans[self.spans.index(first) :]
+        before, after = market.fair(first), market.fair(last)
+        found = shifts(market.kind, before, after) if isinstance(before, Fair) and isinstance(after, Fair) else []
+        return Move(self, spans, before, after, found)
+
+    def begin(self, span: Span, horizon: Micros) -> None:
+        """Let `span` be the present one, and drop those that ended at `horizon` or before. Only the board does this."""
+        spans = self.spans
+        spans.append(span)
+        while len(spans) > 1 and spans[1].since <= horizon:
+            del spans[0]
+        self.now = span if span.offer is not None else None
+        self._moves.clear()
 
 
 class Move(NamedTuple):
@@ -74,22 +104,19 @@ class Move(NamedTuple):
     line: BookLine
     spans: list[Span]
     """From the span that held at the start of the window to the present one."""
-
-    @property
-    def before(self) -> Fair | str:
-        """The fair price at the start of the window."""
-        return self.line.market.fair(self.spans[0])
-
-    @property
-    def after(self) -> Fair | str:
-        """The fair price now."""
-        return self.line.market.fair(self.spans[-1])
+    before: Fair | str
+    """The fair price at the start of the window, or the reason why there was none."""
+    after: Fair | str
+    """The fair price now, or the reason why there is none."""
+    shifts: Sequence[Shift]
+    """How the compared value moved; empty where it did not, or cannot be compared."""
 
 
 class Market:
     """One market of one event (for one player, where it is a player's)."""
 
     __slots__ = (
+        "_moves",
         "changed_at",
         "first_seen",
         "key",
@@ -100,6 +127,7 @@ class Market:
         "observations",
         "offering",
         "pricing",
+        "sigma",
         "sport",
         "version",
     )
@@ -110,8 +138,10 @@ class Market:
         self.lay = is_lay(key.market)
         self.sport = sport
         self.pricing = pricing
+        self.sigma = sigma_for(sport, key.market, pricing.margins)
+        """The margin model's σ near the line, points; None where quotes are compared by probability."""
         self.lines: dict[str, BookLine] = {}
-        """By book key; also books that offer nothing at present."""
+        """By book key, in the order of operators and then books; also books that offer nothing at present."""
         self.observations: list[Micros] = []
         """When this market was observed with anything on offer, oldest first, as far back as the longest lookback."""
         self.offering = 0
@@ -124,6 +154,7 @@ class Market:
         """Grows with every such change: equal versions mean equal offers."""
         self.memo: dict[object, Any] = {}
         """A detector may keep here, under itself, what it computed from this version, and nothing else."""
+        self._moves: tuple[int, Micros, list[Move]] = (0, at, [])
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -135,7 +166,7 @@ class Market:
 
     def present(self) -> Iterator[BookLine]:
         """Yield the books that offer something now."""
-        return (line for line in self.lines.values() if line.spans[-1].offer is not None)
+        return (line for line in self.lines.values() if line.now is not None)
 
     def baseline(self, window: Micros) -> Micros | None:
         """Return the earliest observation in the `window` that ends now.
@@ -143,21 +174,30 @@ class Market:
         None where there are fewer than two: then nothing can be said about a move. No rule needs a cadence.
         """
         seen = self.observations
+        if len(seen) < 2:
+            return None
         start = bisect_left(seen, seen[-1] - window)
         return seen[start] if start < len(seen) - 1 else None
 
-    def moves(self, baseline: Micros) -> list[Move]:
+    def moves(self, baseline: Micros) -> Sequence[Move]:
         """Return the books that offer something else now than at `baseline`, present at both without a gap."""
         if self.changed_at <= baseline:
             return []
-        found = []
-        for line in self.lines.values():
-            last = line.spans[-1]
-            if last.since > baseline and last.offer is not None:
-                spans = line.since(baseline)
-                if spans is not None and spans[0].offer != last.offer:
-                    found.append(Move(line, spans))
+        version, known_for, known = self._moves
+        if version == self.version and known_for == baseline:  # rules often share a baseline
+            return known
+        found = [
+            move
+            for line in self.lines.values()
+            if line.now is not None and line.now.since > baseline and (move := line.move(baseline)) is not None
+        ]
+        self._moves = (self.version, baseline, found)
         return found
+
+    def admit(self, line: BookLine) -> None:
+        """Let a book's line into `lines`, in its place. Only the board does this."""
+        lines = [*self.lines.values(), line]
+        self.lines = {each.book: each for each in sorted(lines, key=lambda each: (each.operator, each.book))}
 
 
 class Tick:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from pydantic import Field
 
 from stratumd.odds import Fair
-from stratumd.plugin import BookLine, ConsensusPoint, Detector, Market, Micros, PluginConfig, Tick, micros
-from stratumd_consensus.point import Voice, consensus_point
+from stratumd.plugin import BookLine, ConsensusPoint, Detector, Market, Micros, PluginConfig, Span, Tick, micros
+from stratumd_consensus.point import Voice, consensus_point, voice
 
 
 class Options(PluginConfig):
@@ -50,26 +51,42 @@ class Consensus(Detector):
 
     def _point(self, market: Market, oldest: Micros) -> ConsensusPoint:
         """Return the point of `market`, the same object while neither offers nor the set of fresh books change."""
-        fresh = [line for line in market.lines.values() if _is_fresh(line, oldest)]
-        memo = market.memo.get(self)
-        if memo is not None and memo[0] == market.version and memo[1] == fresh:
-            point: ConsensusPoint = memo[2]
-            return point
-        point = consensus_point(market, self._voices(fresh), self.options.min_books)
-        market.memo[self] = (market.version, fresh, point)
+        fresh = [
+            line
+            for line in market.lines.values()
+            if (span := line.now) is not None
+            and (span.confirmed if span.last_update is None else span.last_update) >= oldest
+        ]
+        memo: _Memo | None = market.memo.get(self)
+        if memo is not None and memo.version == market.version and memo.fresh == fresh:
+            return memo.point
+        voices = self._voices(fresh, {} if memo is None else memo.voices)
+        spoken = [each for each in voices.values() if each is not None]
+        point = consensus_point(market, spoken, self.options.min_books)
+        market.memo[self] = _Memo(market.version, fresh, voices, point)
         return point
 
-    def _voices(self, fresh: list[BookLine]) -> list[Voice]:
-        weights = self.options.weights
-        voices = []
+    def _voices(self, fresh: list[BookLine], known: Mapping[Span, Voice | None]) -> dict[Span, Voice | None]:
+        """Return what each fresh book says by its present span; from one point to the next, most say the same."""
+        voices = {}
         for line in fresh:
-            fair = line.fair
-            if isinstance(fair, Fair):
-                voices.append(Voice(line.operator, line.book, fair, weights.get(line.book, 1.0)))
+            span = line.now
+            assert span is not None, "a fresh book offers something"
+            voices[span] = known[span] if span in known else self._voice(line)
         return voices
 
+    def _voice(self, line: BookLine) -> Voice | None:
+        fair = line.fair
+        return voice(line.operator, line.book, fair, self._weight(line.book)) if isinstance(fair, Fair) else None
 
-def _is_fresh(line: BookLine, oldest: Micros) -> bool:
-    span = line.spans[-1]
-    updated = span.last_update
-    return span.offer is not None and (span.confirmed if updated is None else updated) >= oldest
+    def _weight(self, book: str) -> float:
+        return self.options.weights.get(book, 1.0)
+
+
+class _Memo(NamedTuple):
+    """The last point of a market, and what it was made from."""
+
+    version: int
+    fresh: list[BookLine]
+    voices: dict[Span, Voice | None]
+    point: ConsensusPoint

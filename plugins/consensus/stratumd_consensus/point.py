@@ -13,139 +13,122 @@ Weights = list[float] | None
 
 
 class Voice(NamedTuple):
-    """A fresh book with a fair price."""
+    """What an operator has to say through one of its books."""
 
-    operator: str
-    book: str
+    contributor: Contributor
     fair: Fair
-    weight: float
+    implied: tuple[float, ...]
+    """1/price of each outcome."""
 
 
-class Speaker(NamedTuple):
-    """The voice that speaks for an operator, with all the operator's books and the largest of their weights."""
-
-    voice: Voice
-    weight: float
-    books: tuple[str, ...]
+def voice(operator: str, book: str, fair: Fair, weight: float) -> Voice:
+    """Return the voice of a fresh book with a fair price."""
+    contributor = Contributor(operator, book, weight, compared_values(fair), fair.line, (book,))
+    return Voice(contributor, fair, tuple([1.0 / price for price in fair.prices]))
 
 
 def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> ConsensusPoint:
-    """Return the consensus of `voices`, or a point that says why there is none."""
-    speakers = _speakers(voices)
-    modelled = bool(speakers) and speakers[0].voice.fair.fair_line is not None
-    if speakers and not modelled:
-        speakers = _at_one_line(speakers)
-    contributors = tuple([_contributor(speaker) for speaker in speakers])
-    books = sum([len(speaker.books) for speaker in speakers])
-    if len(speakers) < min_books:
+    """Return the consensus of `voices`, which come by operator and book, or a point that says why there is none."""
+    voices = _one_per_operator(voices)
+    if market.sigma is None:
+        voices = _at_one_line(voices)
+    contributors = tuple([contributor for contributor, _, _ in voices])
+    books = sum([len(contributor.books) for contributor in contributors])
+    if len(voices) < min_books:
         return ConsensusPoint(
             market.key,
             books=books,
-            operators=len(speakers),
+            operators=len(voices),
             contributors=contributors,
             reason="too_few_operators",
         )
-    return _point(market.key, speakers, contributors, books)
+    return _point(market.key, voices, contributors, books)
 
 
-def _speakers(voices: Sequence[Voice]) -> list[Speaker]:
-    """Let each operator speak once: by its book with the lowest hold, then by key."""
-    grouped: dict[str, list[Voice]] = {}
-    for voice in voices:
-        grouped.setdefault(voice.operator, []).append(voice)
-    speakers = []
-    for operator in sorted(grouped):
-        group = grouped[operator]
-        if len(group) == 1:
-            voice = group[0]
-            speakers.append(Speaker(voice, voice.weight, (voice.book,)))
+def _one_per_operator(voices: Sequence[Voice]) -> list[Voice]:
+    """Let each operator speak once."""
+    found: list[Voice] = []
+    operator = None
+    for each in voices:
+        if each.contributor.operator == operator:
+            found[-1] = _together(found[-1], each)
         else:
-            voice = min(group, key=lambda each: (each.fair.hold, each.book))
-            books = tuple(sorted([each.book for each in group]))
-            speakers.append(Speaker(voice, max([each.weight for each in group]), books))
-    return speakers
+            found.append(each)
+            operator = each.contributor.operator
+    return found
 
 
-def _at_one_line(speakers: list[Speaker]) -> list[Speaker]:
+def _together(one: Voice, other: Voice) -> Voice:
+    """Let the book with the lowest hold speak, then the first by key, with the larger weight of the two."""
+    speaking = other if other.fair.hold < one.fair.hold else one
+    weight = max(one.contributor.weight, other.contributor.weight)
+    books = one.contributor.books + other.contributor.books
+    return speaking._replace(contributor=speaking.contributor._replace(weight=weight, books=books))
+
+
+def _at_one_line(voices: list[Voice]) -> list[Voice]:
     """Keep those that post the sides and the line of the greatest weight: without a margin model only equal
     lines compare.
     """
     weight_of: dict[tuple[int, float, tuple[str, ...]], float] = {}
-    for speaker in speakers:
-        terms = _terms(speaker)
-        weight_of[terms] = weight_of.get(terms, 0.0) + speaker.weight
+    for each in voices:
+        terms = _terms(each.fair)
+        weight_of[terms] = weight_of.get(terms, 0.0) + each.contributor.weight
+    if len(weight_of) < 2:
+        return voices
     chosen = min(weight_of, key=lambda terms: (-weight_of[terms], terms))
-    return [speaker for speaker in speakers if _terms(speaker) == chosen]
+    return [each for each in voices if _terms(each.fair) == chosen]
 
 
-def _terms(speaker: Speaker) -> tuple[int, float, tuple[str, ...]]:
-    fair = speaker.voice.fair
+def _terms(fair: Fair) -> tuple[int, float, tuple[str, ...]]:
     return (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
 
 
-def _contributor(speaker: Speaker) -> Contributor:
-    voice = speaker.voice
-    values = compared_values(voice.fair)
-    return Contributor(voice.operator, voice.book, speaker.weight, values, voice.fair.line, speaker.books)
-
-
-def _point(
-    key: MarketKey, speakers: list[Speaker], contributors: tuple[Contributor, ...], books: int
-) -> ConsensusPoint:
-    weights = _weights(speakers)
-    centres = tuple([weighted_median(column, weights) for column in _columns(contributors)])
-    spread = max(
-        weighted_mad(column, centre, weights) for column, centre in zip(_columns(contributors), centres, strict=True)
-    )
-    first = speakers[0].voice.fair
-    fair_line = centres[0] if first.fair_line is not None else None
-    line = first.line if fair_line is None else _posted_line(speakers, weights, fair_line)
-    posting = [speaker for speaker in speakers if speaker.voice.fair.line == line]
+def _point(key: MarketKey, voices: list[Voice], contributors: tuple[Contributor, ...], books: int) -> ConsensusPoint:
+    weights = _weights(voices)
+    columns = list(zip(*[contributor.values for contributor in contributors], strict=True))
+    centres = [weighted_median(column, weights) for column in columns]
+    spread = max([weighted_mad(column, centre, weights) for column, centre in zip(columns, centres, strict=True)])
+    first = voices[0].fair
+    fair_line = None if first.fair_line is None else centres[0]
+    if fair_line is None:
+        line, posting, medians = first.line, voices, centres
+    else:
+        line = _posted_line(voices, weights, fair_line)
+        posting = [each for each in voices if each.fair.line == line]
+        weights = _weights(posting)
+        medians = _medians([each.fair.probabilities for each in posting], weights)
+    total = sum(medians)
     return ConsensusPoint(
         key,
         outcomes=first.outcomes,
         line=line,
         fair_line=fair_line,
-        probabilities=_probabilities(posting),
-        prices=_prices(posting),
+        probabilities=tuple([median / total for median in medians]),
+        # The median price is taken in probability: prices themselves do not average.
+        prices=tuple([1.0 / median for median in _medians([each.implied for each in posting], weights)]),
         dispersion=NORMAL_CONSISTENCY * spread,
         books=books,
-        operators=len(speakers),
+        operators=len(voices),
         contributors=contributors,
     )
 
 
-def _columns(contributors: tuple[Contributor, ...]) -> list[list[float]]:
-    width = len(contributors[0].values)
-    return [[contributor.values[i] for contributor in contributors] for i in range(width)]
+def _medians(rows: Sequence[tuple[float, ...]], weights: Weights) -> list[float]:
+    return [weighted_median(column, weights) for column in zip(*rows, strict=True)]
 
 
-def _weights(speakers: Sequence[Speaker]) -> Weights:
-    weights = [speaker.weight for speaker in speakers]
-    return None if all([weight == weights[0] for weight in weights]) else weights
+def _weights(voices: Sequence[Voice]) -> Weights:
+    weights = [contributor.weight for contributor, _, _ in voices]
+    return weights if min(weights) != max(weights) else None
 
 
-def _posted_line(speakers: Sequence[Speaker], weights: Weights, fair_line: float) -> float:
+def _posted_line(voices: Sequence[Voice], weights: Weights, fair_line: float) -> float:
     """Return the weighted median of the posted lines; at a tie the posted one that is nearest the fair line."""
-    posted = [line for speaker in speakers if (line := speaker.voice.fair.line) is not None]
+    posted = [line for _, fair, _ in voices if (line := fair.line) is not None]
     median = weighted_median(posted, weights)
     if median in posted:
         return median
     below = max([line for line in posted if line < median])
     above = min([line for line in posted if line > median])
     return below if abs(below - fair_line) <= abs(above - fair_line) else above
-
-
-def _probabilities(posting: Sequence[Speaker]) -> tuple[float, ...]:
-    weights = _weights(posting)
-    columns = zip(*[speaker.voice.fair.probabilities for speaker in posting], strict=True)
-    medians = [weighted_median(column, weights) for column in columns]
-    total = sum(medians)
-    return tuple([median / total for median in medians])
-
-
-def _prices(posting: Sequence[Speaker]) -> tuple[float, ...]:
-    """Return the median price of each outcome, taken in probability: prices themselves do not average."""
-    weights = _weights(posting)
-    columns = zip(*[speaker.voice.fair.prices for speaker in posting], strict=True)
-    return tuple([1.0 / weighted_median([1.0 / price for price in column], weights) for column in columns])

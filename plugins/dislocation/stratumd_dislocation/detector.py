@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from stratumd.odds import Kind, Shift, breadth, leave_one_out_medians, line_shift, magnitude, strength
+from stratumd.odds import Shift, breadth, leave_one_out_medians, line_shift, magnitude, strength
 from stratumd.plugin import (
     ConsensusPoint,
     Contributor,
@@ -57,23 +57,23 @@ class Dislocation(Detector):
         if memo is not None and memo[0] is point:
             known: list[Apart] = memo[1]
             return known
-        found = self._compare(market.kind, point.contributors)
+        found = self._compare(market, point.contributors)
         market.memo[self] = (point, found)
         return found
 
-    def _compare(self, kind: Kind, contributors: tuple[Contributor, ...]) -> list[Apart]:
-        modelled = kind in (Kind.SPREAD, Kind.TOTAL) and len(contributors[0].values) == 1
-        threshold = self.options.thresholds.of(kind, modelled)
+    def _compare(self, market: Market, contributors: tuple[Contributor, ...]) -> list[Apart]:
+        threshold = self.options.thresholds.of(market.kind, market.sigma is not None)
+        columns = list(zip(*[contributor.values for contributor in contributors], strict=True))
+        if max([max(column) - min(column) for column in columns]) < threshold - EPSILON:
+            return []  # a median of others lies between the extremes, so that nobody can stand apart
         weights = [contributor.weight for contributor in contributors]
-        equal = all([weight == weights[0] for weight in weights])
-        columns = [list(column) for column in zip(*[c.values for c in contributors], strict=True)]
+        equal = min(weights) == max(weights)
         others = [leave_one_out_medians(column, None if equal else weights) for column in columns]
         found = []
-        for i, contributor in enumerate(contributors):
-            medians = tuple([column[i] for column in others])
+        for contributor, medians in zip(contributors, zip(*others, strict=True), strict=True):
             differences = [own - other for own, other in zip(contributor.values, medians, strict=True)]
-            if max([abs(difference) for difference in differences]) >= threshold - EPSILON:
-                found.append(Apart(contributor, medians, differences, threshold, modelled))
+            if max(map(abs, differences)) >= threshold - EPSILON:
+                found.append(Apart(contributor, medians, differences, threshold))
         return found
 
     def _finding(self, market: Market, point: ConsensusPoint, apart: Apart) -> Finding:
@@ -96,7 +96,7 @@ class Dislocation(Detector):
 
 def _cheap_side(market: Market, apart: Apart) -> Shift:
     """Return the side that the operator sells cheaper than the others do, and how its value deviates."""
-    if apart.modelled:
+    if market.sigma is not None:
         own, other = apart.contributor.values[0], apart.medians[0]
         dear = line_shift(market.kind, other, own)[0]
         return dear._replace(outcome=_OPPOSITE[dear.outcome])

@@ -18,7 +18,6 @@ from stratumd.odds import (
     probability_at,
     weighted_median,
 )
-from stratumd.odds.margin import sigma_for
 from stratumd.plugin import BookLine, ConsensusPoint, Contributor, Market, rounded
 from stratumd_dislocation.options import Best, DislocationMetadata
 
@@ -34,8 +33,6 @@ class Apart(NamedTuple):
     """The compared values of the others."""
     differences: list[float]
     threshold: float
-    modelled: bool
-    """The compared value is a fair line in points."""
 
     def outcomes(self, market: Market) -> tuple[str, ...]:
         """Return the outcomes in the order of the compared probabilities."""
@@ -52,9 +49,9 @@ def dislocation_evidence(
     def evidence() -> dict[str, Any]:
         best = _best(market, apart.contributor, outcome)
         ev = {method: _ev_percent(market, point, apart, outcome, best, method) for method in METHODS}
-        index = 0 if apart.modelled else apart.outcomes(market).index(outcome)
+        index = 0 if market.sigma is not None else apart.outcomes(market).index(outcome)
         metadata = DislocationMetadata(
-            unit="points" if apart.modelled else "probability",
+            unit="points" if market.sigma is not None else "probability",
             value=_round(apart.contributor.values[index]),
             consensus=_round(apart.medians[index]),
             difference=_round(apart.differences[index]),
@@ -78,7 +75,7 @@ def _best(market: Market, contributor: Contributor, outcome: str) -> Best:
         fair = market.lines[book].fair
         if isinstance(fair, Fair):
             offered.append(Best(book, fair.line, fair.prices[fair.outcomes.index(outcome)]))
-    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
+    sigma = market.sigma
     reference = contributor.values[0]
 
     def worth(best: Best) -> float:
@@ -95,8 +92,8 @@ def _ev_percent(market: Market, point: ConsensusPoint, apart: Apart, outcome: st
     pricing = Pricing(method, method, market.pricing.margins)
     voices = [(fair, c.weight) for c in others if isinstance(fair := _fair(market.lines[c.book], pricing), Fair)]
     weights = [weight for _, weight in voices]
-    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
-    if apart.modelled and sigma is not None and best.line is not None:
+    sigma = market.sigma
+    if sigma is not None and best.line is not None:
         centre = weighted_median([compared_values(fair)[0] for fair, _ in voices], weights)
         probability = probability_at(market.kind, outcome, best.line, centre, sigma)
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from stratumd.odds import Fair, Kind, Shift, breadth, line_shift, magnitude, shifts, strength
+from stratumd.odds import Fair, Shift, breadth, line_shift, magnitude, strength
 from stratumd.plugin import Detector, Finding, Limits, Market, Micros, Move, State, Tick, micros
 from stratumd_move.evidence import Moved, move_evidence
 from stratumd_move.key_cross import KeyCrossMetadata, Sides, crossings
@@ -26,7 +26,8 @@ class Rule(NamedTuple):
     """Of the threshold that a book must have moved by."""
     operators: int
     """How many distinct operators it takes."""
-    measure: Callable[[Kind, Fair, Fair], list[Shift]]
+    measure: Callable[[Market, Move], Sequence[Shift]]
+    """What counts as a book's move."""
 
 
 class Moves(Detector):
@@ -47,7 +48,7 @@ class Moves(Detector):
         self._markets = frozenset(options.markets)
         self._rules = (
             Rule("MOVE", micros(options.window), 1.0, 1, _posted),
-            Rule("MULTIBOOK_SYNC", micros(options.sync_window), 0.5, options.sync_operators, shifts),
+            Rule("MULTIBOOK_SYNC", micros(options.sync_window), 0.5, options.sync_operators, _compared),
         )
         self._limits = Limits(micros(options.cooldown), options.per_hour, micros(options.lifetime))
 
@@ -74,14 +75,14 @@ class Moves(Detector):
     def _apply(self, rule: Rule, market: Market) -> Iterator[Finding]:
         """Yield one finding per outcome and direction in which enough operators moved far enough."""
         baseline = market.baseline(rule.window)
-        moves = market.moves(baseline) if baseline is not None else []
-        if not moves:
+        moves = market.moves(baseline) if baseline is not None else ()
+        if len(moves) < rule.operators:
             return
-        for (outcome, direction), moved in self._far(rule, market, moves).items():
+        threshold = rule.share * self.options.thresholds.of(market.kind, market.sigma is not None)
+        for (outcome, direction), moved in _far(rule, market, moves, threshold).items():
             operators = len({move.line.operator for move, _ in moved})
             if operators >= rule.operators:
-                threshold = rule.share * self._threshold(market, moved)
-                largest = max(shift.magnitude for _, shift in moved)
+                largest = max([shift.magnitude for _, shift in moved])
                 parts = [magnitude(largest, threshold), breadth(operators, rule.operators)]
                 yield Finding(
                     type=rule.type,
@@ -95,29 +96,27 @@ class Moves(Detector):
                     evidence=move_evidence(moved, rule.window, parts),
                 )
 
-    def _far(self, rule: Rule, market: Market, moves: list[Move]) -> dict[tuple[str, str], Moved]:
-        """Sort the moves that reach the rule's share of the threshold by outcome and direction."""
-        sides: dict[tuple[str, str], Moved] = {}
-        for move in moves:
-            before, after = move.before, move.after
-            if isinstance(before, Fair) and isinstance(after, Fair):
-                threshold = rule.share * self._of(market, after)
-                for shift in rule.measure(market.kind, before, after):
-                    if shift.magnitude >= threshold - EPSILON:
-                        sides.setdefault((shift.outcome, shift.direction), []).append((move, shift))
-        return sides
 
-    def _threshold(self, market: Market, moved: Moved) -> float:
-        fair = moved[0][0].after
-        assert isinstance(fair, Fair), "only fair prices are measured"
-        return self._of(market, fair)
-
-    def _of(self, market: Market, fair: Fair) -> float:
-        return self.options.thresholds.of(market.kind, fair.fair_line is not None)
+def _far(rule: Rule, market: Market, moves: Sequence[Move], threshold: float) -> dict[tuple[str, str], Moved]:
+    """Sort the moves that reach `threshold` by outcome and direction."""
+    sides: dict[tuple[str, str], Moved] = {}
+    for move in moves:
+        for shift in rule.measure(market, move):
+            if shift.magnitude >= threshold - EPSILON:
+                sides.setdefault((shift.outcome, shift.direction), []).append((move, shift))
+    return sides
 
 
-def _posted(kind: Kind, before: Fair, after: Fair) -> list[Shift]:
-    """Compare posted lines where a margin model makes points comparable, else probabilities at equal lines."""
-    if before.fair_line is not None and before.line is not None and after.line is not None:
-        return line_shift(kind, before.line, after.line)
-    return shifts(kind, before, after)
+def _compared(market: Market, move: Move) -> Sequence[Shift]:
+    """Measure a move by the compared value."""
+    return move.shifts
+
+
+def _posted(market: Market, move: Move) -> Sequence[Shift]:
+    """Measure a move by the posted line where a margin model makes points comparable, else as all are."""
+    before, after = move.before, move.after
+    if market.sigma is None or not isinstance(before, Fair) or not isinstance(after, Fair):
+        return move.shifts
+    if before.line is None or after.line is None:
+        return ()
+    return line_shift(market.kind, before.line, after.line)

@@ -18,11 +18,9 @@ def move_evidence(moved: Moved, window: Micros, parts: Sequence[Component]) -> C
     """Return what makes the metadata of MOVE and MULTIBOOK_SYNC, should it become a signal."""
 
     def evidence() -> dict[str, Any]:
-        after = moved[0][0].after
-        points = isinstance(after, Fair) and after.fair_line is not None
         metadata = MoveMetadata(
             window_seconds=window / SECOND,
-            unit="points" if points else "probability",
+            unit="points" if moved[0][0].line.market.sigma is not None else "probability",
             moves=[_book_move(move, shift) for move, shift in sorted(moved, key=lambda each: each[0].line.book)],
             components=components(parts),
         )

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from stratumd.odds import breadth, magnitude, speed, strength
+from stratumd.odds import Shift, breadth, magnitude, speed, strength
 from stratumd.plugin import (
     MINUTE,
     Detector,
@@ -16,12 +16,13 @@ from stratumd.plugin import (
     Limits,
     Market,
     Micros,
+    Move,
     State,
     Tick,
     micros,
 )
 from stratumd_steam.evidence import steam_evidence
-from stratumd_steam.motion import Motion, motions
+from stratumd_steam.motion import Motion, motions, speaking
 from stratumd_steam.options import Options, SteamMetadata
 from stratumd_steam.synchrony import Shares
 
@@ -81,21 +82,23 @@ class Steam(Detector):
         """Yield one finding per market, outcome and direction, and the operators' shares where a window ended."""
         if tick.in_play and not self.options.in_play:
             return
-        quiet = 0 <= tick.event.commence_at - tick.at < self._quiet
         shares = known = tick.state or Shares()
+        quiet = 0 <= tick.event.commence_at - tick.at < self._quiet
+        window = tick.at // self._window
         for market in tick.markets:
+            due = not shares.is_counted(market.key.market, window)
+            if not due and market.changed_at <= tick.at - self._window:
+                continue
             baseline = self._baseline(market)
             if baseline is None:
                 continue
-            window = tick.at // self._window
-            due = not shares.is_counted(str(market.key), window)
-            changed = market.changed_at > baseline
-            present = motions(market, baseline) if due or changed else []
-            if changed and not quiet and tick.at - market.first_seen >= self._min_age:
-                yield from self._findings(tick, market, present, known)
+            far = self._far(market, baseline)
+            if not quiet and tick.at - market.first_seen >= self._min_age:
+                yield from self._findings(market, baseline, far, known)
             if due:
-                moved = [(motion.line.operator, self._is_far(market, motion)) for motion in present]
-                shares = shares.counted(str(market.key), window, tick.at, moved)
+                movers = {move.line for move, _ in far}
+                present = [(line.operator, line in movers) for line in speaking(market, baseline)]
+                shares = shares.counted(market.key.market, window, tick.at, present)
         if shares is not known:
             yield shares
 
@@ -104,7 +107,17 @@ class Steam(Detector):
             return None
         return market.baseline(self._window) if market.offering else None
 
-    def _findings(self, tick: Tick, market: Market, present: list[Motion], shares: Shares) -> Iterator[Finding]:
+    def _far(self, market: Market, baseline: Micros) -> list[tuple[Move, Shift]]:
+        """Return the books' moves that reach the threshold, whoever speaks for their operators."""
+        least = self._threshold(market) - EPSILON
+        return [(move, shift) for move in market.moves(baseline) for shift in move.shifts if shift.magnitude >= least]
+
+    def _findings(
+        self, market: Market, baseline: Micros, far: list[tuple[Move, Shift]], shares: Shares
+    ) -> Iterator[Finding]:
+        if len(far) < self.options.operators:  # nearly always, and who else is present does not matter then
+            return
+        present = motions(market, baseline)
         if len(present) < max(self.options.present, self.options.operators):
             return
         for run in self._runs(market, present):
@@ -114,8 +127,8 @@ class Steam(Detector):
     def _runs(self, market: Market, present: list[Motion]) -> list[Run]:
         """Group the operators that moved far enough by outcome and direction."""
         runs: dict[tuple[str, str], Run] = {}
+        threshold = self._threshold(market)
         for motion in present:
-            threshold = self._threshold(market, motion)
             for shift in motion.shifts:
                 if shift.magnitude >= threshold - EPSILON:
                     side = (shift.outcome, shift.direction)
@@ -131,7 +144,7 @@ class Steam(Detector):
             breadth(len(run.movers), self.options.operators),
         ]
         operators = [motion.line.operator for motion in run.present]
-        synchrony = shares.chance(str(run.market.key), operators, len(run.movers))
+        synchrony = shares.chance(run.market.key.market, operators, len(run.movers))
         return Finding(
             type="STEAM",
             key=run.market.key,
@@ -144,9 +157,5 @@ class Steam(Detector):
             evidence=steam_evidence(run, self._window, synchrony, parts),
         )
 
-    def _threshold(self, market: Market, motion: Motion) -> float:
-        return self.options.thresholds.of(market.kind, motion.after.fair_line is not None)
-
-    def _is_far(self, market: Market, motion: Motion) -> bool:
-        threshold = self._threshold(market, motion)
-        return any(shift.magnitude >= threshold - EPSILON for shift in motion.shifts)
+    def _threshold(self, market: Market) -> float:
+        return self.options.thresholds.of(market.kind, market.sigma is not None)

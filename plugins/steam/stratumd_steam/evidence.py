@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stratumd.odds import Component, Fair, expected_value, probability_at
-from stratumd.odds.margin import sigma_for
 from stratumd.plugin import SECOND, Micros, iso, rounded
 from stratumd_steam.motion import Motion
 from stratumd_steam.options import Mover, Stale, SteamMetadata, Terms
@@ -26,7 +25,7 @@ def steam_evidence(
     def evidence() -> dict[str, Any]:
         metadata = SteamMetadata(
             window_seconds=window / SECOND,
-            unit="points" if run.movers[0].after.fair_line is not None else "probability",
+            unit="points" if run.market.sigma is not None else "probability",
             movers=[_mover(run, motion) for motion in run.movers],
             originator=_originator(run.movers),
             stale=[_stale(run, motion) for motion in run.present if _is_stale(run, motion)],
@@ -77,7 +76,7 @@ def _stale(run: Run, motion: Motion) -> Stale:
 def _probability(run: Run, motion: Motion) -> float | None:
     """Return the outcome's probability at the stale book's line, by the movers' median now."""
     market, line = run.market, motion.after.line
-    sigma = sigma_for(market.sport, market.key.market, market.pricing.margins)
+    sigma = market.sigma
     fair_lines = [mover.after.fair_line for mover in run.movers if mover.after.fair_line is not None]
     if sigma is not None and line is not None and fair_lines:
         return probability_at(market.kind, run.outcome, line, median(fair_lines), sigma)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from stratumd.odds import Fair, Shift, shifts
+from stratumd.odds import Fair, Shift
 from stratumd.plugin import BookLine, Market, Micros, Span
 
 
@@ -17,7 +18,7 @@ class Motion(NamedTuple):
     """From the one that held at the start of the window to the present one."""
     before: Fair
     after: Fair
-    shifts: list[Shift]
+    shifts: Sequence[Shift]
 
     @property
     def began(self) -> tuple[Micros, Micros]:
@@ -32,17 +33,43 @@ class Motion(NamedTuple):
         return -max([shift.magnitude for shift in self.shifts], default=0.0)
 
 
-def motions(market: Market, baseline: Micros) -> list[Motion]:
-    """Return every operator present at both ends of the window without a gap, in the order of their keys."""
-    speaking: dict[str, Motion] = {}
-    for line in market.present():
-        spans = line.since(baseline)
-        if spans is None:
+def speaking(market: Market, baseline: Micros) -> list[BookLine]:
+    """Return the line that speaks for each operator with a fair price at both ends of the window and no gap between.
+
+    Of an operator's books that with the lowest hold now speaks, then the first by key. In the order of operators.
+    """
+    found: list[BookLine] = []
+    operator, hold = None, 0.0
+    for line in market.lines.values():  # by operator and book
+        span = line.now
+        if span is None:
             continue
-        before, after = market.fair(spans[0]), market.fair(spans[-1])
-        if isinstance(before, Fair) and isinstance(after, Fair):
-            motion = Motion(line, spans, before, after, shifts(market.kind, before, after))
-            rival = speaking.get(line.operator)
-            if rival is None or (after.hold, line.book) < (rival.after.hold, rival.line.book):
-                speaking[line.operator] = motion
-    return [speaking[operator] for operator in sorted(speaking)]
+        after = market.fair(span)
+        if isinstance(after, str) or (span.since > baseline and not _was_fair(line, baseline)):
+            continue
+        if line.operator != operator:
+            found.append(line)
+            operator, hold = line.operator, after.hold
+        elif after.hold < hold:
+            found[-1], hold = line, after.hold
+    return found
+
+
+def motions(market: Market, baseline: Micros) -> list[Motion]:
+    """Return the motion of every operator present at both ends of the window, in the order of their keys."""
+    moved = {move.line: move.shifts for move in market.moves(baseline)}
+    return [_motion(line, baseline, moved.get(line, ())) for line in speaking(market, baseline)]
+
+
+def _was_fair(line: BookLine, baseline: Micros) -> bool:
+    spans = line.since(baseline)
+    return spans is not None and isinstance(line.market.fair(spans[0]), Fair)
+
+
+def _motion(line: BookLine, baseline: Micros, shifts: Sequence[Shift]) -> Motion:
+    spans = line.since(baseline)
+    assert spans is not None, "who speaks was there all the time"
+    before, after = line.market.fair(spans[0]), line.market.fair(spans[-1])
+    assert not isinstance(before, str), "who speaks had a fair price"
+    assert not isinstance(after, str), "who speaks has a fair price"
+    return Motion(line, spans, before, after, shifts)

@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from stratumd.odds import chance_of_at_least
 from stratumd.plugin import HOUR, Micros, State
 
-HOURS = 24
+BIN = 3 * HOUR
+BINS = 8
+"""A day, the bin that is being filled included: shares reach back 21 to 24 hours."""
 MIN_WINDOWS = 20
 """Fewer windows than this say nothing about an operator."""
 
-Hour = tuple[int, int, int]
-"""Hours since 1970, windows seen in it, and windows in which the operator moved far enough."""
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """The windows of one market."""
+
+    window: int
+    """The number of the last window counted; windows are laid end to end since 1970."""
+    bin: int
+    """The number of the newest bin."""
+    counts: dict[str, list[int]]
+    """By operator and for each bin, newest first: windows it was present in, and of these the ones it moved far in."""
+
+    def aged(self, bin: int) -> dict[str, list[int]]:
+        """Return the counts as of a later `bin`, without the operators that the last day did not see."""
+        gap = min(bin - self.bin, BINS)
+        if not gap:
+            return {operator: row.copy() for operator, row in self.counts.items()}
+        kept = 2 * (BINS - gap)
+        return {operator: [0, 0] * gap + row[:kept] for operator, row in self.counts.items() if any(row[:kept])}
 
 
 class Shares(State, frozen=True):
-    """How often each operator moved, by market and operator, in whole windows laid end to end."""
+    """How often each operator moved, by market, in whole windows laid end to end."""
 
-    window: dict[str, int] = {}
-    """By market, the number of the last window counted."""
-    hours: dict[str, dict[str, list[Hour]]] = {}
+    markets: dict[str, Tally] = {}
 
     def is_counted(self, market: str, window: int) -> bool:
         """Say whether that window of the market is in the shares already."""
-        return self.window.get(market) == window
+        tally = self.markets.get(market)
+        return tally is not None and tally.window == window
 
-    def counted(self, market: str, window: int, at: Micros, moved: Iterable[tuple[str, bool]]) -> Shares:
+    def counted(self, market: str, window: int, at: Micros, present: Iterable[tuple[str, bool]]) -> Shares:
         """Return the shares with one more window: who was present in it, and whether they moved far enough."""
-        hour, known = at // HOUR, self.hours.get(market, {})
-        table = {operator: _recent(rows, hour) for operator, rows in known.items()}
-        for operator, far in moved:
-            table[operator] = _add(table.get(operator, []), hour, far)
-        table = {operator: rows for operator, rows in table.items() if rows}
-        return Shares({**self.window, market: window}, {**self.hours, market: table})
+        known, bin = self.markets.get(market), at // BIN
+        counts = {} if known is None else known.aged(bin)
+        for operator, far in present:
+            row = counts.get(operator)
+            if row is None:
+                row = counts[operator] = [0, 0]
+            row[0] += 1
+            row[1] += far
+        return Shares({**self.markets, market: Tally(window, bin, counts)})
 
     def chance(self, market: str, operators: Sequence[str], movers: int) -> float | None:
         """Return the chance of at least `movers` among `operators`; None where too little is known of one of them."""
-        table = self.hours.get(market, {})
+        tally = self.markets.get(market)
+        rows: Mapping[str, list[int]] = {} if tally is None else tally.counts
         shares = []
         for operator in operators:
-            rows = table.get(operator, [])
-            windows = sum(row[1] for row in rows)
+            row = rows.get(operator, [])
+            windows = sum(row[::2])
             if windows < MIN_WINDOWS:
                 return None
-            shares.append(sum(row[2] for row in rows) / windows)
+            shares.append(sum(row[1::2]) / windows)
         return chance_of_at_least(movers, shares)
-
-
-def _recent(rows: list[Hour], hour: int) -> list[Hour]:
-    return [row for row in rows if hour - row[0] < HOURS]
-
-
-def _add(rows: list[Hour], hour: int, far: bool) -> list[Hour]:
-    if rows and rows[-1][0] == hour:
-        _, windows, moves = rows[-1]
-        return [*rows[:-1], (hour, windows + 1, moves + far)]
-    return [*rows, (hour, 1, int(far))]
