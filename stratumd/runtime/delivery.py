@@ -25,6 +25,8 @@ from stratumd.runtime.states import State, States
 
 T = TypeVar("T")
 
+DEADLINE, CLOSING = 30.0, 1.0
+"""Seconds that one call of a sink may take, and that it may take to close."""
 LONGEST_WAIT = 86_400.0
 """Seconds. A receiver that asks for more is asked again after this."""
 
@@ -75,6 +77,31 @@ class Target:
     version: str = ""
 
 
+async def attempt(
+    target: Target, call: Callable[[], Awaitable[None]], deadline: float = DEADLINE
+) -> DeliveryError | PluginError | None:
+    """Run code of a sink and return what went wrong, whatever it is; only a cancellation from outside passes."""
+    with anyio.move_on_after(deadline):
+        try:
+            await call()
+        except DeliveryError as error:
+            return error
+        except (StartupError, ConfigError) as error:
+            return DeliveryError(str(error), disable=isinstance(error, ConfigError))
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() == -inf:
+                raise
+            return _blame(target, error)  # the sink awaited something that it had cancelled itself
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
+            return _blame(target, error)
+        return None
+    return DeliveryError(f"no answer within {deadline:g} s")
+
+
+def _blame(target: Target, error: BaseException) -> PluginError:
+    return blame(error, type(target.sink), name=target.name, plugin=target.plugin, version=target.version)
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
     """What a worker does until its next step."""
@@ -96,7 +123,7 @@ class Worker:
         clock: Clock,
         log: Log,
         retry: Retry = Retry(),
-        deadline: float = 30.0,
+        deadline: float = DEADLINE,
         poll: float = 1.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -150,7 +177,7 @@ class Worker:
     # ---- one batch
 
     async def _deliver(self, batch: Sequence[Delivery]) -> Rest:
-        error = await self._call(lambda: self.target.sink.deliver(batch))
+        error = await attempt(self.target, lambda: self.target.sink.deliver(batch), self._deadline)
         if error is None:
             return await self._succeeded(batch)
         if isinstance(error, DeliveryError) and error.disable:
@@ -226,7 +253,7 @@ class Worker:
     # ---- the sink's code and the store's
 
     async def _open(self) -> None:
-        while (error := await self._call(self.target.sink.open)) is not None:
+        while (error := await attempt(self.target, self.target.sink.open, self._deadline)) is not None:
             if isinstance(error, DeliveryError) and error.disable:
                 await self._disable([], error)
                 return
@@ -241,32 +268,8 @@ class Worker:
     async def _close(self) -> None:
         self._put(State.STOPPING)
         with anyio.CancelScope(shield=True):
-            error = await self._call(self.target.sink.close, deadline=1.0)
+            error = await attempt(self.target, self.target.sink.close, CLOSING)
         self._put(State.STOPPED, str(error or ""))
-
-    async def _call(self, call: Callable[[], Awaitable[None]], deadline: float | None = None) -> StratumError | None:
-        """Run code of the sink and return what went wrong, whatever it is; only cancellation passes."""
-        limit = self._deadline if deadline is None else deadline
-        with anyio.move_on_after(limit):
-            try:
-                await call()
-            except DeliveryError as error:
-                return error
-            except (StartupError, ConfigError) as error:
-                return DeliveryError(str(error), disable=isinstance(error, ConfigError))
-            except anyio.get_cancelled_exc_class() as error:
-                if anyio.current_effective_deadline() == -inf:
-                    raise
-                return self._blame(error)  # the sink awaited something that it had cancelled itself
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
-                return self._blame(error)
-            return None
-        return DeliveryError(f"no answer within {limit:g} s")
-
-    def _blame(self, error: BaseException) -> PluginError:
-        target = self.target
-        kind = type(target.sink)
-        return blame(error, kind, name=target.name, plugin=target.plugin, version=target.version)
 
     async def _store(self, call: Callable[[], T]) -> T:
         """Run a transaction until the store takes it: what was sent and never marked would be sent twice.

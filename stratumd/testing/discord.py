@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import anyio
@@ -120,14 +119,9 @@ class FakeDiscord:
         await server.listening.wait()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop, whatever still hangs."""
-        await self._stack.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
     async def _take(self, request: Request) -> Response:
         body = await request.body()
