@@ -202,7 +202,7 @@ class _Loader:
         module = self._imported(origin)
         try:
             self.manager.register(module, name=origin.name)
-            self.manager.check_pending()
+            self.manager.check_pending()  # after each one: at the end it would not say whose hook is misspelt
         except pluggy.PluginValidationError as error:
             raise _failed(origin, f"a hook does not fit: {_one_line(error)}") from error
 

@@ -65,6 +65,7 @@ def read(text: str, report: Report) -> Node | None:
 
     Mistakes of syntax, repeated keys and tags are added to `report`.
     """
+    # Composed, not loaded: the nodes have the marks that loading throws away, and nothing is constructed from tags.
     try:
         root = YAML(typ="safe", pure=True).compose(text)
         return _Builder(report).build(root) if root is not None else None
@@ -125,6 +126,7 @@ class _Builder:
             self.report.add(place, "a key must be a text", hint="quote a text that begins with [ or {")
             return
         entry = Entry(place, self.build(value, place))
+        # By its name alone: whose option it is, and whether a model calls it a secret, may never be found out.
         if isinstance(entry.node, Scalar) and names_secret(key.value) and "${" not in entry.node.text:
             self.report.cover(entry.node.span)
         first = table.entries.setdefault(key.value, entry)

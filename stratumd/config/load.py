@@ -70,6 +70,7 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     _unused(tables, fed, report)
     database, http, log = _database(reader, root), _http(reader, root), reader.section(LogSpec, root, "log")
     warnings = report.close()
+    # From here on nothing is wrong: whatever could not be read has been reported, and reports with errors do not close.
     assert database is not None, "a database that cannot be read is an error"
     assert log is not None, "a log that cannot be read is an error"
     known = {name: source for name, source in fed.items() if source is not None}

@@ -151,6 +151,7 @@ def _add(
 ) -> None:
     """Add the mistakes of one place; where a union refused a value in several ways, as one."""
     place, mistake = found[0]
+    # A reference without a value stands as an empty text: what that breaks is the same mistake once more.
     if place.span in values.missing or (place.node is None and values.missing and not mistake.structural):
         return
     if mistake.kind == "extra":

@@ -76,6 +76,7 @@ def _source(registry: Registry) -> Schema:
 
 
 def _use(name: str, found: Registered) -> Schema:
+    # if/then rather than oneOf: an editor then shows the mistakes of the plugin in use, not those of all others.
     keys: Schema = {"use": {"const": name}, "enabled": {"$ref": "#/$defs/enabled"}}
     if not found.component.continuous:
         keys["schedule"] = _model(Schedule)

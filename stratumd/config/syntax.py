@@ -46,7 +46,8 @@ def _colon(error: MarkedYAMLError, report: Report) -> None:
     place = _at(error.problem_mark, report)
     before = _line_before(place.line, report)
     key = report.line(before).rstrip()
-    if ":" not in key and not key.lstrip().startswith("-") and _indent(key) < _indent(report.line(place.line)):
+    # A key without its colon runs on into the next line, and YAML complains only about the colon there.
+    if key and ":" not in key and not key.lstrip().startswith("-") and _indent(key) < _indent(report.line(place.line)):
         column = _indent(key) + 1
         report.add(Span(before, column, len(key) - column + 1), "expected ':' after this key", hint="end it with ':'")
     else:

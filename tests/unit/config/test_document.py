@@ -117,6 +117,7 @@ def test_anchors_and_merged_mappings_are_understood() -> None:
     [
         ("a:\n\tb: 1\n", 2, 1, "a tab in the indentation"),
         ("a: b: c\n", 1, 5, "a second ':' in one line"),
+        (" enabled: :", 1, 11, "a second ':' in one line"),
         ("a:\n  b\n    c: 1\n", 2, 3, "expected ':' after this key"),
         ("a: 1\nbcd\nc: 2\n", 2, 1, "expected ':' after this key"),
         ("a: 'x\nb: 1\n", 1, 4, "this quote is never closed"),
