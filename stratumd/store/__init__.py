@@ -2,7 +2,10 @@
 
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull
-from stratumd.store.opening import open_reader, open_store
+from stratumd.store.files import plugin_migrations
+from stratumd.store.lookup import UnknownEventError
+from stratumd.store.migrate import Revision
+from stratumd.store.opening import open_reader, open_store, schema
 from stratumd.store.reader import Reader
 from stratumd.store.store import Commit, NewDelivery, Store
 
@@ -10,13 +13,17 @@ __all__ = [
     "Commit",
     "NewDelivery",
     "Reader",
+    "Revision",
     "Store",
     "StoreBroken",
     "StoreBusy",
     "StoreDown",
     "StoreError",
     "StoreFull",
+    "UnknownEventError",
     "Waiting",
     "open_reader",
     "open_store",
+    "plugin_migrations",
+    "schema",
 ]

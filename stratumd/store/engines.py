@@ -47,10 +47,10 @@ _EXPECTED = "expected sqlite:///file.db or postgresql://user@host/database"
 
 
 def printable(url: URL) -> str:
-    """Return `url` as messages show it: without a password, and a file by its path."""
+    """Return `url` as messages show it: with its password hidden, and a file by its path."""
     if url.drivername == "sqlite":
         return str(url.database)
-    return url.set(drivername=url.drivername.split("+")[0], password=None).render_as_string()
+    return url.set(drivername=url.drivername.split("+")[0]).render_as_string()
 
 
 def sqlite_path(url: URL) -> Path | None:

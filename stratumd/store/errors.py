@@ -99,7 +99,7 @@ def translate(error: BaseException) -> StratumError:
     """Return the error of the store that says how to react to the driver's `error`."""
     if isinstance(error, StratumError):
         return error
-    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+    if isinstance(error, exc.StatementError) and error.orig is not None:
         return translate(error.orig)
     return _kind(error)(_line(error))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -15,13 +15,16 @@ def core_migrations() -> Path:
     return packaged if packaged.is_dir() else _PACKAGE.parent / "migrations"
 
 
-def plugin_migrations(modules: Mapping[str, ModuleType]) -> dict[str, Path]:
-    """Return the folders `migrations` that lie beside plugins' modules, by plugin name."""
+def plugin_migrations(components: Iterable[tuple[str, type]]) -> dict[str, Path]:
+    """Return, by plugin name, the folders `migrations` in the packages of plugins.
+
+    `components`: the name of a plugin with any class of it, several times where it has several.
+    """
     found = {}
-    for name, module in modules.items():
-        if module.__file__ is None:
-            continue
-        folder = Path(module.__file__).resolve().parent / "migrations"
-        if folder.is_dir():
-            found[name] = folder
+    for plugin, component in components:
+        package = sys.modules[component.__module__.partition(".")[0]]
+        file = getattr(package, "__file__", None)
+        folder = file and Path(file).resolve().parent / "migrations"
+        if folder and folder.is_dir():
+            found[plugin] = folder
     return found

@@ -13,8 +13,8 @@ from stratumd.errors import StartupError
 from stratumd.store import engines
 from stratumd.store.errors import starting
 from stratumd.store.lock import FileLock, Owner
+from stratumd.store.migrate import Revision, require, revisions
 from stratumd.store.migrate import migrate as run_migrations
-from stratumd.store.migrate import require
 from stratumd.store.reader import Reader
 from stratumd.store.store import Store
 
@@ -38,6 +38,17 @@ def open_reader(url: str, *, wait: float = 0) -> Reader:
     """Open the database `url` for reading only; a daemon may be writing to it. Raises as `open_store` does."""
     engines.parse_url(url)
     return _patiently(lambda: Reader(_reading_engine(url)), wait)
+
+
+def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision]:
+    """Return where the core's and the plugins' histories of migrations stand. Nothing is changed."""
+    parsed = engines.parse_url(url)
+    with starting(engines.printable(parsed)):
+        engine = engines.reader(parsed)
+        try:
+            return revisions(engine, plugins)
+        finally:
+            engine.dispose()
 
 
 def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None) -> Store:

@@ -20,7 +20,7 @@ _POSTGRES_BYTES = text("SELECT pg_database_size(current_database())")
 # `dbstat` counts the pages of each table and index; not every build of SQLite has it.
 _SQLITE_SIZES = text(
     "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name"
-    " WHERE s.aggregate GROUP BY m.tbl_name"
+    " WHERE s.aggregate = TRUE GROUP BY m.tbl_name"
 )
 _POSTGRES_SIZES = text(
     "SELECT relname, pg_total_relation_size(oid) FROM pg_class"

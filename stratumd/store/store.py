@@ -18,7 +18,7 @@ from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
 from stratumd.store import backlog, deliveries, writes
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.deliveries import Waiting
-from stratumd.store.errors import StoreError, mapped
+from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import newest_records
@@ -201,8 +201,12 @@ class Store:
             return self._once(work)
 
     def _once(self, work: Callable[[Connection, Bulk], T]) -> T:
-        with mapped(), self._engine.begin() as connection:
-            return work(connection, self._bulk(connection))
+        try:
+            with mapped(), self._engine.begin() as connection:
+                return work(connection, self._bulk(connection))
+        except StoreDown:
+            self._engine.dispose()  # whatever is left of that connection: the next call opens a new one
+            raise
 
     def _bulk(self, connection: Connection) -> Bulk:
         driver = connection.connection.driver_connection

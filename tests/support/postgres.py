@@ -45,7 +45,7 @@ class Server:
         """Create a database that equals `template` and return its name."""
         self._number += 1
         name = f"t{self._number}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
     def drop(self, name: str) -> None:

@@ -12,7 +12,6 @@ from stratumd.store.writes import Delete
 from tests.support import steps
 from tests.support.steps import START
 
-
 STATEMENTS = 13  # that `second` below takes: one for each table it concerns
 
 

@@ -1,0 +1,129 @@
+"""Every exception of the drivers becomes an error of the store that says how to react."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import sqlite3
+
+import alembic.util
+import psycopg
+import psycopg.errors
+import pytest
+import sqlalchemy.exc
+
+from stratumd.errors import StartupError, StratumError
+from stratumd.store import errors
+from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, mapped, translate
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("something")
+    error.sqlite_errorcode = code
+    return error
+
+
+def classes(module, base) -> list[type[Exception]]:
+    return [c for _, c in inspect.getmembers(module, inspect.isclass) if issubclass(c, base)]
+
+
+@pytest.mark.parametrize("kind", classes(sqlite3, sqlite3.Error), ids=lambda kind: kind.__name__)
+def test_every_exception_of_sqlite3_is_mapped(kind):
+    assert_mapped(kind("something"))
+
+
+@pytest.mark.parametrize("kind", classes(psycopg.errors, psycopg.Error), ids=lambda kind: kind.__name__)
+def test_every_exception_of_psycopg_is_mapped(kind):
+    assert_mapped(kind("something"))
+
+
+@pytest.mark.parametrize(
+    "kind", classes(sqlalchemy.exc, sqlalchemy.exc.SQLAlchemyError), ids=lambda kind: kind.__name__
+)
+def test_every_exception_of_sqlalchemy_is_mapped(kind):
+    wraps = issubclass(kind, sqlalchemy.exc.StatementError)
+    # Each of the others wants arguments of its own; what matters here is only its class.
+    assert_mapped(kind("something", "SELECT 1", {}, None) if wraps else kind.__new__(kind, "something"))
+
+
+@pytest.mark.parametrize("error", [alembic.util.CommandError("something"), OSError(5, "Input/output error")])
+def test_what_else_may_come_is_mapped(error):
+    assert_mapped(error)
+
+
+def assert_mapped(error: Exception) -> None:
+    with pytest.raises(StoreError) as caught, mapped():
+        raise error
+    assert caught.value.__cause__ is error
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (sqlite3.SQLITE_BUSY, StoreBusy),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy),
+        (sqlite3.SQLITE_FULL, StoreFull),
+        (sqlite3.SQLITE_IOERR_FSYNC, StoreBroken),
+        (sqlite3.SQLITE_IOERR_WRITE, StoreBroken),
+        (sqlite3.SQLITE_READONLY, StoreBroken),
+        (sqlite3.SQLITE_CORRUPT, StoreBroken),
+        (sqlite3.SQLITE_NOTADB, StoreBroken),
+        (sqlite3.SQLITE_CANTOPEN, StoreBroken),
+        (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, StoreError),
+    ],
+)
+def test_the_reaction_to_codes_of_sqlite(code, expected):
+    assert type(translate(sqlite_error(code))) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (psycopg.OperationalError, StoreDown),
+        (psycopg.errors.AdminShutdown, StoreDown),
+        (psycopg.errors.CannotConnectNow, StoreDown),
+        (psycopg.errors.IdleInTransactionSessionTimeout, StoreError),
+        (psycopg.errors.DeadlockDetected, StoreBusy),
+        (psycopg.errors.SerializationFailure, StoreBusy),
+        (psycopg.errors.QueryCanceled, StoreBusy),
+        (psycopg.errors.DiskFull, StoreFull),
+        (psycopg.errors.ReadOnlySqlTransaction, StoreDown),
+        (psycopg.errors.IoError, StoreBroken),
+        (psycopg.errors.UniqueViolation, StoreError),
+    ],
+)
+def test_the_reaction_to_errors_of_postgresql(kind, expected):
+    assert type(translate(kind("something"))) is expected
+
+
+def test_what_sqlalchemy_wraps_counts_as_what_it_wraps():
+    wrapped = sqlalchemy.exc.OperationalError("SELECT 1", {}, sqlite_error(sqlite3.SQLITE_FULL))
+    assert type(translate(wrapped)) is StoreFull
+
+
+def test_the_statement_and_its_values_are_not_in_the_message():
+    wrapped = sqlalchemy.exc.OperationalError("SELECT 1", {"password": "canary"}, psycopg.OperationalError("gone"))
+    assert str(translate(wrapped)) == "gone"
+
+
+def test_an_error_of_our_own_passes_unchanged():
+    ours = StartupError("closed")
+    with pytest.raises(StartupError) as caught, mapped():
+        raise ours
+    assert caught.value is ours
+
+
+def test_a_mistake_in_the_program_is_no_error_of_the_store():
+    with pytest.raises(ZeroDivisionError), mapped():
+        raise ZeroDivisionError
+
+
+def test_the_errors_are_those_of_the_page():
+    drawn = [name for name in errors.__doc__.split() if name.startswith("Store")]
+    assert drawn[: len(set(drawn))] == ["StoreError", "StoreBusy", "StoreDown", "StoreFull", "StoreBroken"]
+    assert all(issubclass(getattr(errors, name), StratumError) for name in drawn)
+
+
+def test_errors_can_cross_processes():
+    assert str(pickle.loads(pickle.dumps(StoreDown("gone")))) == "gone"
