@@ -28,14 +28,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for group in GROUPS:
-        name = f"stratumd.cli.{group}"
-        try:
-            module = import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            continue
-        module.register(app)
+        import_module(f"stratumd.cli.{group}").register(app)
     return app
 
 

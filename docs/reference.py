@@ -1,0 +1,383 @@
+"""Write docs/reference/: everything that the code itself can say. `make docs` runs it; a test fails on a stale page."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+import typing
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from pydantic import BaseModel
+
+from stratumd import errors, hookspecs
+from stratumd.cli import build
+from stratumd.config import models
+from stratumd.observe.metrics import Metrics
+from stratumd.plugin import Component, Finding, Secret, Signal, format_duration
+from stratumd.registry import Registry, discover, load
+from stratumd.testing.conformance import musts
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/reference.py from the code: edit the docstrings there, then run `make docs`. -->"
+
+
+def pages() -> dict[str, str]:
+    """Return every page of the reference by its file name."""
+    bundled = [name for name, found in discover().items() if found.distribution == "stratumd"]
+    registry = load(bundled)
+    assert not registry.failures, registry.failures
+    written = {
+        "cli.md": cli(),
+        "configuration.md": configuration(),
+        "plugins.md": plugins(registry),
+        "signals.md": signals(registry),
+        "metrics.md": metrics(),
+        "hooks.md": hooks(),
+        "errors.md": error_tree(),
+    }
+    return {name: f"{NOTE}\n\n{text.strip()}\n" for name, text in written.items()}
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+def table(*rows: tuple[str, ...]) -> str:
+    """Return a Markdown table; the first row is its head."""
+    head, *body = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# The command line
+
+
+def cli() -> str:
+    """Describe every command with its arguments and options."""
+    exits = table(
+        ("exit code", "meaning"),
+        ("0", "done"),
+        ("1", "failed"),
+        ("2", "wrong usage"),
+        ("75", "something that is needed is down: a restart may help"),
+        ("78", "the configuration is wrong: a restart does not help"),
+    )
+    intro = (
+        "# Command line\n\n`--json` prints JSON Lines, a contract that only grows. Tables are coloured on a terminal "
+        "(`NO_COLOR` is honoured) and plain columns in a pipe. An error is one line on standard error; `--debug`, "
+        f"anywhere, adds the traceback.\n\n{exits}"
+    )
+    return "\n\n".join([intro, *_commands(typer.main.get_command(build()), "stratumd")])
+
+
+def _commands(command: Any, path: str) -> Iterator[str]:
+    children = getattr(command, "commands", {})
+    if path != "stratumd" and (not children or getattr(command, "invoke_without_command", False)):
+        yield _command(command, path)
+    for name, child in children.items():
+        yield from _commands(child, f"{path} {name}")
+
+
+def _command(command: Any, path: str) -> str:
+    wanted = [each for each in command.params if each.name != "help"]
+    arguments = [each for each in wanted if each.param_type_name == "argument"]
+    shown = " ".join([path, *[_metavar(each) for each in arguments]])
+    rows = [(_flag(each), each.help or "", _default(each.default)) for each in wanted]
+    text = f"## `{shown}`\n\n{inspect.cleandoc(command.help or '')}"
+    return f"{text}\n\n{table(('', 'meaning', 'default'), *rows)}" if rows else text
+
+
+def _metavar(argument: Any) -> str:
+    word = (argument.metavar or argument.name).strip("[]").upper() + ("…" if argument.nargs == -1 else "")
+    return word if argument.required else f"[{word}]"
+
+
+def _flag(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{_metavar(parameter)}`"
+    return ", ".join(f"`{each}`" for each in parameter.opts)
+
+
+# Options
+
+
+def configuration() -> str:
+    """Describe the file's own sections; the options of components are on the page about plugins."""
+    sections: dict[str, tuple[type[BaseModel], str]] = {
+        "database": (models.Database, "Where everything is stored: a URL, or a section."),
+        "http": (models.HttpSpec, "Health, status and metrics. `http: off` for none."),
+        "log": (models.LogSpec, "What is logged, and how."),
+        "sources.*.schedule": (models.Schedule, "When a source is polled; a continuous source takes none."),
+        "pipelines.*.pricing": (models.PricingMethods, "How the margin is taken out of prices."),
+        "pipelines.*.sinks[].when": (models.When, "Which signals a sink gets."),
+    }
+    own = table(
+        ("key", "in", "meaning"),
+        ("`use`", "a source", "the plugin that polls"),
+        ("`enabled`", "a source, a detector, a sink", "`true`, `false`, `if-env NAME` or `unless-env NAME`"),
+        ("`schedule`", "a source", "below"),
+        ("`sources`", "a pipeline", "the names of the sources that feed it"),
+        ("`detectors`", "a pipeline", "in this order: a detector reads what those before it recorded"),
+        ("`sinks`", "a pipeline", "where its signals go"),
+        ("`operators`", "a pipeline", "operator: its books; books of one operator count once"),
+        ("`pricing`", "a pipeline", "below"),
+        ("`name`", "a sink", "tells two sinks of one kind apart"),
+        ("`when`", "a sink", "below"),
+    )
+    parts = [
+        "# Configuration\n\nOne YAML file. `stratumd check` names every mistake at its line and column; "
+        "`stratumd config show` prints what is in effect and where each value comes from; `stratumd schema` prints "
+        "the JSON Schema that editors complete from.\n\n"
+        "Durations are `30s`, `10m`, `2h`, `14d`, or sums such as `1h30m`. A text may refer to a secret: "
+        "`${env:NAME}`, `${env:NAME:-default}`, `${file:/path}`, `${cred:name}` (systemd credentials). References are resolved on the "
+        "parsed value, never in the text of the file, and a missing one is an error only where the component is "
+        "enabled.\n\n"
+        "A component's options stand beside core's own keys. An item of a list is a name, or a name with its "
+        f"options: `- steam: {{window: 3m}}`. Options of components: [plugins](plugins.md).\n\n{own}"
+    ]
+    for name, (model, text) in sections.items():
+        parts.append(f"## `{name}`\n\n{text}\n\n{_options(model)}")
+    return "\n\n".join(parts)
+
+
+def plugins(registry: Registry) -> str:
+    """Describe the options of every component of every bundled plugin."""
+    parts = [
+        "# Bundled plugins and their options\n\nEach has a page of its own beside its code. `stratumd plugins` lists "
+        "what is installed, a stranger's plugins too."
+    ]
+    for kind in ("source", "normalizer", "detector", "sink"):
+        for name, registered in sorted(registry.of(kind).items()):
+            parts.append(_component(kind, name, registered.component, registered.plugin))
+    return "\n\n".join(parts)
+
+
+def _component(kind: str, name: str, component: type[Component], plugin: str) -> str:
+    own = inspect.cleandoc(component.__doc__ or "")
+    heading = f"## {kind} `{name}`\n\n{own}\n\n[More](../../plugins/{plugin}/README.md)"
+    facts = []
+    if needs := getattr(component, "needs", ()):
+        facts.append(f"Needs before it: {_codes(needs)}.")
+    if provides := getattr(component, "provides", ()):
+        facts.append(f"Records: {_codes(provides)}.")
+    if given := getattr(component, "signals", {}):
+        facts.append("Signals: " + ", ".join(f"[`{each}`](signals.md#{each.lower()})" for each in given) + ".")
+    options = _options(component.config) if component.config.model_fields else "No options."
+    return "\n\n".join([heading, *([" ".join(facts)] if facts else []), options])
+
+
+def _codes(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _options(model: type[BaseModel]) -> str:
+    return table(("option", "type", "default", "meaning"), *_option_rows(model, ""))
+
+
+def _option_rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    for name, option in model.model_fields.items():
+        nested = option.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            yield from _option_rows(nested, f"{prefix}{name}.")
+            continue
+        default = "required" if option.is_required() else _default(option.get_default(call_default_factory=True))
+        yield f"`{prefix}{name}`", _type(option.annotation), default, option.description or ""
+
+
+def _default(value: Any) -> str:
+    if value is None or value == () or value is Ellipsis or value == {}:
+        return ""
+    if isinstance(value, bool):
+        return "" if value is False else "`true`"
+    if isinstance(value, timedelta):
+        return f"`{format_duration(value)}`"
+    return f"`{_flow(value)}`"
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML writes it in one line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_flow(each)}' for key, each in value.items())}}}"
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_flow, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+PLAIN = {
+    str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration", Secret: "secret",
+    Path: "path", Any: "anything",
+}  # fmt: skip
+
+
+def _type(annotation: Any, null: str = "") -> str:
+    """Say a type in words; `null` is the word for None."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _type(arguments[0])
+    if origin is typing.Literal:
+        return " or ".join(f"`{each}`" for each in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(words for each in arguments if (words := _type(each, null)))
+    if origin in (tuple, list, frozenset, set):
+        if origin is tuple and Ellipsis not in arguments:
+            return f"[{', '.join(map(_type, arguments))}]"
+        return f"list of {_type(arguments[0])}"
+    if origin is not None and issubclass(origin, typing.cast(Any, typing.get_origin(typing.Mapping[str, str]))):
+        return f"{_type(arguments[0])}: {_type(arguments[1])}"
+    if annotation is type(None):
+        return null
+    if annotation in PLAIN:
+        return PLAIN[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return f"`{annotation.__name__}`"
+    return str(getattr(annotation, "__name__", annotation))
+
+
+# Signals
+
+
+def signals(registry: Registry) -> str:
+    """Describe what every signal has, and the metadata of each type."""
+    said = _attribute_docstrings(Finding) | SIGNAL
+    fields = [(f"`{name}`", _signal_type(name, hint), said[name]) for name, hint, _ in _fields(Signal)]
+    parts = [
+        "# Signals\n\nThe JSON object that every sink, `stratumd signals --json` and `stratumd replay --out` show. "
+        "Times are ISO 8601 in UTC, prices decimal odds, lines points. The strength is a ranking from 1 to 100, not "
+        f"a probability. Fields may be added; none is taken away.\n\n{table(('field', 'type', 'meaning'), *fields)}"
+    ]
+    for name, registered in sorted(registry.detectors.items()):
+        for type_, metadata in registered.component.signals.items():
+            text = f"## {type_}\n\nFrom [`{name}`](plugins.md#detector-{name}). Its `metadata`:"
+            parts.append(text + "\n\n" + "\n\n".join(_structs(metadata)))
+    return "\n\n".join(parts)
+
+
+SIGNAL = {
+    "id": "The same for the same signal: after a restart, on another machine, in replay.",
+    "type": "`STEAM` and so on: below, or in a plugin's own page.",
+    "pipeline": "The pipeline that gave it.",
+    "detector": "The detector that found it.",
+    "detector_version": "The detector's version: another version, another id.",
+    "sport": "The provider's key, such as `basketball_nba`.",
+    "event": "The provider's id of the event.",
+    "home": "The home team.",
+    "away": "The away team.",
+    "commence_at": "The start as it was announced at the time.",
+    "market": "The market's key, such as `spreads`.",
+    "player": "The player, in a player's market.",
+    "books": "The books that it is about.",
+    "observed_at": "When the observation that made it was received.",
+    "expires_at": "When it is no longer worth acting on.",
+    "observation": "The id of that observation: `stratumd` keeps it as it was received.",
+    "metadata": "What made it, by type: below.",
+}
+"""What the docstrings of `Finding` do not say already."""
+
+
+def _signal_type(name: str, hint: Any) -> str:
+    """Say the type as JSON shows it: `Signal.public` writes times as texts."""
+    words = "object" if name == "metadata" else _type(hint, null="null")
+    return words.replace("whole number", "time") if name.endswith("_at") else words
+
+
+def _structs(struct: type[msgspec.Struct]) -> Iterator[str]:
+    """Describe a struct, then those that it is made of."""
+    waiting, seen = [struct], {struct}
+    while waiting:
+        each = waiting.pop(0)
+        rows = [(f"`{name}`", _type(hint, null="null"), text) for name, hint, text in _fields(each)]
+        title = "" if each is struct else f"`{each.__name__}`: {inspect.cleandoc(each.__doc__ or '')}\n\n"
+        yield title + table(("field", "type", "meaning"), *rows)
+        for _, hint, _ in _fields(each):
+            for part in _inner(hint):
+                if part not in seen:
+                    seen.add(part)
+                    waiting.append(part)
+
+
+def _inner(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _inner(part)
+
+
+def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, Any, str]]:
+    """Return name as encoded, type and docstring of each field."""
+    hints, texts = typing.get_type_hints(struct), _attribute_docstrings(struct)
+    return [
+        (field.encode_name, hints[field.name], texts.get(field.name, "")) for field in msgspec.structs.fields(struct)
+    ]
+
+
+def _attribute_docstrings(struct: type[Any]) -> dict[str, str]:
+    """Return the texts that stand under the attributes in the source of a class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(struct))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        before.target.id: inspect.cleandoc(str(after.value.value))
+        for before, after in zip(body.body, body.body[1:], strict=False)
+        if isinstance(before, ast.AnnAssign)
+        and isinstance(before.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+    }
+
+
+# The rest
+
+
+def metrics() -> str:
+    """Describe every metric."""
+    rows = [
+        (f"`{each.name}{'_total' if each.type == 'counter' else ''}`", each.type, each.documentation)
+        for each in Metrics().registry.collect()
+    ]
+    return (
+        "# Metrics\n\n`/metrics`, in the text format of Prometheus. Base units; no event, market or key is a label.\n\n"
+        + table(("metric", "type", "meaning"), *rows)
+    )
+
+
+def hooks() -> str:
+    """Describe every hook, and name the MUSTs."""
+    found = [
+        (name, each)
+        for name, each in vars(hookspecs).items()
+        if inspect.isfunction(each) and name.startswith("register")
+    ]
+    sections = [
+        f"## `{name}() -> {each.__annotations__['return']}`\n\n{inspect.cleandoc(each.__doc__ or '')}"
+        for name, each in found
+    ]
+    intro = f"# Hooks\n\n{inspect.cleandoc(hookspecs.__doc__ or '')} How: [plugin authors](../plugin-authors/index.md)."
+    numbers = table(("MUST", ""), *[(number, text) for number, text in musts().items()])
+    return "\n\n".join([intro, *sections, f"## What a component must do\n\n{numbers}"])
+
+
+def error_tree() -> str:
+    """Describe every error."""
+    tree = inspect.cleandoc(errors.__doc__ or "").removesuffix("The docstring of a class is its default message.")
+    rows = []
+    for name in errors.__all__:
+        each = getattr(errors, name)
+        if isinstance(each, type) and issubclass(each, errors.StratumError):
+            rows.append((f"`{name}`", inspect.cleandoc(each.__doc__ or ""), str(each.exit_code)))
+    text = (
+        "A plugin raises those of its side: a source yields a `SourceError` in its poll, a sink raises `DeliveryError`."
+    )
+    return f"# Errors\n\n{tree.strip()}\n\n{text}\n\n{table(('error', 'message', 'exit code'), *rows)}"
+
+
+if __name__ == "__main__":
+    main()
