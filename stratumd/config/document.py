@@ -66,8 +66,10 @@ def read(text: str, report: Report) -> Node | None:
     Mistakes of syntax, repeated keys and tags are added to `report`.
     """
     # Composed, not loaded: the nodes have the marks that loading throws away, and nothing is constructed from tags.
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # YAML lets the latest count, and a warning has no place in the file
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = yaml.compose(text)
         return _Builder(report).build(root) if root is not None else None
     except MarkedYAMLError as error:
         explain(error, report)

@@ -112,6 +112,12 @@ def test_anchors_and_merged_mappings_are_understood() -> None:
     assert list(both.entries) == ["z", "x", "y"]
 
 
+def test_of_two_anchors_the_latest_counts() -> None:
+    node = tree("a: &x 1\nb: &x 2\nc: *x\n").get("c")
+    assert isinstance(node, Scalar)
+    assert node.value == 2
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
