@@ -63,7 +63,7 @@ def table_sizes(connection: Connection) -> list[TableRow]:
     """Return rows and bytes of every table, by name."""
     sizes = _sizes(connection)
     return [
-        TableRow(table.name, _number(connection, select(func.count()).select_from(table)), sizes.get(table.name))
+        TableRow(str(table.name), _number(connection, select(func.count()).select_from(table)), sizes.get(table.name))
         for table in sorted(metadata.tables.values(), key=lambda table: table.name)
     ]
 

@@ -1,0 +1,62 @@
+"""`stratumd db` on both engines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stratumd.store import open_store
+from tests.support import steps
+from tests.support.cli import stratumd
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_upgrade_makes_the_schema_and_says_so(empty_database_url, capsys):
+    assert stratumd("db", "upgrade", "--database", empty_database_url) == 0
+    assert capsys.readouterr().out == "stratumd: revision 0001, up to date\n"
+    assert stratumd("db", "upgrade", "--json", "--database", empty_database_url) == 0
+    assert json.loads(capsys.readouterr().out) == {"owner": "stratumd", "current": "0001"}
+
+
+def test_status_shows_the_revisions(database_url, capsys):
+    open_store(database_url).close()
+    assert stratumd("db", "status", "--json", "--database", database_url) == 0
+    shown = {"owner": "stratumd", "current": "0001", "head": "0001", "fresh": True}
+    assert json.loads(capsys.readouterr().out) == shown
+
+
+def test_status_of_a_database_without_a_schema_exits_with_75(postgres_server, capsys):
+    name = postgres_server.create()
+    assert stratumd("db", "status", "--database", postgres_server.url(name)) == 75
+    assert capsys.readouterr().out.splitlines()[1].split() == ["stratumd", "-", "0001", "no"]
+    postgres_server.drop(name)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path, capsys):
+    assert stratumd("db", "status", "--database", f"sqlite:///{tmp_path / 'x.db'}") == 75
+    assert "create it with `stratumd db upgrade`" in capsys.readouterr().err
+
+
+def test_stats_counts_rows_and_bytes(database_url, capsys):
+    store = open_store(database_url)
+    steps.keep(store, steps.step(steps.observation(), signals=2))
+    store.close()
+    assert stratumd("db", "stats", "--json", "--database", database_url) == 0
+    rows = {row["table"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert rows["signals"]["rows"] == 2
+    assert rows["observations"]["bytes"] > 0
+    assert stratumd("db", "stats", "--database", database_url) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["table", "rows", "bytes"]
+
+
+def test_upgrade_is_refused_while_a_daemon_writes(tmp_path, capsys):
+    url = f"sqlite:///{tmp_path / 'stratum.db'}"
+    store = open_store(url)
+    assert stratumd("db", "upgrade", "--database", url) == 75
+    assert "stop that stratumd first" in capsys.readouterr().err
+    store.close()
