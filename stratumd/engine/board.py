@@ -72,6 +72,9 @@ class Board:
     def __len__(self) -> int:
         return len(self._events)
 
+    def __contains__(self, event: str) -> bool:
+        return event in self._events
+
     def apply(self, snapshot: Snapshot, at: Micros) -> list[Update]:
         """Take `snapshot`, received at `at`, into the board and return what it did, event by event."""
         updates = [self._apply_listing(listing, snapshot.scope, at) for listing in snapshot.listings]

@@ -8,7 +8,7 @@ signals, so a restart repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -60,6 +60,11 @@ class Memory(msgspec.Struct):
     fired: dict[str, list[Micros]] = {}
     """By type, the instants of the last hour."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing that a tick without findings could change."""
+        return not self.entries and not self.fired
+
 
 class Candidate(NamedTuple):
     """A finding with the detector it came from and that detector's limits for its type."""
@@ -83,7 +88,7 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    memory: Memory, candidates: Iterable[Candidate], judged: Collection[tuple[str, MarketKey]], at: Micros
+    memory: Memory, candidates: Iterable[Candidate], judged: Container[tuple[str, MarketKey]], at: Micros
 ) -> list[Verdict]:
     """Decide about the findings of one tick and update `memory`; verdicts come strongest first.
 
@@ -123,7 +128,7 @@ def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros) -> Reaso
     return Reason.FIRED
 
 
-def _release(memory: Memory, present: set[Key], judged: Collection[tuple[str, MarketKey]]) -> None:
+def _release(memory: Memory, present: set[Key], judged: Container[tuple[str, MarketKey]]) -> None:
     """Note which conditions no longer hold; only then may they fire anew."""
     for key, entry in memory.entries.items():
         if entry.active and key not in present and (key.detector, MarketKey(key.market, key.player)) in judged:

@@ -1,0 +1,202 @@
+"""One observation on its way through one pipeline: normalize, apply, detect, judge."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stratumd.engine import gate
+from stratumd.engine.board import Update
+from stratumd.engine.memory import Memory
+from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
+from stratumd.plugin import (
+    Change,
+    Detector,
+    Event,
+    Finding,
+    Limits,
+    MarketKey,
+    Observation,
+    Record,
+    Signal,
+    Snapshot,
+    State,
+    Tick,
+    rounded,
+    signal_id,
+)
+
+if TYPE_CHECKING:
+    from stratumd.engine.pipeline import Pipeline
+
+_CORE = __file__.removesuffix("engine/stepping.py")
+
+
+class Judged:
+    """The (detector, market) pairs that a tick evaluated."""
+
+    __slots__ = ("_failed", "_markets")
+
+    def __init__(self, markets: Collection[MarketKey], failed: Collection[str]) -> None:
+        self._markets = markets
+        self._failed = failed
+
+    def __contains__(self, pair: Any) -> bool:
+        return pair[0] not in self._failed and pair[1] in self._markets
+
+
+class Stepping:
+    """Gathers what follows from one observation."""
+
+    def __init__(self, pipeline: Pipeline, observation: Observation) -> None:
+        self._pipeline = pipeline
+        self._observation = observation
+        self._at = observation.received_at
+        self._events: list[Event] = []
+        self._coverage: list[Coverage] = []
+        self._changes: list[Change] = []
+        self._records: list[tuple[str, Record]] = []
+        self._signals: list[Signal] = []
+        self._states: list[StateChange] = []
+        self._failures: list[Failure] = []
+
+    def run(self) -> Step:
+        """Return all that follows."""
+        snapshot, self._failures = self._pipeline.normalized(self._observation)
+        for update in self._pipeline.board.apply(snapshot, self._at):
+            self._take(update)
+        for event, memory in self._pipeline.forget(self._at):
+            self._states += [StateChange(component, event, None) for component in memory.bodies]
+        return Step(
+            pipeline=self._pipeline.name,
+            observation=self._observation,
+            events=tuple(self._events),
+            coverage=tuple(self._coverage),
+            changes=tuple(self._changes),
+            records=tuple(self._records),
+            signals=tuple(self._signals),
+            states=tuple(self._states),
+            issues=tuple(snapshot.issues),
+            failures=tuple(self._failures),
+            quotes=sum([len(offer.quotes) for listing in snapshot.listings for offer, _ in listing.offers]),
+            whole=_is_whole(snapshot),
+        )
+
+    def _take(self, update: Update) -> None:
+        event = update.event
+        if update.announced:
+            self._events.append(event)
+        if not update.markets:
+            return
+        self._changes += update.changes
+        keys = tuple([market.key for market in update.markets])
+        self._coverage.append(Coverage(event.id, keys))
+        memory = self._pipeline.memory(event.id)
+        tick = Tick(self._observation.id, self._at, event, update.markets)
+        candidates: list[gate.Candidate] = []
+        failed: list[str] = []
+        for detector in self._pipeline.detectors:
+            try:
+                tick.state = memory.states.get(detector.name)
+                results = list(detector.detect(tick))
+            except Exception as error:  # noqa: BLE001  # a plugin's fault is contained here: named, and the rest goes on
+                self._failures.append(failure(detector.name, event.id, error))
+                failed.append(detector.name)
+                continue
+            for result in results:
+                if isinstance(result, Record):
+                    self._record(tick, memory, result)
+                elif isinstance(result, Finding):
+                    candidates.append(gate.Candidate(detector.name, result, detector.limits(result.type)))
+                else:
+                    self._remember(event.id, memory, detector.name, result)
+        if candidates or not memory.gate.is_empty:
+            self._judge(tick, memory, candidates, Judged(keys, failed))
+
+    def _record(self, tick: Tick, memory: Memory, record: Record) -> None:
+        found = tick.records.get(record.kind)
+        if found is None:
+            found = tick.records[record.kind] = {}
+        found[record.key] = record
+        if memory.keep(record):
+            self._records.append((tick.event.id, record))
+
+    def _remember(self, event: str, memory: Memory, detector: str, state: State) -> None:
+        memory.states[detector] = state
+        self._store(event, memory, detector, msgspec.json.encode(state))
+
+    def _judge(self, tick: Tick, memory: Memory, candidates: list[gate.Candidate], judged: Judged) -> None:
+        for verdict in gate.judge(memory.gate, candidates, judged, self._at):
+            if verdict.reason is gate.Reason.FIRED:
+                self._emit(tick, verdict.candidate)
+        self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
+
+    def _store(self, event: str, memory: Memory, component: str, body: bytes) -> None:
+        if memory.bodies.get(component) != body:
+            memory.bodies[component] = body
+            self._states.append(StateChange(component, event, body))
+
+    def _emit(self, tick: Tick, candidate: gate.Candidate) -> None:
+        finding = candidate.finding
+        try:
+            metadata = finding.evidence() if callable(finding.evidence) else finding.evidence
+        except Exception as error:  # noqa: BLE001  # a plugin's fault is contained here: named, and the rest goes on
+            self._failures.append(failure(candidate.detector, tick.event.id, error))
+            return
+        detector = self._pipeline.by_name[candidate.detector]
+        self._signals.append(self._signal(tick, detector, finding, candidate.limits, metadata))
+
+    def _signal(
+        self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, metadata: dict[str, object]
+    ) -> Signal:
+        pipeline, event, key = self._pipeline, tick.event, finding.key
+        identity = (
+            pipeline.name,
+            finding.type,
+            detector.name,
+            detector.version,
+            pipeline.hashes[detector.name],
+        )
+        subject = (event.id, key.market, key.player, finding.outcome, finding.direction, finding.operator)
+        return Signal(
+            id=signal_id((*identity, *subject, tick.observation)),
+            type=finding.type,
+            pipeline=pipeline.name,
+            detector=detector.name,
+            detector_version=detector.version,
+            sport=event.sport,
+            event=event.id,
+            home=event.home,
+            away=event.away,
+            commence_at=event.commence_at,
+            market=key.market,
+            player=key.player,
+            outcome=finding.outcome,
+            direction=finding.direction,
+            operator=finding.operator,
+            books=finding.books,
+            magnitude=rounded(finding.magnitude) or 0.0,
+            threshold=finding.threshold,
+            strength=finding.strength,
+            observed_at=tick.at,
+            expires_at=None if limits.lifetime is None else tick.at + limits.lifetime,
+            observation=tick.observation,
+            metadata=metadata,
+        )
+
+
+def _is_whole(snapshot: Snapshot) -> bool:
+    unreadable = any(listing.unreadable for listing in snapshot.listings)
+    return snapshot.scope is not None and snapshot.complete and not unreadable
+
+
+def failure(component: str, event: str | None, error: Exception) -> Failure:
+    """Name the failed component and the innermost line of code outside of core, where there is one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [frame for frame in frames if not frame.filename.startswith(_CORE)]
+    frame = (outside or frames)[-1]
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return Failure(component, event, text, f"{frame.filename.rpartition('/')[2]}:{frame.lineno}")
