@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stratumd.errors import ConfigError, StartupError
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 _READERS = 4
 _OLDEST_POSTGRES = 15
+_OLDEST_SQLITE = (3, 35)
 
 # A peer that is gone is noticed within ten seconds, a transaction of a frozen process is ended by the server.
 _POSTGRES_CONNECT: dict[str, Any] = {
@@ -66,6 +68,8 @@ def writer(url: URL) -> Engine:
         engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=connect)
         event.listen(engine, "begin", _begin_postgres)
         return engine
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StartupError(f"SQLite {sqlite3.sqlite_version} is too old: stratumd needs 3.35 or newer")
     if not path.absolute().parent.is_dir():
         raise StartupError(f"{path}: its folder does not exist; create it first")
     engine = _sqlite(url, pool_size=1)
@@ -84,7 +88,7 @@ def reader(url: URL) -> Engine:
             max_overflow=0,
             pool_pre_ping=True,
             connect_args=_POSTGRES_CONNECT,
-            execution_options={"postgresql_readonly": True},
+            execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
         )
         event.listen(engine, "begin", _begin_postgres)
         return engine
@@ -110,7 +114,9 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
 
 
 def _write_sqlite(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StartupError(f"SQLite cannot keep a write-ahead log here (it says {mode!r}): use a local file system")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
 

@@ -50,7 +50,8 @@ class FileLock:
     """Holds `<database>.lock` until it is closed. The kernel lets go of it when the process dies, however it dies."""
 
     def __init__(self, database: Path, owner: Owner) -> None:
-        self.path = database.with_name(database.name + ".lock")
+        file = database.resolve()  # whichever link names it
+        self.path = file.with_name(file.name + ".lock")
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

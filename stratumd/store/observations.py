@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from stratumd.store.tables import observations
 from stratumd.store.text import clean
 
 _LEVEL = 3
-_CHUNK = 200  # observations read at once: a few megabytes
 
 _JSON = msgspec.json.Encoder(order="deterministic")
 _MAP = msgspec.json.Decoder(dict[str, str])
@@ -108,10 +107,8 @@ def restored(row: Row[*tuple[Any, ...]]) -> Observation:
     )
 
 
-def fetch(connection: Connection, ids: Sequence[str]) -> Iterator[Observation]:
-    """Yield the stored observations `ids`, in this order, a few at a time."""
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        query = select(*STORED).where(observations.c.id.in_(chunk))
-        found = {row.id: restored(row) for row in connection.execute(query).all()}
-        yield from (found[id] for id in chunk)
+def fetch(connection: Connection, ids: Sequence[str]) -> list[Observation]:
+    """Return the stored observations `ids`, in this order."""
+    rows = connection.execute(select(*STORED).where(observations.c.id.in_(ids))).all()
+    found = {row.id: restored(row) for row in rows}
+    return [found[id] for id in ids]

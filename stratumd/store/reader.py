@@ -190,7 +190,7 @@ class Reader:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        """One transaction: everything of one answer is of the same moment on SQLite."""
+        """One transaction: everything in one answer is of the same moment."""
         with mapped(), self._engine.begin() as connection:
             yield connection
 

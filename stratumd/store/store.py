@@ -27,6 +27,7 @@ from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
 
 T = TypeVar("T")
 
+_CHUNK = 200  # observations read at once: a few megabytes
 _RETRIES = 5
 _FIRST_PAUSE = 0.02  # seconds, doubled with each retry
 # An insert or an update, whichever it takes, that says where the counter stands now.
@@ -113,7 +114,7 @@ class Store:
             known = backlog.floors(connection, pipeline)
             start = {source: known.get(source, 0) for source in sources}
             ids, floors = backlog.pending(connection, pipeline, start, limit)
-            found = list(fetch(connection, ids))
+            found = fetch(connection, ids)
         with self._turn:
             self._floors[pipeline] = floors
         return found
@@ -122,7 +123,10 @@ class Store:
         """Yield the processed observations that the board is made of, in the order in which they were processed."""
         with mapped(), self._readers.begin() as connection:
             ids = backlog.rebuilding(connection, pipeline, sources, lookback)
-            yield from fetch(connection, ids)
+        for start in range(0, len(ids), _CHUNK):
+            with mapped(), self._readers.begin() as connection:
+                found = fetch(connection, ids[start : start + _CHUNK])
+            yield from found
 
     def states(self, pipeline: str) -> list[StateChange]:
         """Return all that the pipeline's components remember, in the order of component and event."""

@@ -7,7 +7,6 @@ SQLite: `executemany` on prepared statements. PostgreSQL: one `INSERT … SELECT
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,8 +24,6 @@ Row = tuple[Any, ...]
 
 _POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 _ENCODE = msgspec.json.Encoder().encode
-# In an array literal of PostgreSQL a backslash stands for the next character alone, in JSON `\n` is a line feed.
-_OTHER_ESCAPE = re.compile(rb'(?<!\\)(?:\\\\)*\\[^"\\]')
 
 
 class Insert:
@@ -130,7 +127,8 @@ def _array(column: Sequence[Any]) -> Any:
     if isinstance(column[0], bytes):
         return list(column)
     literal = _ENCODE(column)
-    if b"\\" in literal and _OTHER_ESCAPE.search(literal):
+    # There a backslash stands for the next character alone; in JSON `\n` is a line feed.
+    if b"\\" in literal and b"\\" in literal.replace(b"\\\\", b"").replace(b'\\"', b""):
         return list(column)
     return f"{{{literal[1:-1].decode()}}}"
 

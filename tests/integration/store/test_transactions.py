@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import msgspec
 import pytest
+from psycopg import errors as postgres
 from sqlalchemy import func, select
 
-from stratumd.store import StoreError, open_store
+from stratumd.store import StoreBusy, StoreError, open_store
 from stratumd.store.tables import metadata
 from stratumd.store.writes import Delete
 from tests.support import steps
@@ -153,3 +156,54 @@ def test_everything_is_there_after_a_restart(database_url):
 
 def test_deletes_are_by_the_whole_key():
     assert Delete(metadata.tables["states"]).sqlite.endswith("pipeline = ? AND component = ? AND event = ?")
+
+
+@pytest.mark.parametrize("error", [postgres.DeadlockDetected, postgres.SerializationFailure])
+def test_a_transaction_that_the_server_wants_repeated_is_repeated(store, reader, monkeypatch, error):
+    """Wholly: what the first try wrote is written again."""
+    left = [error("again")] * 3
+    whole = type(store)._bulk
+
+    def bulk(connection):
+        if left:
+            raise left.pop()
+        return whole(store, connection)
+
+    monkeypatch.setattr(store, "_bulk", bulk)
+    steps.keep(store, steps.step(steps.observation()))
+    assert left == []
+    assert len(reader.signals()) == 1
+
+
+def test_repeating_ends(store, monkeypatch):
+    def bulk(connection):
+        raise postgres.DeadlockDetected("again")
+
+    monkeypatch.setattr(store, "_bulk", bulk)
+    with pytest.raises(StoreBusy, match="again"):
+        steps.keep(store, steps.step(steps.observation()))
+
+
+def test_two_processes_that_commit_the_same_steps_write_them_once(postgres_server, postgres_template):
+    name = postgres_server.create(template=postgres_template)
+    stores = [open_store(postgres_server.url(name)) for _ in range(2)]
+    many = [steps.step(steps.observation(START + n), event_number=n % 4) for n in range(30)]
+    together = threading.Barrier(len(stores))
+
+    def work(store, order) -> None:
+        together.wait()
+        for step in order:
+            steps.keep(store, step)
+
+    orders = (many, many[10:] + many[:10])
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(stores, orders, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = counted(stores[0])
+    assert [rows[table] for table in ("observations", "processed", "signals", "deliveries")] == [30] * 4
+    assert stores[0].pending("nba", ["nba"], 99) == []
+    for store in stores:
+        store.close()
+    postgres_server.drop(name)
