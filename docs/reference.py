@@ -139,9 +139,9 @@ def configuration() -> str:
         "`stratumd config show` prints what is in effect and where each value comes from; `stratumd schema` prints "
         "the JSON Schema that editors complete from.\n\n"
         "Durations are `30s`, `10m`, `2h`, `14d`, or sums such as `1h30m`. A text may refer to a secret: "
-        "`${env:NAME}`, `${env:NAME:-default}`, `${file:/path}`, `${cred:name}` (systemd credentials). References are resolved on the "
-        "parsed value, never in the text of the file, and a missing one is an error only where the component is "
-        "enabled.\n\n"
+        "`${env:NAME}`, `${env:NAME:-default}`, `${file:/path}`, `${cred:name}` (systemd credentials). References are "
+        "resolved on the parsed value, never in the text of the file, and a missing one is an error only where the "
+        "component is enabled.\n\n"
         "A component's options stand beside core's own keys. An item of a list is a name, or a name with its "
         f"options: `- steam: {{window: 3m}}`. Options of components: [plugins](plugins.md).\n\n{own}"
     ]

@@ -1,0 +1,131 @@
+"""What the pages show is true: files pass the check, commands exist, code runs."""
+
+import ast
+import doctest
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from stratumd.cli import build
+from stratumd.config import load_config
+from tests.docs.pages import PAGES, Block, blocks, prose
+from tests.support import ROOT
+
+SECRETS = {
+    "ODDS_API_KEY": "a-key",
+    "DISCORD_WEBHOOK": "https://discord.com/api/webhooks/1/abc",
+    "DISCORD_STEAM_WEBHOOK": "https://discord.com/api/webhooks/2/abc",
+    "STRATUMD_DB_PASSWORD": "a-password",
+}
+SOURCE = "sources:\n  frame: {use: demo, schedule: {every: 2s}}\n"
+PIPELINE = "pipelines:\n  frame:\n    sources: [SOURCE]\n"
+DETECTORS = "    detectors: [consensus]\n"
+SINKS = "    sinks: [log]\n"
+
+
+def framed(text: str) -> str:
+    """Complete a fragment, as its reader would, to a file."""
+    keys = list(YAML(typ="safe").load(text))
+    if "pipelines" in keys:
+        return text if "sources" in keys else SOURCE + text
+    if keys in (["detectors"], ["sinks"]):
+        inside = "".join(f"    {line}\n" for line in text.splitlines())
+        rest = SINKS if keys == ["detectors"] else DETECTORS
+        return SOURCE + PIPELINE.replace("SOURCE", "frame") + inside + rest
+    sources = list(YAML(typ="safe").load(text)["sources"]) if "sources" in keys else ["frame"]
+    pipeline = PIPELINE.replace("SOURCE", ", ".join(sources)) + DETECTORS + SINKS
+    return text + ("" if "sources" in keys else SOURCE) + pipeline
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.place)
+def test_a_yaml_block_passes_the_check(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "stratumd.yaml"
+    path.write_text(framed(block.text))
+    assert load_config(path, env=SECRETS).warnings == ()
+
+
+def command(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that the words name, and the words after it."""
+    found: Any = typer.main.get_command(build())
+    rest = list(words)
+    while rest and rest[0] in getattr(found, "commands", {}):
+        found = found.commands[rest.pop(0)]
+    return found, rest
+
+
+def commands() -> list[tuple[str, str]]:
+    """Return every command line of stratumd that stands in a block for the shell, or in a line of text."""
+    lines = [
+        (block.place, line.split("#")[0].strip())
+        for block in blocks("sh")
+        for line in block.text.splitlines()
+        if line.startswith("stratumd ")
+    ]
+    for page in PAGES:
+        lines += [
+            (str(page.relative_to(ROOT)), " ".join(match.split()))
+            for match in re.findall(r"`(stratumd [a-z][^`]*)`", prose(page))
+        ]
+    return lines
+
+
+@pytest.mark.parametrize(("place", "line"), commands(), ids=lambda text: str(text)[:60])
+def test_a_command_exists_with_its_options(place: str, line: str) -> None:
+    found, rest = command(shlex.split(line)[1:])
+    is_group = bool(getattr(found, "commands", {}))
+    assert rest == [] or not is_group, f"{place}: no command {rest[0]!r}" if rest else ""
+    known = {name for parameter in found.params for name in parameter.opts} | {"--help", "--debug"}
+    asked = {word.split("=")[0] for word in rest if word.startswith("-")}
+    assert asked <= known, f"{place}: {line} has no {asked - known}"
+
+
+def test_enough_commands_were_looked_at() -> None:
+    assert len(commands()) > 40
+
+
+def test_every_target_of_make_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    told = {name for page in PAGES for name in re.findall(r"(?:^|`|…  ?)make ([a-z]+)", page.read_text(), re.MULTILINE)}
+    assert {"run", "test"} <= told <= targets
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.place)
+def test_a_python_block_is_python(block: Block) -> None:
+    """Blocks with an assertion are whole, and are run."""
+    ast.parse(block.text, block.place)
+    if "assert " in block.text:
+        exec(compile(block.text, block.place, "exec"), {"__name__": "a_page"})
+
+
+@pytest.mark.parametrize("block", blocks("pycon"), ids=lambda block: block.place)
+def test_a_session_gives_what_it_shows(block: Block) -> None:
+    run = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    test = doctest.DocTestParser().get_doctest(block.text, {}, block.place, str(block.page), block.line)
+    assert run.run(test).failed == 0
+
+
+def test_the_readmes_detector_is_the_one_that_the_packaging_tests_install() -> None:
+    (shown,) = [block.text for block in blocks("python") if block.page == ROOT / "README.md"]
+    assert shown == (ROOT / "tests/packaging/stranger/stale_line.py").read_text()
+
+
+def test_the_readmes_detector_fires() -> None:
+    from stratumd.plugin import HOUR, MINUTE
+    from stratumd.testing.harness import Harness, game, observation, spread
+
+    (shown,) = [block for block in blocks("python") if block.page == ROOT / "README.md"]
+    module: dict[str, Any] = {"__name__": "stale_line"}
+    exec(compile(shown.text, shown.place, "exec"), module)
+    (stale_line,) = module["register_detectors"]()
+    noon = 1_767_268_800_000_000
+    event = game(starts=noon + 6 * HOUR)
+    harness = Harness([stale_line(stale_line.config())])
+    harness.feed(observation(noon, {event: {book: [spread(-3.5, 1.91, 1.91)] for book in "abcd"}}))
+    moved = {book: [spread(-3.5 if book == "d" else -4.5, 1.91, 1.91)] for book in "abcd"}
+    (signal,) = harness.feed(observation(noon + MINUTE, {event: moved})).signals
+    assert (signal.type, signal.books) == ("STALE_LINE", ("d",))
