@@ -1,7 +1,6 @@
 """What the pages show is true: files pass the check, commands exist, code runs."""
 
 import ast
-import doctest
 import re
 import shlex
 from pathlib import Path
@@ -100,13 +99,6 @@ def test_a_python_block_is_python(block: Block) -> None:
     ast.parse(block.text, block.place)
     if "assert " in block.text:
         exec(compile(block.text, block.place, "exec"), {"__name__": "a_page"})
-
-
-@pytest.mark.parametrize("block", blocks("pycon"), ids=lambda block: block.place)
-def test_a_session_gives_what_it_shows(block: Block) -> None:
-    run = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    test = doctest.DocTestParser().get_doctest(block.text, {}, block.place, str(block.page), block.line)
-    assert run.run(test).failed == 0
 
 
 def test_the_readmes_detector_is_the_one_that_the_packaging_tests_install() -> None:
