@@ -16,7 +16,7 @@ from stratumd.store.keys import poll_key, request_key
 from stratumd.store.tables import observations
 from stratumd.store.text import clean
 
-_LEVEL = 3
+_LEVEL = 1  # recorded answers: 15 times smaller at 1.2 GB/s; level 3 is slower and no smaller, 6 five times slower
 
 _JSON = msgspec.json.Encoder(order="deterministic")
 _MAP = msgspec.json.Decoder(dict[str, str])
