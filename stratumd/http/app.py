@@ -8,7 +8,6 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -38,10 +37,10 @@ class View(Protocol):
         """Return the metrics and their media type."""
 
 
-def create_app(view: View) -> Starlette:
+def create_app(view: View) -> ASGIApp:
     """Build the application."""
     pages = _Pages(view)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/livez", pages.live),
             Route("/health/live", pages.live),
@@ -50,9 +49,9 @@ def create_app(view: View) -> Starlette:
             Route("/status", pages.status),
             Route("/metrics", pages.metrics),
         ],
-        middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
     )
+    return SecurityHeaders(app)  # around everything, the answers to failures too
 
 
 class _Pages:

@@ -56,6 +56,7 @@ async def call(owner: Owner, code: Callable[[], Awaitable[T]], deadline: float) 
 
 async def sheltered(code: Callable[[], Awaitable[T]], grace: float) -> T:
     """Await `code`; a cancellation from outside reaches it only after `grace` seconds, in which it may still end."""
+    await anyio.lowlevel.checkpoint()  # where a stop was asked for already, nothing is begun
     results: list[T] = []
     failures: list[Exception] = []
     async with anyio.create_task_group() as group:

@@ -19,7 +19,7 @@ async def measure(core: Core) -> None:
     """Measure until cancelled. It is also what says in which state the store is."""
     while True:
         await look(core)
-        core.metrics.loop_lag.set(await _longest_delay(core))
+        core.metrics.loop_lag.set(await longest_delay(core))
 
 
 async def look(core: Core) -> None:
@@ -41,8 +41,8 @@ async def look(core: Core) -> None:
             core.metrics.oldest_waiting.labels(sink).set((now - waiting.oldest) / SECOND)
 
 
-async def _longest_delay(core: Core) -> float:
-    """Return by how many seconds the loop was late at worst, over the beats until the next look."""
+async def longest_delay(core: Core) -> float:
+    """Return by how many seconds the event loop was late at worst, over the beats until the next look."""
     longest = 0
     for _ in range(BEATS):
         due = core.timer.monotonic() + BEAT

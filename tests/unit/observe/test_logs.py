@@ -1,0 +1,116 @@
+"""What is logged, how, and what never is."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import structlog
+
+from stratumd.observe import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave the logging of the other tests as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(*, level: str = "info", format: str = "json") -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure(level, format, stream)
+    return stream
+
+
+def test_a_line_for_machines() -> None:
+    stream = logged()
+    logs.logger("stratumd.test", source="nba").info("cycle", quotes=3, signals={"MOVE": 1})
+    line = stream.getvalue()
+    parsed = json.loads(line)
+    assert list(parsed)[:3] == ["timestamp", "level", "event"]
+    assert parsed | {"timestamp": ""} == {
+        "timestamp": "",
+        "level": "info",
+        "event": "cycle",
+        "source": "nba",
+        "quotes": 3,
+        "signals": {"MOVE": 1},
+    }
+    assert parsed["timestamp"].endswith("Z")
+
+
+def test_a_line_for_people() -> None:
+    stream = logged(format="console")
+    logs.logger("stratumd.test").info("cycle", quotes=3, signals={"MOVE": 1, "STEAM": 2}, empty={})
+    (line,) = stream.getvalue().splitlines()
+    assert line[8:] == " [info] cycle quotes=3 signals='MOVE 1, STEAM 2' empty=-"
+
+
+def test_what_is_no_terminal_gets_json() -> None:
+    assert logs.configure("info", "auto", io.StringIO()) is False
+
+
+def test_below_the_level_nothing_is_said() -> None:
+    stream = logged(level="warning")
+    logs.logger("stratumd.test").info("cycle")
+    assert stream.getvalue() == ""
+
+
+def test_libraries_go_the_same_way() -> None:
+    stream = logged()
+    logging.getLogger("some.library").warning("careful: %s", "odd")
+    assert json.loads(stream.getvalue())["event"] == "careful: odd"
+
+
+def test_a_traceback_is_one_field() -> None:
+    stream = logged()
+    try:
+        raise ValueError("oops")
+    except ValueError as error:
+        logs.logger("stratumd.test").error("failed", exc_info=error)
+    assert json.loads(stream.getvalue())["exception"].endswith("ValueError: oops")
+
+
+def test_httpx_does_not_log_the_urls_it_asks() -> None:
+    """An API key is part of them."""
+    stream = logged(level="debug")
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as client:
+        client.get("https://example.test/odds?apiKey=canary-1")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET https://example.test/odds?apiKey=canary&regions=us failed",
+        "GET https://example.test/odds?api_key=canary",
+        "postgresql://stratum:canary@db/odds is down",
+        "https://discord.com/api/webhooks/12345/canary answered 500",
+        "token=canary",
+        "password: 'canary'",
+    ],
+)
+def test_what_looks_like_a_secret_is_starred(text: str) -> None:
+    stream = logged()
+    logs.logger("stratumd.test").error("failed", error=text)
+    logging.getLogger("some.library").error(text)
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        logs.logger("stratumd.test").error("failed", exc_info=error)
+    assert "canary" not in stream.getvalue()
+    assert "***" in stream.getvalue()
+
+
+@pytest.mark.parametrize("text", ["the token was refused", "http://127.0.0.1:8080/status", "at 12:30:15 UTC"])
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert logs.mask(text) == text

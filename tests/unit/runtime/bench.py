@@ -1,0 +1,164 @@
+"""Small stand-ins for what the parts of the daemon work with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from stratumd.engine import StateChange
+from stratumd.errors import StratumError
+from stratumd.plugin import (
+    SECOND,
+    Credits,
+    Delivery,
+    Micros,
+    Observation,
+    PluginConfig,
+    Poll,
+    Record,
+    Request,
+    Source,
+)
+from stratumd.runtime.build import Feed
+from stratumd.runtime.calls import Owner
+from stratumd.runtime.core import Core
+from stratumd.runtime.journal import Journal
+from stratumd.runtime.states import States
+from stratumd.store import Commit, Waiting
+from tests.unit.runtime.virtual import VirtualTimer
+
+REQUEST = Request("/odds", {"markets": "spreads"})
+
+
+class MemoryStore:
+    """The daemon's store, in memory. `down` holds errors that the next calls raise, one each."""
+
+    def __init__(self) -> None:
+        self.polls: list[tuple[str, Poll]] = []
+        self.commits: list[Commit] = []
+        self.down: list[StratumError] = []
+
+    def _fail(self) -> None:
+        if self.down:
+            raise self.down.pop(0)
+
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
+        self._fail()
+        self.polls += polls
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        self._fail()
+        self.commits += commits
+
+    @property
+    def observations(self) -> list[Observation]:
+        return [poll.observation for _, poll in self.polls if poll.observation is not None]
+
+    @property
+    def processed(self) -> list[Observation]:
+        return [commit.step.observation for commit in self.commits]
+
+    def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
+        done = {each.id for each in self.processed}
+        return [each for each in self.observations if each.id not in done][:limit]
+
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
+        yield from self.processed
+
+    def states(self, pipeline: str) -> list[StateChange]:
+        newest = {(each.component, each.event): each for commit in self.commits for each in commit.step.states}
+        return [each for each in newest.values() if each.body is not None]
+
+    def records(self, pipeline: str) -> list[tuple[str, Record]]:
+        return [each for commit in self.commits for each in commit.step.records]
+
+    def delivery_counts(self) -> Mapping[tuple[str, str], Waiting]:
+        self._fail()
+        return {("main.file", "pending"): Waiting(2, 1_000_000)}
+
+    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
+        return []
+
+    def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
+        raise AssertionError("nothing was lent out")
+
+    def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
+        raise AssertionError("nothing was lent out")
+
+    def expire(self, sink: str, now: Micros) -> None: ...
+
+    def release(self) -> None: ...
+
+
+def core(store: MemoryStore | None = None) -> Core:
+    """A core on virtual time."""
+    timer = VirtualTimer()
+    return Core(store or MemoryStore(), States(timer.now), Journal(), timer=timer)
+
+
+def timer_of(core: Core) -> VirtualTimer:
+    assert isinstance(core.timer, VirtualTimer)
+    return core.timer
+
+
+def store_of(core: Core) -> MemoryStore:
+    assert isinstance(core.store, MemoryStore)
+    return core.store
+
+
+def answer(body: bytes = b"[]", at: Micros = 0, remaining: int | None = None) -> Poll:
+    """An exchange that was answered."""
+    observation = Observation("nba", "plain", at, REQUEST, 200, body)
+    return Poll(REQUEST, at, SECOND, observation, credits=Credits(remaining=remaining))
+
+
+def failure(error: Exception) -> Poll:
+    """An exchange that was not."""
+    return Poll(REQUEST, 0, SECOND, error=error)
+
+
+Turn = Sequence[Poll | BaseException | Callable[[], Awaitable[None]]]
+
+
+class ScriptedSource(Source):
+    """Yields, raises or awaits at each poll what the script says."""
+
+    name = "scripted"
+    format = "plain"
+
+    def __init__(self, *turns: Turn, opening: Sequence[BaseException] = ()) -> None:
+        super().__init__(PluginConfig(), _NoContext())
+        self.turns = list(turns)
+        self.opening = list(opening)
+        self.calls: list[str] = []
+
+    async def open(self) -> None:
+        self.calls.append("open")
+        if self.opening:
+            raise self.opening.pop(0)
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+    async def poll(self) -> AsyncIterator[Poll]:
+        self.calls.append("poll")
+        for each in self.turns.pop(0) if self.turns else ():
+            if isinstance(each, BaseException):
+                raise each
+            if isinstance(each, Poll):
+                yield each
+            else:
+                await each()
+
+    @property
+    def feed(self) -> Feed:
+        return Feed(self, Owner(self, "nba", "scripted", "1.2"))
+
+
+class _NoContext:
+    name = "nba"
+    clock: Any = None
+    log: Any = None
+
+    def source(self, use: str, options: Mapping[str, Any]) -> Source:
+        raise AssertionError("it stands in front of no other")

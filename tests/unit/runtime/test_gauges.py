@@ -1,0 +1,40 @@
+"""What nobody reports is measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratumd.plugin import SECOND
+from stratumd.runtime import gauges
+from stratumd.runtime.states import State
+from stratumd.store import StoreDown, Waiting
+from tests.unit.runtime.bench import core, store_of, timer_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_deliveries_are_counted_by_state() -> None:
+    shared = core()
+    await gauges.look(shared)
+    assert shared.journal.deliveries == {("main.file", "pending"): Waiting(2, 1_000_000)}
+    exposed = shared.metrics.expose().decode()
+    assert 'stratumd_deliveries{sink="main.file",state="pending"} 2.0' in exposed
+    age = shared.metrics.registry.get_sample_value("stratumd_delivery_oldest_waiting_seconds", {"sink": "main.file"})
+    assert age == (timer_of(shared).now() - SECOND) / SECOND
+
+
+async def test_a_store_that_does_not_answer_is_shown_until_it_does() -> None:
+    shared = core()
+    store_of(shared).down = [StoreDown("gone")]
+    await gauges.look(shared)
+    assert shared.states.get("store", "store").state is State.RECOVERABLE_ERROR
+    await gauges.look(shared)
+    assert shared.states.get("store", "store").state is State.OK
+
+
+async def test_a_late_loop_is_measured() -> None:
+    shared = core()
+    timer = timer_of(shared)
+    timer.while_asleep = lambda: timer.pass_by(250_000)
+    assert await gauges.longest_delay(shared) == 0.25
+    assert await gauges.longest_delay(shared) == 0

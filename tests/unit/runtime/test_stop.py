@@ -1,0 +1,64 @@
+"""Signals: the first stops, the second ends at once, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import anyio
+import pytest
+
+from stratumd.runtime import stop
+from stratumd.runtime.stop import Stop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_to_stop(number: signal.Signals) -> None:
+    deaths: list[int] = []
+    asked = Stop(deaths.append)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.kill(os.getpid(), number)
+        with anyio.fail_after(10):
+            await asked.asked.wait()
+        group.cancel_scope.cancel()
+    assert deaths == []
+
+
+async def test_the_second_signal_ends_at_once() -> None:
+    died, deaths = anyio.Event(), []
+
+    def die(code: int) -> None:
+        deaths.append(code)
+        died.set()
+
+    asked = Stop(die)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asked.asked.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with anyio.fail_after(10):
+            await died.wait()
+        group.cancel_scope.cancel()
+    assert deaths == [128 + signal.SIGTERM]
+
+
+async def test_a_part_that_does_not_stop_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stop.PATIENCE, signal.SIGINT, 0.01)
+    deaths: list[int] = []
+    asked = Stop(deaths.append)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.kill(os.getpid(), signal.SIGINT)
+        with anyio.fail_after(10):
+            while not deaths:  # noqa: ASYNC110  # a thread does it
+                await anyio.sleep(0.005)
+        group.cancel_scope.cancel()
+    assert deaths == [1]
+
+
+async def test_ctrl_c_is_less_patient_than_a_service_manager() -> None:
+    assert stop.PATIENCE[signal.SIGINT] < 5 < stop.PATIENCE[signal.SIGTERM] < 30
