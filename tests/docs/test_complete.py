@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 
 from stratumd import errors, hookspecs
