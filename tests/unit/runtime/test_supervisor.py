@@ -19,21 +19,22 @@ PLUGIN_ERROR = PluginError("plugin quiet 2.0 failed", plugin="quiet", version="2
 
 
 class Part:
-    """Fails as scripted; None: it is OK and then fails, True: it ends."""
+    """Fails as scripted, then is OK and ends."""
 
     kind = "source"
     name = "nba"
 
-    def __init__(self, shared: Core, *script: Exception | None) -> None:
+    def __init__(self, shared: Core, *script: Exception) -> None:
         self._core = shared
         self._script = list(script)
         self.runs = 0
 
     async def run(self) -> None:
         self.runs += 1
-        step = self._script.pop(0) if self._script else self._ok()
-        if step is not None:
-            raise step
+        error = self._script.pop(0) if self._script else None
+        if error is not None:
+            raise error
+        self._ok()
 
     def _ok(self) -> None:
         self._core.states.put(self.kind, self.name, State.OK)

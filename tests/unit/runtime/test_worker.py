@@ -198,7 +198,8 @@ async def test_a_sink_that_cannot_decide_gets_the_signal_and_is_named() -> None:
 
 
 async def test_a_dry_run_shows_deliveries_and_stores_none() -> None:
-    shared, shown = core(), []
+    shared = core()
+    shown: list[str] = []
 
     async def preview(deliveries: Sequence[tuple[Outlet, Delivery]]) -> None:
         shown.extend(delivery.signal.type for _, delivery in deliveries)
