@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from anyio import to_thread
@@ -58,4 +59,12 @@ class Core:
 
 async def transaction(call: Callable[[], T]) -> T:
     """Run a blocking call in a thread. A stop waits for it: it commits or rolls back, and its outcome is known."""
-    return await to_thread.run_sync(call, abandon_on_cancel=False)
+    return await to_thread.run_sync(partial(_contained, call), abandon_on_cancel=False)
+
+
+def _contained(call: Callable[[], T]) -> T:
+    """A plugin that calls `sys.exit` in a worker thread ends its call, not the daemon."""
+    try:
+        return call()
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        raise RuntimeError(f"{type(error).__name__} was raised: {error}") from error

@@ -33,6 +33,7 @@ from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Target
 from stratumd.runtime.states import State as Condition
+from stratumd.runtime.supervisor import attempt
 from stratumd.runtime.worker import Outlets, PipelineWorker
 from stratumd.store import StoreDown
 from stratumd.testing.harness import PlainNormalizer, game, observation, spread
@@ -220,6 +221,19 @@ async def test_a_detector_that_raises_is_named_and_counted() -> None:
     assert fault.where.startswith("test_worker.py:")
     exposed = shared.metrics.expose().decode()
     assert 'stratumd_plugin_failures_total{component="failing",plugin="failing"} 3.0' in exposed
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+async def test_a_detector_that_exits_does_not_end_the_daemon(error: BaseException) -> None:
+    """Whether the engine or the supervisor contains it: nothing but an `Exception` leaves the thread."""
+
+    class Exiting(Counting):
+        def detect(self, tick: Tick) -> Iterable[Yield]:
+            raise error
+
+    shared = core()
+    observe(shared, 0)
+    assert await attempt(worker(shared, Exiting), shared) == ("counting" in shared.journal.faults)
 
 
 async def test_the_counts_are_kept() -> None:
