@@ -22,6 +22,7 @@ from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.delivery import Courier
 from stratumd.runtime.journal import Journal
+from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
 from stratumd.runtime.parts import Parts, assemble
 from stratumd.runtime.states import ComponentState, State, States
@@ -62,10 +63,13 @@ async def run(config: Config, options: RunOptions = RunOptions()) -> int:
 
 async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
     listener = bind(config.http.host, config.http.port) if config.http and not options.once else None
+    notifier = Notifier.from_environment()
     try:
-        store = await transaction(lambda: open_store(config.database.connect_url()))
+        notifier.status("opening the database")
+        async with extending(notifier, SystemTimer()):
+            store = await transaction(lambda: open_store(config.database.connect_url()))
         try:
-            return await _Daemon(config, options, stop, store).run(listener)
+            return await _Daemon(config, options, stop, store, notifier).run(listener)
         finally:
             with anyio.CancelScope(shield=True):
                 await transaction(store.close)
@@ -75,10 +79,11 @@ async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
 
 
 class _Daemon:
-    def __init__(self, config: Config, options: RunOptions, stop: Stop, store: Store) -> None:
+    def __init__(self, config: Config, options: RunOptions, stop: Stop, store: Store, notifier: Notifier) -> None:
         self._config = config
         self._options = options
         self._stop = stop
+        self._notifier = notifier
         timer, metrics = SystemTimer(), Metrics()
         states = States(timer.now, lambda state: _changed(metrics, state))
         self._core = Core(store, states, Journal(), metrics, timer)
@@ -93,6 +98,7 @@ class _Daemon:
             if listener is not None:
                 services.start_soon(serve, create_app(view), listener)
             services.start_soon(gauges.measure, core)
+            services.start_soon(attend, self._notifier, core, [worker.name for worker in parts.workers])
             services.start_soon(keep, _Deliveries(parts.courier, core), core)
             options.announce(address(listener) if listener else None)
             gc.freeze()  # what was built until now stays; the collector need not look at it again
@@ -108,6 +114,7 @@ class _Daemon:
             duration = self._options.duration
             with anyio.move_on_after(duration.total_seconds() if duration else inf):
                 await self._stop.asked.wait()
+            self._notifier.stopping()
             for part in parts.running():
                 self._core.states.put(part.kind, part.name, State.STOPPING)
             work.cancel_scope.cancel()

@@ -42,6 +42,9 @@ class ComponentState:
     attempts: int
     """Failures in a row."""
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.state.value}" + (f" ({self.reason})" if self.reason else "")
+
 
 def _nobody(state: ComponentState) -> None:
     """Listen to nothing."""

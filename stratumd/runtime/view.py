@@ -29,11 +29,7 @@ class DaemonView:
 
     def unready(self) -> list[str]:
         """Return why the daemon is not ready. A source that came to its end is none of the reasons."""
-        return [
-            f"{each.kind} {each.name}: {each.state.value}" + (f" ({each.reason})" if each.reason else "")
-            for each in self._core.states
-            if each.kind in REQUIRED and each.state not in _READY
-        ]
+        return [str(each) for each in self._core.states if each.kind in REQUIRED and each.state not in _READY]
 
     def status(self) -> dict[str, Any]:
         """Return the state of everything."""
