@@ -172,6 +172,8 @@ def _component(kind: str, name: str, component: type[Component], plugin: str) ->
         facts.append(f"Records: {_codes(provides)}.")
     if given := getattr(component, "signals", {}):
         facts.append("Signals: " + ", ".join(f"[`{each}`](signals.md#{each.lower()})" for each in given) + ".")
+    if shadow := getattr(component, "shadow", ()):
+        facts.append(f"In shadow, unless `when.types` names them: {_codes(sorted(shadow))}.")
     options = _options(component.config) if component.config.model_fields else "No options."
     return "\n\n".join([heading, *([" ".join(facts)] if facts else []), options])
 

@@ -206,7 +206,7 @@ class When(Section):
     """Which signals a sink gets; what is not given admits all."""
 
     types: tuple[str, ...] = ()
-    """Signal types, such as `STEAM`."""
+    """Signal types, such as `STEAM`; exactly these. Without it all but those that the sink keeps in shadow."""
     min_strength: int = Field(default=1, ge=1, le=100)
     """The least strength, 1 to 100."""
     markets: tuple[str, ...] = ()
@@ -216,11 +216,11 @@ class When(Section):
     events: tuple[str, ...] = ()
     """Event ids."""
 
-    def admits(self, signal: Signal) -> bool:
-        """Say whether the sink gets `signal`."""
+    def admits(self, signal: Signal, shadow: frozenset[str] = frozenset()) -> bool:
+        """Say whether a sink that keeps the types `shadow` in shadow gets `signal`."""
         return (
             signal.strength >= self.min_strength
-            and _among(signal.type, self.types)
+            and (signal.type in self.types if self.types else signal.type not in shadow)
             and _among(signal.market, self.markets)
             and _among(signal.sport, self.sports)
             and _among(signal.event, self.events)

@@ -29,6 +29,8 @@ class Owner:
     docs: str | None = None
     single: bool = False
     """True where the file gives the first option alone, in place of a mapping."""
+    nested: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Core's own sections beside the options, such as `when`, with their keys: some look for these one level up."""
 
 
 @dataclass(slots=True)
@@ -179,7 +181,9 @@ def _unknown(place: _Place, model: type[BaseModel], owner: Owner, report: Report
     near = suggest(key, options)
     if near and names_secret(near):
         _cover_all(entry.node, report)
-    hint = suggest(key, options, listed="its options are") or (None if options else "it has no options")
+    section = None if inside else next((name for name, keys in owner.nested.items() if key in keys), None)
+    nested = f"write it as '{section}: {{{key}: …}}'" if section else None
+    hint = nested or suggest(key, options, listed="its options are") or (None if options else "it has no options")
     report.add(entry.key, f"unknown option {key!r} in {where}", hint=hint, docs=owner.docs)
 
 

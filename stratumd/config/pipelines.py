@@ -168,7 +168,8 @@ class _Pipeline:
 
     def _options(self, kind: str, item: Item, found: Registered, needed: bool) -> PluginConfig | None:
         model: type[PluginConfig] = found.component.config
-        owner = Owner(f"{kind} {item.name!r}", item.at, docs(item.name))
+        nested = {"when": When.model_fields} if kind == "sink" else {}
+        owner = Owner(f"{kind} {item.name!r}", item.at, docs(item.name), nested=nested)
         report, surroundings = self.reader.report, self.reader.surroundings
         return read_options(model, item.options, owner, report, surroundings, skip=RESERVED[kind], needed=needed)
 

@@ -160,6 +160,8 @@ class Sink(Component):
     """The most deliveries that one call takes."""
     expires: ClassVar[bool] = False
     """True where a signal past its `expires_at` is worth nothing and is not sent any more."""
+    shadow: ClassVar[frozenset[str]] = frozenset()
+    """Types of signals that are not delivered here unless `when.types` names them: not proven yet, or too many."""
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options)

@@ -62,7 +62,8 @@ class Outlet:
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be delivered here. Raises what the sink's code raises."""
-        return self.when.admits(signal) and self.target.sink.wants(signal)
+        sink = self.target.sink
+        return self.when.admits(signal, sink.shadow) and sink.wants(signal)
 
 
 def build_source(spec: SourceSpec, registry: Registry, clock: Clock) -> Feed:

@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from stratumd.odds import Kind, kind
 from stratumd.plugin import PluginConfig, Secret, Signal
@@ -17,7 +17,7 @@ _PATH = re.compile(r"/api/webhooks/\d+/[A-Za-z0-9_-]+")
 
 
 class Options(PluginConfig):
-    """Options of `discord`. A signal is sent where all of them agree."""
+    """Options of `discord`. A signal is sent where all of them, and core's `when`, agree."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -25,12 +25,6 @@ class Options(PluginConfig):
     """Also accept a webhook on this machine (`http://127.0.0.1:…/api/webhooks/…`): a relay, or a fake for tests."""
     webhook: Secret
     """The webhook's URL, `https://discord.com/api/webhooks/…`. Whoever knows it can post: keep it out of the file."""
-    min_strength: int = Field(default=60, ge=1, le=100)
-    """The least strength, 1 to 100."""
-    types: tuple[str, ...] = ()
-    """Signal types, such as `STEAM`; empty for all."""
-    markets: tuple[str, ...] = ()
-    """Market keys, such as `spreads`; empty for all."""
     alert_spreads: bool = True
     """Signals about spreads, of every type."""
     alert_totals: bool = True
@@ -39,8 +33,6 @@ class Options(PluginConfig):
     """Signals of the type MULTIBOOK_SYNC."""
     alert_dislocation: bool = True
     """Signals of the type DISLOCATION."""
-    alert_steam: bool = False
-    """Signals of the type STEAM: off, until you have watched them for a while. Naming STEAM in `types` counts too."""
     watchlist: tuple[str, ...] = ()
     """Events by id, or teams by name; empty for all."""
 
@@ -55,20 +47,10 @@ class Options(PluginConfig):
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be sent."""
-        return (
-            signal.strength >= self.min_strength
-            and (not self.types or signal.type in self.types)
-            and (not self.markets or signal.market in self.markets)
-            and self._is_on(signal)
-            and self._is_watched(signal)
-        )
+        return self._is_on(signal) and self._is_watched(signal)
 
     def _is_on(self, signal: Signal) -> bool:
-        types = {
-            "MULTIBOOK_SYNC": self.alert_multibook,
-            "DISLOCATION": self.alert_dislocation,
-            "STEAM": self.alert_steam or "STEAM" in self.types,
-        }
+        types = {"MULTIBOOK_SYNC": self.alert_multibook, "DISLOCATION": self.alert_dislocation}
         families = {Kind.SPREAD: self.alert_spreads, Kind.TOTAL: self.alert_totals}
         return types.get(signal.type, True) and families.get(kind(signal.market), True)
 

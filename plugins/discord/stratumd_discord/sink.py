@@ -19,6 +19,7 @@ class DiscordSink(Sink):
     name, config = "discord", Options
     batch = EMBEDS
     expires = True
+    shadow = frozenset({"STEAM"})
     options: Options
 
     def __init__(self, options: Options, context: Context) -> None:

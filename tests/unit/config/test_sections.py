@@ -187,3 +187,19 @@ def test_wrong_conditions(reading: Reading, condition: str) -> None:
 )
 def test_which_signals_a_sink_gets(when: When, admitted: bool) -> None:
     assert when.admits(signal(strength=60)) is admitted
+
+
+@pytest.mark.parametrize(
+    ("when", "admitted"),
+    [
+        (When(), False),
+        (When(min_strength=60), False),
+        (When(types=("STEAM",)), True),
+        (When(types=("STEAM", "MOVE")), True),
+        (When(types=("MOVE",)), False),
+    ],
+)
+def test_a_type_in_shadow_is_admitted_only_by_name(when: When, admitted: bool) -> None:
+    """Types that are given are exactly those that are admitted; others than the shadowed are not touched."""
+    assert when.admits(signal(strength=60), frozenset({"STEAM"})) is admitted
+    assert When().admits(signal(strength=60), frozenset({"GAP"}))
