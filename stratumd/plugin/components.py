@@ -177,6 +177,9 @@ class Sink(Component):
         """Say whether `signal` is to be delivered here at all. Pure: it decides which deliveries exist."""
         return True
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Deliver all of them, or raise `DeliveryError`; then none counts as delivered and all are tried again."""
+    async def deliver(self, deliveries: Sequence[Delivery]) -> str | None:
+        """Deliver all of them, or raise `DeliveryError`; then none counts as delivered and all are tried again.
+
+        Return the receiver's receipt where it gives one, such as the id of a message: it is kept with each of them.
+        """
         raise NotImplementedError

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 DEADLINE, CLOSING = 30.0, 1.0
 """Seconds that one call of a sink may take, and that it may take to close."""
+RECEIPT = 255
+"""Characters of a receipt that are kept."""
 LONGEST_WAIT = 86_400.0
 """Seconds. A receiver that asks for more is asked again after this."""
 
@@ -78,7 +80,7 @@ class Target:
 
 
 async def attempt(
-    target: Target, call: Callable[[], Awaitable[None]], deadline: float = DEADLINE
+    target: Target, call: Callable[[], Awaitable[object]], deadline: float = DEADLINE
 ) -> DeliveryError | PluginError | None:
     """Run code of a sink and return what went wrong, whatever it is; only a cancellation from outside passes."""
     with anyio.move_on_after(deadline):
@@ -177,9 +179,16 @@ class Worker:
     # ---- one batch
 
     async def _deliver(self, batch: Sequence[Delivery]) -> Rest:
-        error = await attempt(self.target, lambda: self.target.sink.deliver(batch), self._deadline)
+        receipt: str | None = None
+
+        async def deliver() -> None:
+            nonlocal receipt
+            given: object = await self.target.sink.deliver(batch)
+            receipt = given[:RECEIPT] if isinstance(given, str) else None
+
+        error = await attempt(self.target, deliver, self._deadline)
         if error is None:
-            return await self._succeeded(batch)
+            return await self._succeeded(batch, receipt)
         if isinstance(error, DeliveryError) and error.disable:
             return await self._disable(batch, error)
         if isinstance(error, DeliveryError) and not error.permanent:
@@ -197,9 +206,9 @@ class Worker:
                 return rest
         return Rest()
 
-    async def _succeeded(self, batch: Sequence[Delivery]) -> Rest:
+    async def _succeeded(self, batch: Sequence[Delivery], receipt: str | None) -> Rest:
         ids = [delivery.id for delivery in batch]
-        await self._store(lambda: self._queue.delivered(ids, self._clock.now()))
+        await self._store(lambda: self._queue.delivered(ids, self._clock.now(), receipt))
         self._failures = 0
         self._put(State.OK)
         return Rest()

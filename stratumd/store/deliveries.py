@@ -29,7 +29,7 @@ from sqlalchemy import (
 from stratumd.plugin import MINUTE, Delivery, Micros
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import deliveries, signals
-from stratumd.store.text import clean
+from stratumd.store.text import clean, optional
 
 _LEASE: Micros = 2 * MINUTE  # far above the time one call of a sink may take
 
@@ -66,7 +66,7 @@ def claim(connection: Connection, sink: str, limit: int, now: Micros, owner: str
 
 def delivered(connection: Connection, ids: Sequence[str], now: Micros, receipt: str | None, owner: str) -> None:
     """Settle deliveries that arrived and are still the owner's."""
-    values = {"state": "delivered", "ended_at": now, "receipt": receipt, "error": None}
+    values = {"state": "delivered", "ended_at": now, "receipt": optional(receipt), "error": None}
     connection.execute(update(deliveries).where(*_held(ids, owner)).values(values))
 
 

@@ -39,15 +39,14 @@ class DiscordSink(Sink):
         """Say what the options say."""
         return self.options.wants(signal)
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Post them as one message. One that Discord refuses is tried once more with the least that says it."""
+    async def deliver(self, deliveries: Sequence[Delivery]) -> str | None:
+        """Post them as one message and return its id. One that Discord refuses is tried once more, tersely."""
         embeds = [embed(delivery.signal) for delivery in deliveries]
         try:
-            id = await self._post(fit(embeds))
+            return await self._post(fit(embeds))
         except Refused as error:
             self.context.log.warning("Discord refused a message, sending it shorter", error=str(error))
-            id = await self._post(fit([terse(each) for each in embeds]))
-        self.context.log.debug("message posted", message=id, signals=[each.signal.id for each in deliveries])
+            return await self._post(fit([terse(each) for each in embeds]))
 
     async def _post(self, embeds: Sequence[Embed]) -> str | None:
         assert self._webhook is not None, "core opens a sink before it delivers"

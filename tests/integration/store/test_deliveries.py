@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import select
 
 from stratumd.plugin import MINUTE, SECOND
 from stratumd.store import open_store
+from stratumd.store.tables import deliveries
 from tests.support import steps
 from tests.support.steps import START
 
@@ -51,6 +53,15 @@ def test_the_next_of_an_event_comes_when_the_oldest_has_arrived(store):
     assert second.signal.observed_at == START + 1
     store.delivered([second.id], NOW)
     assert state(store) == {"delivered": 2}
+
+
+def test_a_receipt_is_kept_as_text_that_both_engines_take(store):
+    keep(store)
+    (first,) = store.claim("log", 10, NOW)
+    store.delivered([first.id], NOW, "m\0\ud800")
+    with store._readers.connect() as connection:
+        query = select(deliveries.c.receipt).where(deliveries.c.id == first.id)
+        assert connection.scalars(query).all() == ["m\ufffd\ufffd"]
 
 
 def test_a_claim_gives_the_signal_byte_for_byte(store):

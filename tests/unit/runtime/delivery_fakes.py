@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -89,6 +90,7 @@ class Row:
     due_at: Micros = 0
     state: str = "pending"
     error: str | None = None
+    receipt: str | None = None
 
 
 class MemoryQueue:
@@ -125,7 +127,7 @@ class MemoryQueue:
     def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
         self._break()
         for row in self._of(ids):
-            row.state = "delivered"
+            row.state, row.receipt = "delivered", receipt
 
     def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
         self._break()
@@ -166,7 +168,7 @@ class MemoryContext:
 
 
 class Scripted(Sink):
-    """Does what `answer` does for each batch and remembers what it took."""
+    """Does what `answer` does for each batch, returns its receipt, and remembers what it took."""
 
     name = "scripted"
     batch = 3
@@ -185,13 +187,16 @@ class Scripted(Sink):
     async def close(self) -> None:
         self.closed += 1
 
-    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+    async def deliver(self, deliveries: Sequence[Delivery]) -> str | None:
         ids = [delivery.signal.id for delivery in deliveries]
         self.calls.append(ids)
         outcome = self.answer(deliveries)
-        if outcome is not None:
+        if isawaitable(outcome):
             await outcome
+            outcome = None
         self.taken += ids
+        receipt: str | None = outcome
+        return receipt
 
 
 class Expiring(Scripted):

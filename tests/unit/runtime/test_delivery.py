@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import SECOND, Delivery
-from stratumd.runtime.delivery import LONGEST_WAIT, Retry
+from stratumd.runtime.delivery import LONGEST_WAIT, RECEIPT, Retry
 from tests.unit.runtime.delivery_fakes import START, Bench, Expiring, Scripted, make_signal
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +47,25 @@ async def test_delivers_everything_in_batches() -> None:
     assert bench.sink.calls == [["s0", "s1", "s2"], ["s3", "s4"]]
     assert set(bench.queue.states()) == {"delivered"}
     assert bench.state == ("OK", "", 0)
+
+
+async def test_a_receipt_is_kept_with_all_deliveries_of_its_call() -> None:
+    bench = Bench(Scripted(lambda batch: f"m{len(batch)}"), *(make_signal(f"s{n}", event=f"e{n}") for n in range(4)))
+    await bench.run(1)
+    assert [row.receipt for row in bench.queue.rows] == ["m3", "m3", "m3", "m1"]
+
+
+@pytest.mark.parametrize("given", [None, 7, b"m1", ["m1"]])
+async def test_what_is_no_text_is_no_receipt(given: object) -> None:
+    bench = Bench(Scripted(lambda batch: given), make_signal("s1"))
+    await bench.run(1)
+    assert [(row.state, row.receipt) for row in bench.queue.rows] == [("delivered", None)]
+
+
+async def test_a_receipt_is_cut_where_no_store_wants_it_whole() -> None:
+    bench = Bench(Scripted(lambda batch: "m" * 5_000), make_signal("s1"))
+    await bench.run(1)
+    assert bench.queue.rows[0].receipt == "m" * RECEIPT
 
 
 async def test_keeps_the_order_of_one_event() -> None:
