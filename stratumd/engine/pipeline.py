@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from stratumd.engine import gate
 from stratumd.engine.board import Board
+from stratumd.engine.containment import CONTAINED, NOTHING, failure, snapshot
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Failure, StateChange, Step
-from stratumd.engine.stepping import Stepping, failure
+from stratumd.engine.stepping import Stepping
 from stratumd.odds import Pricing
 from stratumd.plugin import DAY, HOUR, Detector, Micros, Normalizer, Observation, Record, Snapshot
-
-_NOTHING = Snapshot(scope=None, listings=[], issues=[])
 
 
 class Pipeline:
@@ -52,8 +52,9 @@ class Pipeline:
 
     def warm(self, observation: Observation) -> None:
         """Apply an observation that was stepped through before, to rebuild the board; nothing follows from it."""
-        snapshot, _ = self.normalized(observation)
-        self.board.apply(snapshot, observation.received_at)
+        understood, _ = self.normalized(observation)
+        with suppress(*CONTAINED):  # it failed when it was stepped, too, and that is on record
+            self.board.apply(understood, observation.received_at)
 
     def load(self, states: Iterable[StateChange], records: Iterable[tuple[str, Record]] = ()) -> None:
         """Take back what the gate and the detectors remembered, and the newest record of each kind and market."""
@@ -102,11 +103,11 @@ class Pipeline:
         """Return what `observation` says: nothing where no normalizer reads its format, or where it failed."""
         normalizer = self.normalizers.get(observation.format)
         if normalizer is None:
-            return _NOTHING, []
+            return NOTHING, []
         try:
-            return normalizer.normalize(observation), []
-        except Exception as error:  # noqa: BLE001  # a plugin's fault is contained here: named, and the rest goes on
-            return _NOTHING, [failure(normalizer.name, None, error)]
+            return snapshot(normalizer.normalize(observation)), []
+        except CONTAINED as error:
+            return NOTHING, [failure(normalizer.name, None, error)]
 
 
 def _options_hash(detector: Detector, pricing: Pricing, operators: Mapping[str, str]) -> str:

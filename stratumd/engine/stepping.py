@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import msgspec
 
 from stratumd.engine import gate
 from stratumd.engine.board import Update
+from stratumd.engine.containment import CONTAINED, NOTHING, detect, failure, metadata
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
 from stratumd.plugin import (
@@ -31,8 +31,6 @@ from stratumd.plugin import (
 
 if TYPE_CHECKING:
     from stratumd.engine.pipeline import Pipeline
-
-_CORE = __file__.removesuffix("engine/stepping.py")
 
 
 class Judged:
@@ -65,8 +63,15 @@ class Stepping:
 
     def run(self) -> Step:
         """Return all that follows."""
-        snapshot, self._failures = self._pipeline.normalized(self._observation)
-        for update in self._pipeline.board.apply(snapshot, self._at):
+        understood, self._failures = self._pipeline.normalized(self._observation)
+        quotes = 0
+        try:
+            quotes = sum([len(offer.quotes) for listing in understood.listings for offer, _ in listing.offers])
+            updates = self._pipeline.board.apply(understood, self._at)
+        except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
+            self._failures.append(failure(self._observation.format, None, error))
+            understood, updates = NOTHING, []
+        for update in updates:
             self._take(update)
         for event, memory in self._pipeline.forget(self._at):
             self._states += [StateChange(component, event, None) for component in memory.bodies]
@@ -79,10 +84,10 @@ class Stepping:
             records=tuple(self._records),
             signals=tuple(self._signals),
             states=tuple(self._states),
-            issues=tuple(snapshot.issues),
+            issues=tuple(understood.issues),
             failures=tuple(self._failures),
-            quotes=sum([len(offer.quotes) for listing in snapshot.listings for offer, _ in listing.offers]),
-            whole=_is_whole(snapshot),
+            quotes=quotes,
+            whole=_is_whole(understood),
         )
 
     def _take(self, update: Update) -> None:
@@ -101,18 +106,17 @@ class Stepping:
         for detector in self._pipeline.detectors:
             try:
                 tick.state = memory.states.get(detector.name)
-                results = list(detector.detect(tick))
-            except Exception as error:  # noqa: BLE001  # a plugin's fault is contained here: named, and the rest goes on
+                output = detect(detector, tick)
+            except CONTAINED as error:
                 self._failures.append(failure(detector.name, event.id, error))
                 failed.append(detector.name)
                 continue
-            for result in results:
-                if isinstance(result, Record):
-                    self._record(tick, memory, result)
-                elif isinstance(result, Finding):
-                    candidates.append(gate.Candidate(detector.name, result, detector.limits(result.type)))
-                else:
-                    self._remember(event.id, memory, detector.name, result)
+            for record in output.records:
+                self._record(tick, memory, record)
+            for finding, limits in output.findings:
+                candidates.append(gate.Candidate(detector.name, finding, limits))
+            if output.state is not None:
+                self._remember(event.id, memory, detector.name, output.state)
         if candidates or not memory.gate.is_empty:
             self._judge(tick, memory, candidates, Judged(keys, failed))
 
@@ -140,17 +144,16 @@ class Stepping:
             self._states.append(StateChange(component, event, body))
 
     def _emit(self, tick: Tick, candidate: gate.Candidate) -> None:
-        finding = candidate.finding
         try:
-            metadata = finding.evidence() if callable(finding.evidence) else finding.evidence
-        except Exception as error:  # noqa: BLE001  # a plugin's fault is contained here: named, and the rest goes on
+            evidence = metadata(candidate.finding)
+        except CONTAINED as error:
             self._failures.append(failure(candidate.detector, tick.event.id, error))
             return
         detector = self._pipeline.by_name[candidate.detector]
-        self._signals.append(self._signal(tick, detector, finding, candidate.limits, metadata))
+        self._signals.append(self._signal(tick, detector, candidate.finding, candidate.limits, evidence))
 
     def _signal(
-        self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, metadata: dict[str, object]
+        self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]
     ) -> Signal:
         pipeline, event, key = self._pipeline, tick.event, finding.key
         identity = (
@@ -179,24 +182,15 @@ class Stepping:
             operator=finding.operator,
             books=finding.books,
             magnitude=rounded(finding.magnitude) or 0.0,
-            threshold=finding.threshold,
+            threshold=float(finding.threshold),
             strength=finding.strength,
             observed_at=tick.at,
             expires_at=None if limits.lifetime is None else tick.at + limits.lifetime,
             observation=tick.observation,
-            metadata=metadata,
+            metadata=evidence,
         )
 
 
 def _is_whole(snapshot: Snapshot) -> bool:
     unreadable = any(listing.unreadable for listing in snapshot.listings)
     return snapshot.scope is not None and snapshot.complete and not unreadable
-
-
-def failure(component: str, event: str | None, error: Exception) -> Failure:
-    """Name the failed component and the innermost line of code outside of core, where there is one."""
-    frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if not frame.filename.startswith(_CORE)]
-    frame = (outside or frames)[-1]
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return Failure(component, event, text, f"{frame.filename.rpartition('/')[2]}:{frame.lineno}")
