@@ -1,9 +1,12 @@
 """One wheel, plugin-shaped folders: the package list, the entry points and what is inside agree."""
 
+import ast
 import re
 import shutil
+import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +64,9 @@ def test_the_wheel_names_no_host(wheel: Path) -> None:
 def test_every_requirement_is_locked_with_a_hash() -> None:
     blocks = [block for block in (ROOT / "requirements.lock").read_text().replace("\\\n", "").splitlines() if block]
     assert all("--hash=sha256:" in block for block in blocks)
-    locked = {re.split(r"[=\[]", block)[0].lower().replace(".", "-") for block in blocks}
+    locked = {name(block) for block in blocks}
     groups = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]
-    wanted = {re.split(r"[^A-Za-z0-9.-]", text)[0].lower().replace(".", "-") for text in groups}
+    wanted = {name(text) for text in groups}
     assert wanted <= locked
 
 
@@ -115,3 +118,28 @@ def take_out(place: Environment, name: str) -> None:
     (points,) = packages.glob("stratumd-*.dist-info/entry_points.txt")
     lines = points.read_text().splitlines(keepends=True)
     points.write_text("".join(line for line in lines if not line.startswith(f"{name} =")))
+
+
+def test_what_is_imported_is_declared() -> None:
+    """The environments above borrow this one's packages, so they would not notice a missing dependency."""
+    declared = {name(text) for text in PYPROJECT["project"]["dependencies"]}
+    implied = {"pydantic-core": "pydantic"}
+    owners = packages_distributions()
+    files = [*(ROOT / "stratumd").rglob("*.py"), *ROOT.glob("plugins/*/stratumd_*/**/*.py")]
+    imported = {top for file in files for top in imports(file)} - sys.stdlib_module_names
+    foreign = {top for top in imported if not top.startswith("stratumd")}
+    used = {name(owner) for top in foreign for owner in owners.get(top, [top])}
+    assert {implied.get(owner, owner) for owner in used} <= declared
+
+
+def imports(file: Path) -> set[str]:
+    """Return the top-level names that a file imports."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return plain | {module.split(".")[0] for module in named}
+
+
+def name(requirement: str) -> str:
+    """Return the normalised name of what a requirement asks for."""
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-").replace(".", "-")
