@@ -152,7 +152,7 @@ class Schedule(Section):
     timezone: str = "UTC"
     """The zone of `cron`, such as `America/New_York`."""
     jitter: timedelta | None = None
-    """Each instant is put off by a random length up to this, so that many daemons do not ask at once."""
+    """Each instant is put off by a length up to this, always the same for a source, so that many do not ask at once."""
 
     @field_validator("every", "jitter")
     @classmethod
