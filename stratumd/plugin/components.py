@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -160,6 +161,9 @@ class Sink(Component):
     """The most deliveries that one call takes."""
     expires: ClassVar[bool] = False
     """True where a signal past its `expires_at` is worth nothing and is not sent any more."""
+    retries: ClassVar[tuple[timedelta, ...] | None] = None
+    """The waits before a failed delivery is tried again, one after the other; after the last one it is a dead letter.
+    Core lengthens each by up to a tenth at random. None: core's own pauses, which grow, for about three days."""
     shadow: ClassVar[frozenset[str]] = frozenset()
     """Types of signals that are not delivered here unless `when.types` names them: not proven yet, or too many."""
 
@@ -183,3 +187,10 @@ class Sink(Component):
         Return the receiver's receipt where it gives one, such as the id of a message: it is kept with each of them.
         """
         raise NotImplementedError
+
+    async def beat(self, at: Micros) -> None:
+        """Hear that quotes were received at `at`, and that all that follows from them is committed.
+
+        Called after such cycles of the sink's pipeline, never twice at once; where it takes long, some are left out. A
+        `DeliveryError` is shown and not repeated: the next cycle is the next chance.
+        """

@@ -9,7 +9,7 @@ out only the oldest of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
@@ -19,8 +19,9 @@ import anyio
 from anyio import to_thread
 
 from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupError, StratumError
-from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink
+from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink, iso
 from stratumd.runtime.blame import blame
+from stratumd.runtime.disabling import Memory, Switch
 from stratumd.runtime.states import State, States
 
 T = TypeVar("T")
@@ -31,10 +32,12 @@ RECEIPT = 255
 """Characters of a receipt that are kept."""
 LONGEST_WAIT = 86_400.0
 """Seconds. A receiver that asks for more is asked again after this."""
+SPREAD = 0.1
+"""The share of itself by which a wait of a sink's own schedule grows at most: what failed at once comes back apart."""
 
 
-class Queue(Protocol):
-    """The delivery rows of the store. The calls block; they are made from worker threads."""
+class Queue(Memory, Protocol):
+    """The delivery rows of the store, and which sinks are off. The calls block; they are made from worker threads."""
 
     def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
         """Lend out what is due, in order; of one event only the oldest delivery that is still to be made."""
@@ -79,6 +82,10 @@ class Target:
     version: str = ""
 
 
+class Misconfigured(DeliveryError):
+    """A sink cannot work with the options it has: it is off until the next start, which may bring others."""
+
+
 async def attempt(
     target: Target, call: Callable[[], Awaitable[object]], deadline: float = DEADLINE
 ) -> DeliveryError | PluginError | None:
@@ -88,8 +95,10 @@ async def attempt(
             await call()
         except DeliveryError as error:
             return error
-        except (StartupError, ConfigError) as error:
-            return DeliveryError(str(error), disable=isinstance(error, ConfigError))
+        except ConfigError as error:
+            return Misconfigured(str(error), disable=True)
+        except StartupError as error:
+            return DeliveryError(str(error))
         except anyio.get_cancelled_exc_class() as error:
             if anyio.current_effective_deadline() == -inf:
                 raise
@@ -140,28 +149,43 @@ class Worker:
         self._idle = Rest(poll, wakeable=True)
         self._chance = chance
         self._failures = 0
-        self._disabled = False
+        self._switch = Switch(target.name, target.sink, target.version, queue)
+        self._opened = self._disabled = False
+        self._lasting = False
+        """Whether the store remembers that the sink is disabled."""
+        self._beats = type(target.sink).beat is not Sink.beat
+        self._beat_at: Micros | None = None
         self._news = anyio.Event()
 
     def wake(self) -> None:
         """Look for deliveries at once: some were committed."""
         self._news.set()
 
+    def beat(self, at: Micros) -> None:
+        """Tell the sink, where it wants to know, that quotes received at `at` were processed. The newest counts."""
+        if self._beats:
+            self._beat_at = at
+            self.wake()
+
     async def run(self) -> None:
         """Deliver until cancelled."""
         self._put(State.STARTING)
         try:
-            await self._open()
+            await self._start()
             while True:
                 await self._take(await self.step())
         finally:
             await self._close()
 
     async def step(self) -> Rest:
-        """Claim and deliver one batch; return what to do until the next step."""
+        """Pass a beat on, claim and deliver one batch; return what to do until the next step."""
         sink = self.target.sink
         if sink.expires:
             await self._store(lambda: self._queue.expire(self.target.name, self._clock.now()))
+        if self._lasting:
+            await self._look_again()
+        if not self._disabled:
+            await self._pass_beat()
         if self._disabled:
             return self._idle
         limit = max(1, sink.batch)
@@ -175,6 +199,21 @@ class Worker:
         with anyio.move_on_after(rest.seconds):
             await self._news.wait()
         self._news = anyio.Event()
+
+    async def _pass_beat(self) -> None:
+        at, self._beat_at = self._beat_at, None
+        if at is None:
+            return
+        error = await attempt(self.target, lambda: self.target.sink.beat(at), self._deadline)
+        if isinstance(error, DeliveryError) and error.disable:
+            await self._disable([], error)
+        elif error is not None:
+            self._failures += 1
+            self._put(State.RECOVERABLE_ERROR, str(error))
+            self._log.warning("beat failed", sink=self.target.name, error=str(error))
+        elif self._failures:
+            self._failures = 0
+            self._put(State.OK)
 
     # ---- one batch
 
@@ -240,18 +279,53 @@ class Worker:
 
     async def _disable(self, batch: Sequence[Delivery], error: StratumError) -> Rest:
         self._disabled = True
+        self._lasting = not isinstance(error, Misconfigured)
         self._failures += 1
         self._put(State.PERMANENT_ERROR, str(error))
         self._log.error("sink disabled", sink=self.target.name, error=str(error))
+        if self._lasting:
+            await self._store(lambda: self._switch.off(str(error), self._clock.now()))
         await self._failed(batch, str(error), None)
         return self._idle
+
+    async def _start(self) -> None:
+        """Open the sink, or stay off where the store remembers that it is disabled."""
+        noted = await self._store(self._switch.at_start)
+        if noted is None:
+            await self._open()
+            return
+        self._disabled = self._lasting = True
+        self._put(State.PERMANENT_ERROR, noted.reason)
+        self._log.error("sink is disabled", sink=self.target.name, error=noted.reason, since=iso(noted.since))
+
+    async def _look_again(self) -> None:
+        """Go on where somebody enabled the sink meanwhile."""
+        if await self._store(self._switch.noted) is not None:
+            return
+        self._disabled = self._lasting = False
+        self._failures = 0
+        self._log.info("sink enabled again", sink=self.target.name)
+        if self._opened:
+            self._put(State.OK)
+        else:
+            await self._open()
 
     async def _failed(self, batch: Sequence[Delivery], error: str, seconds: float | None) -> None:
         now = self._clock.now()
         for delivery in batch:
-            last = seconds is None or delivery.attempt >= self._retry.attempts
-            retry_at = None if last or seconds is None else now + round(seconds * SECOND)
+            wait = None if seconds is None else self._again(delivery, seconds)
+            retry_at = None if wait is None else now + round(wait * SECOND)
             await self._store(partial(self._queue.failed, delivery.id, now, error, retry_at))
+
+    def _again(self, delivery: Delivery, seconds: float) -> float | None:
+        """Return the wait of a delivery while its sink rests for `seconds`; None where it was tried often enough."""
+        schedule = self.target.sink.retries
+        if schedule is None:
+            return None if delivery.attempt >= self._retry.attempts else seconds
+        if delivery.attempt > len(schedule):
+            return None
+        # Never shorter: full jitter would give up one in ten deliveries before an outage of a day is over.
+        return max(seconds, schedule[delivery.attempt - 1].total_seconds() * (1 + SPREAD * self._chance()))
 
     def _wait(self, error: DeliveryError) -> float:
         asked = error.retry_after
@@ -271,6 +345,7 @@ class Worker:
             self._put(State.RECOVERABLE_ERROR, str(error))
             self._log.warning("sink not ready", sink=self.target.name, error=str(error), retry_in=round(seconds, 3))
             await anyio.sleep(seconds)
+        self._opened = True
         self._failures = 0
         self._put(State.OK)
 
@@ -312,6 +387,12 @@ class Courier:
         """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""
         for worker in self._workers:
             worker.wake()
+
+    def beat(self, sinks: Collection[str], at: Micros) -> None:
+        """Tell `sinks` that quotes received at `at` were processed. Call it on the event loop."""
+        for worker in self._workers:
+            if worker.target.name in sinks:
+                worker.beat(at)
 
     async def run(self) -> None:
         """Take back what a process that is no more had claimed, then deliver until cancelled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from stratumd.config import Config, PipelineSpec, SourceSpec
 from stratumd.errors import StratumError
@@ -18,6 +19,8 @@ from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import Part
 from stratumd.runtime.ticks import ticks
 from stratumd.runtime.worker import Outlets, PipelineWorker
+
+Preview = Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]]
 
 _log = logger("stratumd.parts")
 
@@ -50,7 +53,7 @@ def assemble(config: Config, core: Core, *, once: bool, write: Callable[[str], N
     preview = _previewing(write) if write else None
     workers = {
         spec.name: PipelineWorker(
-            spec, config.registry, core, Outlets(outlets[spec.name], courier.wake, preview), once=once
+            spec, config.registry, core, _connected(outlets[spec.name], courier, preview), once=once
         )
         for spec in specs
     }
@@ -71,6 +74,11 @@ def _outlets(spec: PipelineSpec, config: Config, core: Core) -> list[Outlet]:
             except StratumError as error:
                 _leave_out("sink", sink.name, core, error)
     return built
+
+
+def _connected(sinks: Sequence[Outlet], courier: Courier, preview: Preview | None) -> Outlets:
+    names = frozenset(outlet.target.name for outlet in sinks)
+    return Outlets(sinks, courier.wake, preview, partial(courier.beat, names))
 
 
 def _sender(outlet: Outlet, core: Core) -> Worker:
@@ -98,7 +106,7 @@ def _waking(source: str, workers: dict[str, PipelineWorker], specs: Sequence[Pip
     return wake
 
 
-def _previewing(write: Callable[[str], None]) -> Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]]:
+def _previewing(write: Callable[[str], None]) -> Preview:
     async def preview(deliveries: Sequence[tuple[Outlet, Delivery]]) -> None:
         for outlet, delivery in deliveries:
             await PrintingSink(outlet.target.sink, outlet.target.name, write).deliver([delivery])

@@ -40,6 +40,8 @@ class Outlets:
     """Says that deliveries were committed."""
     preview: Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]] | None = None
     """In a dry run: shows the deliveries, which then are not stored."""
+    beat: Callable[[Micros], None] = lambda at: None
+    """Says that quotes received at that time were processed and committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ class PipelineWorker:
             await self._outlets.preview(cycle.deliveries)
         elif cycle.deliveries:
             self._outlets.wake()
+        flowing = [step.observation.received_at for step in cycle.steps if step.quotes]
+        if flowing:
+            self._outlets.beat(flowing[-1])
         return True
 
     # ---- in a thread

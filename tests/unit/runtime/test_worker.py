@@ -180,6 +180,18 @@ async def test_deliveries_are_committed_with_their_signals() -> None:
     assert woken == [1]
 
 
+async def test_says_after_the_commit_how_new_the_quotes_are_and_says_nothing_without_any() -> None:
+    shared, heard = core(), []
+    outlets = Outlets(beat=lambda at: heard.append((len(store_of(shared).commits), at)))
+    observe(shared, 0, 1)
+    await worker(shared, outlets=outlets).run()
+    empty = observation(START + 9 * MINUTE, {}, source="nba")
+    shared.store.observe([("nba", Poll(empty.request, empty.received_at, 0, empty))])
+    await worker(shared, outlets=outlets).run()
+    assert len(store_of(shared).commits) == 3
+    assert heard == [(2, START + MINUTE)]
+
+
 async def test_a_sink_gets_only_what_its_filter_admits() -> None:
     shared = core()
     observe(shared, 0)
