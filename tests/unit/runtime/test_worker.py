@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -186,8 +185,8 @@ async def test_says_after_the_commit_how_new_the_quotes_are_and_says_nothing_wit
     outlets = Outlets(beat=lambda at: heard.append((len(store_of(shared).commits), at)))
     observe(shared, 0, 1)
     await worker(shared, outlets=outlets).run()
-    error_page = msgspec.structs.replace(seen(9), id="error page", status=503)
-    shared.store.observe([("nba", Poll(error_page.request, error_page.received_at, 0, error_page))])
+    bare = observation(START + 9 * MINUTE, {EVENT: {}}, source="nba")
+    shared.store.observe([("nba", Poll(bare.request, bare.received_at, 0, bare))])
     await worker(shared, outlets=outlets).run()
     assert len(store_of(shared).commits) == 3
     assert heard == [(2, START + MINUTE)]
