@@ -165,6 +165,7 @@ class DeliveryError(StratumError):
         self.permanent = permanent
         """Trying this delivery again cannot help: it becomes a dead letter."""
         self.disable = disable
-        """Nothing can be delivered there any more: the sink is disabled until the operator changes it."""
+        """Nothing can be delivered there any more: the sink is off, also after a restart, until its options
+        change or `stratumd sinks enable` is called."""
         self.retry_after = retry_after
         """Seconds to wait before anything is sent there again, where the receiver said so."""

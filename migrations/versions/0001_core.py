@@ -110,6 +110,14 @@ def upgrade() -> None:
         postgresql_where=_WAITING,
     )
     op.create_table(
+        "disabled_sinks",
+        sa.Column("sink", _TEXT, nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("options", _TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("sink"),
+    )
+    op.create_table(
         "event_starts",
         sa.Column("event_id", sa.BigInteger(), nullable=False, autoincrement=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False, autoincrement=False),

@@ -5,12 +5,14 @@ from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError,
 from stratumd.store.files import plugin_migrations
 from stratumd.store.lookup import UnknownEventError
 from stratumd.store.migrate import Revision
-from stratumd.store.opening import open_reader, open_store, schema
+from stratumd.store.opening import enable_sink, open_reader, open_store, schema
 from stratumd.store.reader import Reader
+from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
     "Commit",
+    "Disabled",
     "NewDelivery",
     "Reader",
     "Revision",
@@ -22,6 +24,7 @@ __all__ = [
     "StoreFull",
     "UnknownEventError",
     "Waiting",
+    "enable_sink",
     "open_reader",
     "open_store",
     "plugin_migrations",

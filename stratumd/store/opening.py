@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Engine
 
 from stratumd.errors import StartupError
-from stratumd.store import engines
+from stratumd.store import engines, sinks
 from stratumd.store.errors import starting
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.migrate import Revision, require, revisions
@@ -38,6 +38,22 @@ def open_reader(url: str, *, wait: float = 0) -> Reader:
     """Open the database `url` for reading only; a daemon may be writing to it. Raises as `open_store` does."""
     engines.parse_url(url)
     return _patiently(lambda: Reader(_reading_engine(url)), wait)
+
+
+def enable_sink(url: str, sink: str) -> bool:
+    """Forget that `sink` is off, also while a daemon is running. Returns False where it was not off.
+
+    One row of one small transaction: it needs not the lock that keeps a second daemon out. Raises as `open_store` does.
+    """
+    parsed = engines.parse_url(url)
+    _reading_engine(url).dispose()  # that there is a database, of this schema
+    with starting(engines.printable(parsed)):
+        engine = engines.writer(parsed)
+        try:
+            with engine.begin() as connection:
+                return sinks.enable(connection, sink)
+        finally:
+            engine.dispose()
 
 
 def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision]:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from stratumd.plugin import DAY, Micros
-from stratumd.store import deliveries
+from stratumd.store import deliveries, sinks
 from stratumd.store.tables import events, latest, metadata, observations, polls, processed, signals
-from stratumd.store.views import PollRow, SourceRow, Status, TableRow, WaitingRow
+from stratumd.store.views import DisabledRow, PollRow, SourceRow, Status, TableRow, WaitingRow
 
 _PARAMS = msgspec.json.Decoder(dict[str, str])
 _SQLITE_BYTES = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
@@ -47,6 +47,9 @@ def status(connection: Connection, now: Micros) -> Status:
         deliveries=tuple(
             WaitingRow(sink, state, waiting.number, waiting.oldest)
             for (sink, state), waiting in sorted(deliveries.counts(connection).items())
+        ),
+        disabled_sinks=tuple(
+            DisabledRow(sink, found.reason, found.since) for sink, found in sinks.disabled(connection).items()
         ),
         observations=_number(connection, select(func.count()).select_from(observations)),
         events=_number(connection, select(func.count()).select_from(events)),

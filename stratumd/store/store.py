@@ -15,13 +15,14 @@ from sqlalchemy.exc import DBAPIError
 
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, deliveries, writes
+from stratumd.store import backlog, deliveries, sinks, writes
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import newest_records
+from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
 from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
 
@@ -162,6 +163,19 @@ class Store:
     def release(self) -> int:
         """At start: put back what was in flight in processes that are gone. Returns how many."""
         return self._write(lambda connection, _: deliveries.release(connection, self._gone))
+
+    def disable(self, sink: str, found: Disabled) -> None:
+        """Remember that a sink is off, until `enable`."""
+        self._write(lambda connection, _: sinks.disable(connection, sink, found))
+
+    def enable(self, sink: str) -> bool:
+        """Forget that a sink is off. Returns False where it was not."""
+        return self._write(lambda connection, _: sinks.enable(connection, sink))
+
+    def disabled(self) -> dict[str, Disabled]:
+        """Return the sinks that are off, by name."""
+        with mapped(), self._readers.begin() as connection:
+            return sinks.disabled(connection)
 
     def delivery_counts(self) -> dict[tuple[str, str], Waiting]:
         """Return, by sink and state, how many deliveries there are and how old the oldest is."""

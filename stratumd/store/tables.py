@@ -327,3 +327,6 @@ deliveries = _table(
     Index("deliveries_by_state", "sink", "state"),
 )
 """One row per signal and sink: `pending`, `in_flight`, `delivered`, `expired` or `dead`."""
+
+disabled_sinks = _table("disabled_sinks", _text("sink", key=True), _text("reason"), _int("since"), _text("options"))
+"""Sinks whose receiver is gone; `options` is a salted hash of those that the sink had."""

@@ -154,12 +154,21 @@ class WaitingRow(View, frozen=True):
     """When the signal of the oldest was observed."""
 
 
+class DisabledRow(View, frozen=True):
+    """A sink that stays off until its options change or somebody enables it."""
+
+    sink: str
+    reason: str
+    since_at: Micros
+
+
 class Status(View, frozen=True):
     """How everything is, by what is stored."""
 
     at: Micros
     sources: tuple[SourceRow, ...]
     deliveries: tuple[WaitingRow, ...]
+    disabled_sinks: tuple[DisabledRow, ...]
     observations: int
     events: int
     events_upcoming: int

@@ -24,7 +24,7 @@ from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
-from stratumd.store import Commit, Waiting
+from stratumd.store import Commit, Disabled, Waiting
 from tests.unit.runtime.virtual import VirtualTimer
 
 REQUEST = Request("/odds", {"markets": "spreads"})
@@ -88,6 +88,15 @@ class MemoryStore:
     def expire(self, sink: str, now: Micros) -> None: ...
 
     def release(self) -> None: ...
+
+    def disable(self, sink: str, found: Disabled) -> None:
+        raise AssertionError("nothing was sent")
+
+    def enable(self, sink: str) -> bool:
+        return False
+
+    def disabled(self) -> dict[str, Disabled]:
+        return {}
 
 
 def core(store: MemoryStore | None = None) -> Core:

@@ -12,6 +12,7 @@ import msgspec
 from stratumd.plugin import SECOND, Clock, Context, Delivery, Log, Micros, PluginConfig, Signal, Sink, Source
 from stratumd.runtime.delivery import Target, Worker
 from stratumd.runtime.states import States
+from stratumd.store import Disabled
 
 START = 1_784_000_000 * SECOND
 
@@ -100,6 +101,7 @@ class MemoryQueue:
         self.rows = list(rows)
         self.broken: list[Exception] = []
         """Raised by the next calls, one each."""
+        self.off: dict[str, Disabled] = {}
 
     def add(self, sink: str, *signals: Signal) -> None:
         self.rows += [Row(Delivery(f"{sink}:{signal.id}", signal), sink) for signal in signals]
@@ -142,6 +144,16 @@ class MemoryQueue:
             end = row.delivery.signal.expires_at
             if row.sink == sink and row.state == "pending" and end is not None and end <= now:
                 row.state = "expired"
+
+    def disable(self, sink: str, found: Disabled) -> None:
+        self._break()
+        self.off[sink] = found
+
+    def enable(self, sink: str) -> bool:
+        return self.off.pop(sink, None) is not None
+
+    def disabled(self) -> dict[str, Disabled]:
+        return dict(self.off)
 
     def release(self) -> None:
         for row in self.rows:

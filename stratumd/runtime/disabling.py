@@ -1,0 +1,76 @@
+"""A sink whose receiver is gone stays off across restarts, until its options change or somebody enables it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Set
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from stratumd.plugin import Micros, Secret, Sink
+from stratumd.store import Disabled
+
+
+class Memory(Protocol):
+    """Where it is remembered which sinks are off. The calls block; they are made from worker threads."""
+
+    def disable(self, sink: str, found: Disabled) -> None:
+        """Note that a sink is off."""
+
+    def enable(self, sink: str) -> bool:
+        """Forget that it is."""
+
+    def disabled(self) -> Mapping[str, Disabled]:
+        """Return the sinks that are off, by name."""
+
+
+class Switch:
+    """Whether one sink is off, as the store remembers it. Every call blocks."""
+
+    def __init__(self, name: str, sink: Sink, version: str, memory: Memory) -> None:
+        """`version` is the plugin's: a new one asks the receiver again."""
+        self._name = name
+        self._sink = sink
+        self._version = version
+        self._memory = memory
+
+    def off(self, reason: str, now: Micros) -> None:
+        """Remember that the sink is off."""
+        mark = fingerprint(self._sink, self._version, secrets.token_hex(16))
+        self._memory.disable(self._name, Disabled(reason, now, mark))
+
+    def noted(self) -> Disabled | None:
+        """Return why the sink is off, None where it is not."""
+        return self._memory.disabled().get(self._name)
+
+    def at_start(self) -> Disabled | None:
+        """Return the same, and forget it where the sink has other options than it had then."""
+        found = self.noted()
+        if found is None or fingerprint(self._sink, self._version, found.options.partition("$")[0]) == found.options:
+            return found
+        self._memory.enable(self._name)
+        return None
+
+
+def fingerprint(sink: Sink, version: str, salt: str) -> str:
+    """Return `salt$hash` of a sink's options. It is slow and salted: options hold passwords, and this is stored."""
+    told = json.dumps([sink.name, version, _plain(sink.options)], sort_keys=True)
+    return f"{salt}${hashlib.scrypt(told.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()}"
+
+
+def _plain(value: Any) -> Any:
+    """Return options as JSON, with what is secret in them: for the hash only."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, Set):
+        return sorted(map(str, value))
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value)
