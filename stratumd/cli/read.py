@@ -74,6 +74,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as
     if found.deliveries:
         say("")
         emit(tables.deliveries(found), tables.DELIVERIES, as_json=False)
+    if found.disabled_sinks:
+        say("")
+        emit(tables.disabled(found), tables.DISABLED, as_json=False)
+        say("Give such a sink other options, or call: stratumd sinks enable NAME")
     say("")
     say(tables.figures(found))
 

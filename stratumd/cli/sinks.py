@@ -1,4 +1,4 @@
-"""Commands about sinks: sinks test."""
+"""Commands about sinks: sinks test, sinks enable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import anyio
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, emit, warn
+from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, say, warn
 
 if TYPE_CHECKING:
     from stratumd.config import Config, SinkSpec
@@ -23,8 +23,8 @@ NOTE = "Only a test: nothing happened on any market."
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     sinks = typer.Typer(help="Look into the sinks.", no_args_is_help=True)
-    sinks.callback()(lambda: None)  # keeps `sinks` a group though it has one command
     sinks.command("test")(send_test)
+    sinks.command("enable")(enable)
     app.add_typer(sinks, name="sinks")
 
 
@@ -58,6 +58,48 @@ def _chosen(config: Config, name: str | None) -> list[SinkSpec]:
     if enabled and not found:
         raise typer.BadParameter(f"no enabled sink is called {name!r}; there are {', '.join(s.name for s in enabled)}")
     return found
+
+
+def enable(
+    name: Annotated[str, typer.Argument(help="A sink that is off, as `nba.discord` or `discord`.")],
+    file: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+) -> int:
+    """Use a sink again that was disabled because its receiver was gone; a running daemon need not be stopped.
+
+    A sink whose options change is enabled at the next start anyway.
+    """
+    from stratumd.config import load_config
+    from stratumd.store import enable_sink
+
+    url = database or load_config(file).database.connect_url()
+    off = _disabled(url)
+    if not off:
+        warn("no sink is off: there is nothing to enable")
+        return FAILED
+    sink = _named(name, off)
+    enable_sink(url, sink)
+    say(f"{sink} is enabled; a running daemon goes on with it in a second")
+    return 0
+
+
+def _disabled(url: str) -> list[str]:
+    from stratumd.store import open_reader
+
+    reader = open_reader(url)
+    try:
+        return [row.sink for row in reader.disabled_sinks()]
+    finally:
+        reader.close()
+
+
+def _named(name: str, sinks: Sequence[str]) -> str:
+    found = [sink for sink in sinks if name in (sink, sink.partition(".")[2])]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise typer.BadParameter(f"several sinks that are off are called {name!r}: {', '.join(found)}")
+    raise typer.BadParameter(f"no sink that is off is called {name!r}; there are {', '.join(sinks)}")
 
 
 async def _try_all(sinks: Sequence[SinkSpec], registry: Registry) -> list[dict[str, Any]]:

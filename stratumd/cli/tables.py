@@ -17,6 +17,7 @@ SOURCES = {
     "credits": "CREDITS LEFT",
 }  # fmt: skip
 DELIVERIES = {"sink": "SINK", "state": "DELIVERIES", "number": "NUMBER", "oldest": "OLDEST"}
+DISABLED = {"sink": "SINK THAT IS OFF", "since": "SINCE", "reason": "REASON"}
 SIGNALS = {
     "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
     "side": "SIDE", "direction": "MOVE", "magnitude": "SIZE", "books": "BOOKS", "id": "ID",
@@ -99,6 +100,11 @@ def deliveries(found: Status) -> list[dict[str, Any]]:
         {"sink": each.sink, "state": each.state, "number": each.number, "oldest": _ago(found.at - each.oldest_at)}
         for each in found.deliveries
     ]
+
+
+def disabled(found: Status) -> list[dict[str, Any]]:
+    """Return a line per sink that stays off."""
+    return [{"sink": each.sink, "since": moment(each.since_at), "reason": each.reason} for each in found.disabled_sinks]
 
 
 def figures(found: Status) -> str:

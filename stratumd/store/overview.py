@@ -48,9 +48,7 @@ def status(connection: Connection, now: Micros) -> Status:
             WaitingRow(sink, state, waiting.number, waiting.oldest)
             for (sink, state), waiting in sorted(deliveries.counts(connection).items())
         ),
-        disabled_sinks=tuple(
-            DisabledRow(sink, found.reason, found.since) for sink, found in sinks.disabled(connection).items()
-        ),
+        disabled_sinks=tuple(disabled_sinks(connection)),
         observations=_number(connection, select(func.count()).select_from(observations)),
         events=_number(connection, select(func.count()).select_from(events)),
         events_upcoming=_number(connection, select(func.count()).select_from(events).where(events.c.commence_at > now)),
@@ -60,6 +58,11 @@ def status(connection: Connection, now: Micros) -> Status:
         last_signal_at=connection.scalar(select(func.max(signals.c.observed_at))),
         database_bytes=_bytes(connection),
     )
+
+
+def disabled_sinks(connection: Connection) -> list[DisabledRow]:
+    """Return the sinks that are off, by name."""
+    return [DisabledRow(sink, found.reason, found.since) for sink, found in sinks.disabled(connection).items()]
 
 
 def table_sizes(connection: Connection) -> list[TableRow]:

@@ -18,6 +18,7 @@ from stratumd.store.views import (
     BoardRow,
     Comparison,
     ConsensusRow,
+    DisabledRow,
     EventRow,
     PathPoint,
     PollRow,
@@ -177,6 +178,11 @@ class Reader:
         """Return polls, oldest first; with `limit` the newest so many."""
         with self._reading() as connection:
             return overview.list_polls(connection, source=source, since=since, limit=limit)
+
+    def disabled_sinks(self) -> list[DisabledRow]:
+        """Return the sinks that are off, by name."""
+        with self._reading() as connection:
+            return overview.disabled_sinks(connection)
 
     def status(self, now: Micros) -> Status:
         """Return how everything is at `now`."""
