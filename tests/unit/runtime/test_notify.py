@@ -137,7 +137,9 @@ def test_a_manager_that_does_not_keep_up_is_not_waited_for(manager: Manager) -> 
 
 
 @pytest.mark.parametrize(
-    ("pid", "watchdog"), [(None, WATCHDOG), (str(os.getpid()), WATCHDOG), (str(os.getpid() + 1), None)]
+    ("pid", "watchdog"),
+    [(None, WATCHDOG), (str(os.getpid()), WATCHDOG), (str(os.getpid() + 1), None)],
+    ids=["anyone", "this process", "another process"],
 )
 def test_the_watchdog_may_be_meant_for_another_process(pid: str | None, watchdog: Micros | None) -> None:
     environ = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": str(WATCHDOG)}
