@@ -1,0 +1,43 @@
+"""The sink `email`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+from anyio import to_thread
+
+from stratumd.errors import DeliveryError
+from stratumd.plugin import Delivery, Sink
+from stratumd_email.message import message
+from stratumd_email.options import Options
+from stratumd_email.sending import Sending
+
+DEADLINE = 25.0
+"""Seconds for everything from the connection to the server's word that it has the mail."""
+
+
+class EmailSink(Sink):
+    """Sends what is due as one mail."""
+
+    name, config = "email", Options
+    batch = 50
+    expires = True
+    options: Options
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> str:
+        """Send one mail and return its Message-ID. A mail that one recipient got counts as delivered."""
+        mail = message(deliveries, self.options.sender, self.options.to, self.context.clock.now())
+        sending = Sending(self.options)
+        try:
+            with anyio.fail_after(DEADLINE):
+                refused = await to_thread.run_sync(sending.run, mail, abandon_on_cancel=True)
+        except TimeoutError:
+            raise DeliveryError(f"the mail server did not take the mail within {DEADLINE:g} s") from None
+        finally:
+            sending.abort()
+        for recipient, (code, reply) in refused.items():
+            self.context.log.warning(
+                "recipient refused", recipient=recipient, code=code, reply=reply.decode("utf-8", "replace")
+            )
+        return str(mail["Message-ID"])

@@ -1,0 +1,80 @@
+"""Posting to one endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+import anyio
+import httpcore
+import httpx
+
+from stratumd.errors import DeliveryError
+from stratumd.plugin import Secret
+from stratumd_webhook.guard import Guard
+from stratumd_webhook.options import endpoint, port_of
+
+DEADLINE = 15.0
+"""Seconds for a whole exchange, however slowly it drips."""
+BODY_LIMIT = 8_192
+"""Bytes of an answer's body that are read, so that the connection can be used again; they are dropped."""
+BODY_PATIENCE = 1.0
+"""Seconds to wait for these: the status has said all there is to know."""
+
+_BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+
+
+class Answer(NamedTuple):
+    """A status, and the header that says when to come back."""
+
+    status: int
+    retry_after: str | None
+
+
+class Endpoint:
+    """One URL. It follows no redirect, asks no proxy, and keeps at most one connection open."""
+
+    def __init__(self, url: Secret, guard: Guard, *, deadline: float = DEADLINE) -> None:
+        parts = endpoint(url)
+        port = port_of(parts)
+        self._host = parts.netloc.decode("ascii")
+        self._url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=port, target=parts.raw_path)
+        self._deadline = deadline
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False), max_connections=1, network_backend=guard
+        )
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post `body` and return the answer. `DeliveryError` where none came in time or the guard refused."""
+        try:
+            with anyio.fail_after(self._deadline):
+                return await self._exchange(body, headers)
+        except TimeoutError:
+            raise DeliveryError(f"the receiver did not answer within {self._deadline:g} s") from None
+        except _BROKEN as error:
+            reason = str(error) or "the connection broke"
+            raise DeliveryError(f"the receiver cannot be reached ({type(error).__name__}: {reason})") from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._pool.aclose()
+
+    async def _exchange(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        sent = [(name.encode(), value.encode()) for name, value in ({"host": self._host} | dict(headers)).items()]
+        async with self._pool.stream("POST", self._url, headers=sent, content=body) as response:
+            found = {name.lower(): value for name, value in response.headers}
+            # The receiver has decided: whatever becomes of the rest, it is not asked to decide again.
+            with anyio.move_on_after(BODY_PATIENCE), suppress(*_BROKEN):
+                await _drop(response)
+            retry_after = found.get(b"retry-after")
+            return Answer(response.status, retry_after.decode("latin-1") if retry_after else None)
+
+
+async def _drop(response: httpcore.Response) -> None:
+    """Read a short body to its end; of a long one no more than the limit, which costs the connection."""
+    read = 0
+    async for chunk in response.aiter_stream():
+        read += len(chunk)
+        if read >= BODY_LIMIT:
+            return

@@ -1,0 +1,75 @@
+"""The sink `webhook`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from stratumd.plugin import SECOND, Context, Delivery, Signal, Sink, iso
+from stratumd_webhook.answers import judge
+from stratumd_webhook.endpoint import Endpoint
+from stratumd_webhook.guard import Guard
+from stratumd_webhook.options import Options, endpoint
+from stratumd_webhook.signing import signatures
+
+TYPE = "signal.created"
+"""The event's type, as receivers see it."""
+SCHEDULE = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""The waits that Standard Webhooks recommends after the first attempt, which is made at once."""
+
+
+class WebhookSink(Sink):
+    """Posts each signal to a URL, signed, under an id that stays the same however often it is sent."""
+
+    name, config = "webhook", Options
+    retries = SCHEDULE
+    options: Options
+
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self._endpoint: Endpoint | None = None
+
+    async def open(self) -> None:
+        """Get ready to connect; nothing is resolved or sent yet."""
+        tls = endpoint(self.options.url).scheme == "https"
+        self._endpoint = Endpoint(self.options.url, Guard(tls=tls, allow=self.options.allow))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Post the signal. What the answers mean is said in `answers.judge`."""
+        assert self._endpoint is not None, "core opens a sink before it delivers"
+        for delivery in deliveries:
+            now = self.context.clock.now()
+            body = payload(delivery.signal)
+            secrets = (self.options.secret, *self.options.previous_secrets)
+            timestamp = now // SECOND
+            headers = {
+                "content-type": "application/json",
+                "user-agent": "stratumd",
+                "webhook-id": delivery.id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signatures(secrets, delivery.id, timestamp, body),
+            }
+            answer = await self._endpoint.post(body, headers)
+            judge(answer.status, answer.retry_after, self.context.clock.now())
+
+
+def payload(signal: Signal) -> bytes:
+    """Return the body: the same bytes at every attempt. Its timestamp is when the signal was observed."""
+    return msgspec.json.encode({"type": TYPE, "timestamp": iso(signal.observed_at), "data": signal.public()})
