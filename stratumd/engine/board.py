@@ -55,8 +55,9 @@ class _EventBoard:
         self.observed_at = at
         self.markets: dict[MarketKey, Market] = {}
         self.lines: dict[_Cell, BookLine] = {}
-        self.lanes: dict[str, dict[int, BookLine]] = {}
-        """By lane and `id` of the present offer: the lines last seen in that lane that offer something."""
+        self.lanes: dict[str, dict[int, Span]] = {}
+        """By lane and `id` of the offer: the present spans last seen in that lane. They hold their offers, so that an
+        id cannot become another offer's."""
 
 
 class Board:
@@ -65,7 +66,8 @@ class Board:
     def __init__(self, pricing: Pricing, operators: Mapping[str, str], lookback: Micros) -> None:
         self._pricing = pricing
         self._operators = operators
-        self._lookback = lookback
+        self.lookback = lookback
+        """How far back spans and observations are kept."""
         self._events: dict[str, _EventBoard] = {}
         self._by_sport: dict[str, dict[str, _EventBoard]] = {}
 
@@ -85,7 +87,7 @@ class Board:
 
     def forget(self, at: Micros) -> list[str]:
         """Drop the events that nobody has offered anything on for a day; return their ids."""
-        kept_since = at - max(DAY, self._lookback)
+        kept_since = at - max(DAY, self.lookback)
         gone = [
             key
             for key, state in self._events.items()
@@ -134,16 +136,11 @@ class Board:
         market.admit(line)
         return line
 
-    @property
-    def lookback(self) -> Micros:
-        """How far back spans and observations are kept."""
-        return self._lookback
-
 
 class _Taking:
     """One listing being taken into one event's board."""
 
-    __slots__ = ("_at", "_board", "_index", "_lane", "_state", "_touched", "changes")
+    __slots__ = ("_at", "_board", "_horizon", "_index", "_lane", "_state", "_touched", "changes")
 
     def __init__(self, board: Board, state: _EventBoard, lane: str, at: Micros) -> None:
         self._board = board
@@ -151,7 +148,8 @@ class _Taking:
         self._lane = lane
         self._index = state.lanes.setdefault(lane, {})
         self._at = at
-        self._touched: set[MarketKey] = set()
+        self._horizon = at - board.lookback
+        self._touched: set[Market] = set()
         self.changes: list[Change] = []
 
     def confirm(self, offers: list[Offered]) -> None:
@@ -159,21 +157,19 @@ class _Taking:
         at = self._at
         known = self._index.get
         for offer, last_update in offers:
-            line = known(id(offer))
-            if line is not None:
-                span = line.spans[-1]
-                if span.offer is offer:
-                    span.confirmed = at
-                    span.last_update = last_update
-                    continue
-            self._take(offer, last_update)
+            span = known(id(offer))
+            if span is None:
+                self._take(offer, last_update)
+            else:
+                span.confirmed = at
+                span.last_update = last_update
 
     def withdraw_missing(self, listing: Listing, scope: Scope) -> None:
         """Conclude which offers of this lane are gone: asked for, not malformed, not there."""
         if len(self._index) == len(listing.offers):
             return
         seen = {id(offer) for offer, _ in listing.offers}
-        missing = [line for key, line in self._index.items() if key not in seen]
+        missing = [span for key, span in self._index.items() if key not in seen]
         self._withdraw(missing, scope, listing.unreadable)
 
     def withdraw_all(self, scope: Scope) -> None:
@@ -182,32 +178,33 @@ class _Taking:
 
     def covered(self, scope: Scope) -> list[Market]:
         """Note the observation in every market it covers; return those that have an offer or just lost their last."""
-        markets, horizon = [], self._at - self._board.lookback
+        markets = []
         for key, market in self._state.markets.items():
             if scope.markets is not None and key.market not in scope.markets:
                 continue
             if market.offering:
-                _observe(market.observations, self._at, horizon)
+                _observe(market.observations, self._at, self._horizon)
                 markets.append(market)
-            elif key in self._touched:
+            elif market in self._touched:
                 markets.append(market)
         return markets
 
     def _take(self, offer: Offer, last_update: Micros | None) -> None:
         line = self._line(offer)
-        span = line.spans[-1] if line.spans else None
-        held = span.offer if span is not None else None
+        span = line.now
+        held = None if span is None else span.offer
         if held is not None:
             self._state.lanes[line.lane].pop(id(held), None)
-        self._index[id(offer)] = line
         line.lane = self._lane
         if span is not None and held is not None and held.quotes == offer.quotes:
             span.offer, span.confirmed, span.last_update = offer, self._at, last_update
-            return
-        if held is None:
-            self._appear(line.market)
-        self.changes += _changes(self._state.event.id, held, offer, last_update)
-        self._append(line, Span(offer, self._at, last_update))
+        else:
+            if held is None:
+                self._appear(line.market)
+            span = Span(offer, self._at, last_update)
+            self.changes += _changes(self._state.event.id, held, offer, last_update)
+            self._begin(line, span)
+        self._index[id(offer)] = span
 
     def _line(self, offer: Offer) -> BookLine:
         cell = (offer.book, offer.market, offer.player)
@@ -221,29 +218,31 @@ class _Taking:
             market.first_seen = self._at
         market.offering += 1
 
-    def _withdraw(self, lines: list[BookLine], scope: Scope, unreadable: tuple[Place, ...]) -> None:
-        for line in lines:
-            if _concluded(line, scope, unreadable):
-                held = line.spans[-1].offer
-                assert held is not None, "the index holds only lines that offer something"
-                del self._index[id(held)]
+    def _withdraw(self, spans: list[Span], scope: Scope, unreadable: tuple[Place, ...]) -> None:
+        for span in spans:
+            offer = span.offer
+            assert offer is not None, "the index holds only spans that offer something"
+            if _concluded(offer, scope, unreadable):
+                line = self._line(offer)
+                del self._index[id(offer)]
                 line.market.offering -= 1
-                self.changes += _changes(self._state.event.id, held, None, None)
-                self._append(line, Span(None, self._at, None))
+                self.changes += _changes(self._state.event.id, offer, None, None)
+                self._begin(line, Span(None, self._at, None))
 
-    def _append(self, line: BookLine, span: Span) -> None:
-        line.begin(span, self._at - self._board.lookback)
-        line.market.version += 1
-        line.market.changed_at = self._at
-        self._touched.add(line.market.key)
+    def _begin(self, line: BookLine, span: Span) -> None:
+        line.begin(span, self._horizon)
+        market = line.market
+        market.version += 1
+        market.changed_at = self._at
+        self._touched.add(market)
 
 
-def _concluded(line: BookLine, scope: Scope, unreadable: tuple[Place, ...]) -> bool:
+def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> bool:
     """Say whether a missing offer is gone: its market was asked for, and its place was not malformed."""
-    market = line.market.key.market
+    book, market = offer.book, offer.market
     if scope.markets is not None and market not in scope.markets:
         return False
-    return not any(place.book in (None, line.book) and place.market in (None, market) for place in unreadable)
+    return not any(place.book in (None, book) and place.market in (None, market) for place in unreadable)
 
 
 def _observe(observations: list[Micros], at: Micros, horizon: Micros) -> None:
@@ -252,24 +251,32 @@ def _observe(observations: list[Micros], at: Micros, horizon: Micros) -> None:
         del observations[: bisect_left(observations, horizon)]
 
 
-def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> Iterator[Change]:
-    """Yield each quote that differs between two offers of the same book, market and player."""
+def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> list[Change]:
+    """Return each quote that differs between two offers of the same book, market and player."""
+    if before is not None and after is not None and (moved := _moved(before.quotes, after.quotes)) is not None:
+        return [_change(event, after, quote.outcome, None, quote, last_update) for quote in moved]
     named = after or before
     assert named is not None, "one of the two offers exists"
     old, new = _by_outcome(before), _by_outcome(after)
-    for key, quote in new.items():
-        if old.get(key) != quote:
-            yield _change(event, named, key, quote, last_update)
-    for key in old:
-        if key not in new:
-            yield _change(event, named, key, None, last_update)
+    found = [_change(event, named, *key, quote, last_update) for key, quote in new.items() if old.get(key) != quote]
+    return found + [_change(event, named, *key, None, last_update) for key in old if key not in new]
+
+
+def _moved(before: tuple[Quote, ...], after: tuple[Quote, ...]) -> list[Quote] | None:
+    """Return the quotes that changed between two offers of the same two sides, as nearly all are; else None."""
+    if len(before) != 2 or len(after) != 2:
+        return None
+    (old, other_old), (new, other_new) = before, after
+    if old.outcome != new.outcome or other_old.outcome != other_new.outcome or new.outcome == other_new.outcome:
+        return None
+    return [quote for was, quote in ((old, new), (other_old, other_new)) if was != quote]
 
 
 def _change(
-    event: str, offer: Offer, key: tuple[str, float | None], quote: Quote | None, last_update: Micros | None
+    event: str, offer: Offer, outcome: str, rung: float | None, quote: Quote | None, last_update: Micros | None
 ) -> Change:
-    line, price = (quote.line, quote.price) if quote is not None else (None, None)
-    return Change(event, offer.book, offer.market, offer.player, key[0], key[1], line, price, last_update)
+    line, price = (None, None) if quote is None else (quote.line, quote.price)
+    return Change(event, offer.book, offer.market, offer.player, outcome, rung, line, price, last_update)
 
 
 def _by_outcome(offer: Offer | None) -> dict[tuple[str, float | None], Quote]:

@@ -102,12 +102,13 @@ _HOME_AWAY: Final = ("home", "away")
 _HOME_DRAW_AWAY: Final = ("home", "draw", "away")
 _OVER_UNDER: Final = ("over", "under")
 _YES_NO: Final = ("yes", "no")
-_PAIRS: Final = {
-    Kind.MONEYLINE: _HOME_AWAY,
-    Kind.SPREAD: _HOME_AWAY,
-    Kind.TOTAL: _OVER_UNDER,
-    Kind.OTHER: None,
-}
+_MONEYLINE, _SPREAD, _TOTAL, _OTHER = (
+    Kind.MONEYLINE,
+    Kind.SPREAD,
+    Kind.TOTAL,
+    Kind.OTHER,
+)  # an enum's member is found slowly through its class
+_PAIRS: Final = {_MONEYLINE: _HOME_AWAY, _SPREAD: _HOME_AWAY, _TOTAL: _OVER_UNDER, _OTHER: None}
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
@@ -148,24 +149,18 @@ def _two_sided(shape: _Shape, sport: str, first: Quote, second: Quote, pricing: 
     sigma = sigma_for(sport, shape.market, pricing.margins) if pricing.margins else shape.sigma
     if sigma is not None and line is not None:
         try:
-            fair_line = (fair_spread if shape.kind is Kind.SPREAD else fair_total)(
-                probabilities[0], line, sigma
-            )
+            fair_line = (fair_spread if shape.kind is _SPREAD else fair_total)(probabilities[0], line, sigma)
         except StatisticsError:  # prices so far apart that one side rounds to certainty
             return "bad_price"
-    return _new(
-        Fair, ((outcome_a, outcome_b), (price_a, price_b), probabilities, line, fair_line, hold, flag)
-    )
+    return _new(Fair, ((outcome_a, outcome_b), (price_a, price_b), probabilities, line, fair_line, hold, flag))
 
 
-def _reference_line(
-    family: Kind, first: float | None, second: float | None
-) -> float | Literal["lines_differ"] | None:
-    if family is Kind.MONEYLINE:
+def _reference_line(family: Kind, first: float | None, second: float | None) -> float | Literal["lines_differ"] | None:
+    if family is _MONEYLINE:
         return None
     if first is None or second is None:
-        return None if first is second and family is Kind.OTHER else "lines_differ"
-    if first != (-second if family is Kind.SPREAD else second):
+        return None if first is second and family is _OTHER else "lines_differ"
+    if first != (-second if family is _SPREAD else second):
         return "lines_differ"
     return first + 0.0  # −0.0 becomes 0.0
 
@@ -184,7 +179,7 @@ def _in_order(shape: _Shape, quotes: Sequence[Quote]) -> list[Quote] | Unfair:
 
 
 def _sides(shape: _Shape, shown: Mapping[str, Quote]) -> Sequence[str]:
-    if shape.kind is Kind.MONEYLINE:
+    if shape.kind is _MONEYLINE:
         return _HOME_DRAW_AWAY if shape.pair is None or "draw" in shown else _HOME_AWAY
     if shape.pair is not None:
         return shape.pair
@@ -203,8 +198,8 @@ def _many_sided(shape: _Shape, ordered: Sequence[Quote], pricing: Pricing) -> Fa
     outcomes, prices, lines = zip(*ordered, strict=True)
     if not all(1.0 < price < inf for price in prices):
         return "bad_price"
-    line = None if shape.kind is Kind.MONEYLINE else lines[0]
-    if shape.kind is not Kind.MONEYLINE and any(other != line for other in lines):
+    line = None if shape.kind is _MONEYLINE else lines[0]
+    if shape.kind is not _MONEYLINE and any(other != line for other in lines):
         return "lines_differ"
     probabilities, _, hold, flag = devig_implied([1.0 / price for price in prices], pricing.three_way)
     return Fair(outcomes, prices, probabilities, line, None, hold, flag)

@@ -10,6 +10,8 @@ from .margin import cover_probability, over_probability
 from .markets import Kind
 
 UP, DOWN = "up", "down"
+_SPREAD = Kind.SPREAD  # an enum's member is found slowly through its class
+_new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
 
 class Shift(NamedTuple):
@@ -54,16 +56,19 @@ def line_shift(kind: Kind, before: float, after: float) -> list[Shift]:
     difference = after - before
     if difference == 0:
         return []
-    if kind is Kind.SPREAD:
-        outcome = "away" if difference > 0 else "home"
-    else:
-        outcome = "over" if difference > 0 else "under"
-    return [Shift(outcome, UP if difference > 0 else DOWN, abs(difference))]
+    if difference > 0:
+        return [_new(Shift, ("away" if kind is _SPREAD else "over", UP, difference))]
+    return [_new(Shift, ("home" if kind is _SPREAD else "under", DOWN, -difference))]
 
 
 def probability_shifts(outcomes: Sequence[str], before: Sequence[float], after: Sequence[float]) -> list[Shift]:
     """Return the shift of each outcome's probability; of two, only the one that gained, the other mirrors it."""
-    moved = zip(outcomes, before, after, strict=True)
-    if len(outcomes) == 2:
-        return [Shift(outcome, UP, new - old) for outcome, old, new in moved if new > old]
-    return [Shift(outcome, UP if new > old else DOWN, abs(new - old)) for outcome, old, new in moved if new != old]
+    mirrored = len(outcomes) == 2
+    found = []
+    for i, outcome in enumerate(outcomes):
+        difference = after[i] - before[i]
+        if difference > 0.0:
+            found.append(_new(Shift, (outcome, UP, difference)))
+        elif difference < 0.0 and not mirrored:
+            found.append(_new(Shift, (outcome, DOWN, -difference)))
+    return found

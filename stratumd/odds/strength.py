@@ -37,9 +37,10 @@ def strength(components: Iterable[Component]) -> int:
     """Return the weighted mean of the components as a whole number from 1 to 100. Raises ValueError for
     none.
     """
-    parts = list(components)
-    total = sum(part.weight for part in parts)
+    total = reached = 0.0
+    for _, weight, value in components:
+        total += weight
+        reached += weight * value
     if total <= 0.0:
         raise ValueError("a strength needs at least one component with a weight")
-    mean = sum(part.weight * part.value for part in parts) / total
-    return max(1, min(100, round(100.0 * mean)))
+    return max(1, min(100, round(100.0 * (reached / total))))
