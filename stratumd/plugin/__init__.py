@@ -54,6 +54,7 @@ from stratumd.plugin.values import (
     rounded,
     signal_id,
 )
+from stratumd.plugin.wording import one_line
 
 __all__ = [
     "DAY",
@@ -105,6 +106,7 @@ __all__ = [
     "format_duration",
     "iso",
     "micros",
+    "one_line",
     "parse_duration",
     "parse_iso",
     "rounded",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stratumd.plugin import Delivery, Signal, Sink
+from stratumd.plugin import Delivery, Signal, Sink, one_line
 
 
 class PrintingSink(Sink):
@@ -24,12 +24,4 @@ class PrintingSink(Sink):
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Write what would be sent."""
         for delivery in deliveries:
-            self._write(f"would send to {self._name}: {_line(delivery.signal)}")
-
-
-def _line(signal: Signal) -> str:
-    side = {"home": signal.home, "away": signal.away}.get(signal.outcome, signal.outcome)
-    market = signal.market if signal.player is None else f"{signal.market} of {signal.player}"
-    fixture = f"{signal.away} at {signal.home}"
-    condition = f"{signal.type} {market}: {side} {signal.direction}"
-    return f"{condition} ({fixture}), strength {signal.strength}, {signal.id}"
+            self._write(f"would send to {self._name}: {one_line(delivery.signal)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stratumd.plugin import Signal, iso
+from stratumd.plugin import Signal, iso, one_line
 from stratumd_discord.limits import Embed, Field
 from stratumd_discord.wording import (
     amount,
@@ -18,7 +18,6 @@ from stratumd_discord.wording import (
     points,
     quote,
     rows,
-    side,
     signed_percent,
     text,
 )
@@ -43,25 +42,13 @@ def embed(signal: Signal) -> Embed:
     """Return the embed of a signal, not yet cut to any limit."""
     details = _DETAILS.get(signal.type, _facts)
     return Embed(
-        title=f"{plain(signal.type)} · {plain(signal.market)} · {_headline(signal)}",
+        title=" · ".join(map(plain, one_line(signal).split("  "))),
         description=_description(signal),
         color=COLORS.get(signal.type, OTHER_COLOR),
         footer=f"{signal.pipeline} · {signal.id}",
         timestamp=iso(signal.observed_at),
         fields=tuple(field for field in (*_common(signal), *details(signal)) if field.value),
     )
-
-
-def _headline(signal: Signal) -> str:
-    """Return the side, and the line it moved to where the evidence has one."""
-    after = number(signal.metadata, "after")
-    moves = rows(signal.metadata, "movers") or rows(signal.metadata, "moves")
-    if moves:
-        widest = max(moves, key=lambda move: abs(number(move, "move") or 0.0))
-        after = number(widest.get("to"), "line")
-    elif after is None:
-        after = number(signal.metadata, "line")
-    return side(signal) if after is None else f"{side(signal)} {points(signal, after)}"
 
 
 def _description(signal: Signal) -> str:
@@ -72,7 +59,6 @@ def _description(signal: Signal) -> str:
 
 
 def _common(signal: Signal) -> Iterator[Field]:
-    yield Field("Strength", f"{signal.strength} of 100", inline=True)
     reached, needed = amount(signal, signal.magnitude), amount(signal, signal.threshold)
     yield Field("Size", f"{reached} (from {needed} on)", inline=True)
 

@@ -26,12 +26,6 @@ def fixture(signal: Signal) -> str:
     return f"{plain(signal.away)} at {plain(signal.home)}"
 
 
-def side(signal: Signal) -> str:
-    """Return whom or what the signal points to."""
-    named = {"home": signal.home, "away": signal.away}.get(signal.outcome, signal.outcome)
-    return plain(f"{signal.player} {named}" if signal.player else named)
-
-
 def clock(at: Micros, style: str) -> str:
     """Return a time that Discord shows in the reader's own zone; style `f` date and time, `t` time, `R` relative."""
     return f"<t:{at // SECOND}:{style}>"

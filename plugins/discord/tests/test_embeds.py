@@ -65,9 +65,8 @@ def shown(signal: Signal) -> dict[str, str]:
 
 def test_steam_shows_who_moved_who_was_first_and_where_the_value_is(make_signal: MakeSignal) -> None:
     made = embed(make_signal("STEAM", STEAM))
-    assert made.title == "STEAM · spreads · Boston Celtics −2.5"
+    assert made.title == "STEAM · spreads · Boston Celtics −3.5 → −2.5 · 2 operators · strength 82"
     assert {field.name: field.value for field in made.fields} == {
-        "Strength": "82 of 100",
         "Size": "1 points (from 0.5 points on)",
         "Operators": "2 of 9",
         "Speed": "0.42 points a minute over 2 min",
@@ -107,7 +106,7 @@ def test_a_moneyline_is_compared_in_percent(make_signal: MakeSignal) -> None:
 def test_moves_are_listed_by_book(make_signal: MakeSignal, type: str) -> None:
     moves = [mover("fanduel", terms(221.5, 1.9), terms(223.0, 1.9), 1.5)]
     made = embed(make_signal(type, {"unit": "points", "moves": moves}, market="totals", outcome="over"))
-    assert made.title.endswith("· totals · over 223")
+    assert "· totals · Miami Heat at Boston Celtics over 221.5 → 223 ·" in made.title
     assert made.fields[-1].value == "fanduel 221.5 at 1.90 → 223 at 1.90"
 
 

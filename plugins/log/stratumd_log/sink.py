@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratumd.plugin import Delivery, Sink
-from stratumd_log.line import line
+from stratumd.plugin import Delivery, Sink, one_line
 
 
 class LogSink(Sink):
@@ -18,4 +17,4 @@ class LogSink(Sink):
         """Log the signals. The ids lead to the rest: `stratumd signals --json` shows it."""
         for delivery in deliveries:
             signal = delivery.signal
-            self.context.log.info(line(signal), signal=signal.id, event_id=signal.event)
+            self.context.log.info(one_line(signal), signal=signal.id, event_id=signal.event)

@@ -56,5 +56,5 @@ async def test_logs_one_line_per_signal_with_the_ids_as_fields() -> None:
     )
     context: Any = Context()
     await LogSink(PluginConfig(), context).deliver([Delivery("d1", signal), Delivery("d2", signal)])
-    expected = ("MOVE  h2h  Miami Heat  fanduel  strength 60", {"signal": "5f1c", "event_id": "e1"})
+    expected = ("MOVE  h2h  Miami Heat ▲ 4.0%  fanduel  strength 60", {"signal": "5f1c", "event_id": "e1"})
     assert context.log.lines == [expected, expected]

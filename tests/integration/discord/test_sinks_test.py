@@ -70,7 +70,7 @@ async def test_every_enabled_sink_gets_a_marked_signal_past_its_filters(
     }
     written = json.loads((tmp_path / "signals.jsonl").read_text())
     assert (written["type"], written["metadata"]["test"]) == ("TEST", True)
-    assert discord.messages[0].embeds[0]["title"] == "TEST · h2h · Test Home"
+    assert discord.messages[0].embeds[0]["title"] == "TEST · h2h · Test Home ▲ 5.0% · test · strength 100"
     assert "Only a test: nothing happened" in str(discord.messages[0].embeds[0]["fields"])
     assert "TEST  h2h  Test Home" in captured.err
 

@@ -1,4 +1,4 @@
-"""A signal in one line: `STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82`."""
+"""A signal in words, the same wherever it is shown."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stratumd.odds import Kind, kind
-from stratumd.plugin import Signal
+from stratumd.plugin.values import Signal
 
 MINUS = "\u2212"
+_SIGNS = {"up": "▲", "down": "▼"}
 
 
-def line(signal: Signal) -> str:
-    """Return the line. Metadata that is missing or of another shape only makes it shorter."""
+def one_line(signal: Signal) -> str:
+    """Return `STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82`, its parts two spaces apart.
+
+    Lines are the bettor's: a spread is the named team's. Where the metadata says neither from what to what nor against
+    what, as a stranger's type may, the size is shown: `STALE_LINE  spreads  Boston Celtics ▲ 1  2 books  strength 82`.
+    """
     parts = [
         signal.type,
         signal.market,
-        " ".join(part for part in (signal.player, _side(signal), _path(signal)) if part),
+        " ".join(part for part in (signal.player, _side(signal), _path(signal) or _size(signal)) if part),
         _who(signal),
         f"strength {signal.strength}",
     ]
-    return "  ".join(_plain(part) for part in parts if part)
+    return "  ".join(part for part in map(_plain, parts) if part)
 
 
 def _side(signal: Signal) -> str:
@@ -66,6 +71,13 @@ def _against(signal: Signal) -> str:
     return f"{_points(signal, value)} against {_points(signal, consensus)}"
 
 
+def _size(signal: Signal) -> str:
+    unit = signal.metadata.get("unit")
+    in_points = unit == "points" or (unit != "probability" and kind(signal.market) in (Kind.SPREAD, Kind.TOTAL))
+    size = f"{signal.magnitude:.2f}".rstrip("0").rstrip(".") if in_points else f"{signal.magnitude:.1%}"
+    return f"{_SIGNS.get(signal.direction, signal.direction)} {size}"
+
+
 def _points(signal: Signal, line: float) -> str:
     """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
     if kind(signal.market) is not Kind.SPREAD:
@@ -95,5 +107,5 @@ def _number(value: Any) -> float | None:
 
 
 def _plain(text: str) -> str:
-    """Drop what a terminal would obey: a provider's names are foreign text."""
-    return "".join(character for character in text if character.isprintable())
+    """Drop what a terminal would obey, and what would look like two parts: a provider's names are foreign text."""
+    return " ".join("".join(character for character in text if character.isprintable()).split())
