@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,13 +53,16 @@ def run(
     from stratumd.runtime.daemon import RunOptions
     from stratumd.runtime.daemon import run as run_daemon
 
-    loaded = _load(file or config, database)
+    path = file or config
+    loaded = _load(path, database)
+    for problem in loaded.warnings:
+        warn(problem.render())
     for_people = logs.configure(loaded.log.level, loaded.log.format)
 
     def announce(address: str | None) -> None:
         _announce(loaded, address, for_people)
 
-    options = RunOptions(once, duration, say if dry_run else None, announce)
+    options = RunOptions(once, duration, say if dry_run else None, partial(_load, path, database), announce)
     return anyio.run(run_daemon, loaded, options, backend_options={"use_uvloop": True})
 
 
@@ -66,8 +70,6 @@ def _load(path: Path, database: str | None) -> Config:
     from stratumd.config import Database, load_config
 
     config = load_config(path)
-    for problem in config.warnings:
-        warn(problem.render())
     return replace(config, database=Database(url=database)) if database else config
 
 

@@ -22,6 +22,15 @@ class Metrics:
         self.build = Gauge("stratumd_build_info", "1, with the versions.", ["version", "python"], registry=into)
         self.build.labels(__version__, platform.python_version()).set(1)
         self.started = Gauge("stratumd_start_time_seconds", "When the daemon started, Unix time.", registry=into)
+        self.reload_ok = Gauge(
+            "stratumd_config_last_reload_successful", "1, or 0 where the last reload changed nothing.", registry=into
+        )
+        self.reload_ok.set(1)
+        self.reload_at = Gauge(
+            "stratumd_config_last_reload_success_timestamp_seconds",
+            "When the configuration that is used was loaded, Unix time.",
+            registry=into,
+        )
         self.component = Gauge(
             "stratumd_component_state", "1 for the state a component is in.", ["kind", "name", "state"], registry=into
         )

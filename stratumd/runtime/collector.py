@@ -23,6 +23,7 @@ from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
 from stratumd.runtime.ticks import Ticks
 from stratumd.store.errors import StoreBroken, StoreError
@@ -64,7 +65,8 @@ class Collector:
         self.name = feed.owner.name
         self._source = feed.source
         self._owner = feed.owner
-        self._ticks = ticks
+        self.ticks = ticks
+        self.turns = Turns()
         self._core = core
         self._wake = wake
         self._backoff = backoff or Backoff()
@@ -76,10 +78,10 @@ class Collector:
         """Open the source, poll it when it is due, close it."""
         await self._call(self._source.open, self._deadlines.open)
         try:
-            if self._ticks is None:
+            if self.ticks is None:
                 await self.poll()
             else:
-                await self._follow(self._ticks)
+                await self._follow(self.ticks)
         finally:
             await self._close()
 
@@ -91,7 +93,9 @@ class Collector:
                 self._entry.skipped += skipped
                 self._core.metrics.skipped.labels(self.name).inc(skipped)
                 self._log.warning("poll skipped: the one before took longer than the interval", skipped=skipped)
-            await self._core.timer.sleep(await self.poll())
+            with self.turns.turn():
+                pause = await self.poll()
+            await self._core.timer.sleep(pause)
 
     async def poll(self) -> Micros:
         """Ask for what is due and store every exchange; return how long to leave the source alone beyond that.

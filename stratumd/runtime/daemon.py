@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -17,14 +18,17 @@ from stratumd.http.app import create_app
 from stratumd.http.server import address, bind, serve
 from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
-from stratumd.runtime import gauges
+from stratumd.runtime import control, gauges
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.delivery import Courier
+from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
 from stratumd.runtime.parts import Parts, assemble
+from stratumd.runtime.posts import open_posts
+from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import ComponentState, State, States
 from stratumd.runtime.stop import Stop
 from stratumd.runtime.supervisor import keep
@@ -44,6 +48,8 @@ class RunOptions:
     """End after so long."""
     dry_run: Callable[[str], None] | None = None
     """Store no delivery and send none: write here what would be sent."""
+    load: Callable[[], Config] | None = None
+    """Reads the configuration again, for a reload; without it there is none."""
     announce: Callable[[str | None], None] = lambda address: None
     """Called when everything is open, with the address that HTTP listens at."""
 
@@ -98,27 +104,43 @@ class _Daemon:
             if listener is not None:
                 services.start_soon(serve, create_app(view), listener)
             services.start_soon(gauges.measure, core)
-            services.start_soon(attend, self._notifier, core, [worker.name for worker in parts.workers])
+            services.start_soon(attend, self._notifier, core, parts.workers.keys())
             services.start_soon(keep, _Deliveries(parts.courier, core), core)
             options.announce(address(listener) if listener else None)
             gc.freeze()  # what was built until now stays; the collector need not look at it again
-            code = await (self._once(parts) if options.once else self._work(parts))
+            code = await (self._once(parts) if options.once else self._work(parts, view))
             services.cancel_scope.cancel()
         return code
 
-    async def _work(self, parts: Parts) -> int:
+    async def _work(self, parts: Parts, view: DaemonView) -> int:
         """Run every part until asked to stop. Nothing is polled from then on; a transaction at hand ends first."""
-        async with anyio.create_task_group() as work:
+        async with open_posts() as posts:
             for part in parts.running():
-                work.start_soon(keep, part, self._core, name=f"{part.kind} {part.name}")
-            duration = self._options.duration
-            with anyio.move_on_after(duration.total_seconds() if duration else inf):
-                await self._stop.asked.wait()
+                hold(part, posts, self._core)
+            async with self._reloading(Exchange(self._core, parts, posts), view):
+                duration = self._options.duration
+                with anyio.move_on_after(duration.total_seconds() if duration else inf):
+                    await self._stop.asked.wait()
             self._notifier.stopping()
             for part in parts.running():
                 self._core.states.put(part.kind, part.name, State.STOPPING)
-            work.cancel_scope.cancel()
+            posts.cancel()
         return 0
+
+    @asynccontextmanager
+    async def _reloading(self, exchange: Exchange, view: DaemonView) -> AsyncIterator[None]:
+        """Reload when a signal or the control socket asks for it, while the block lasts."""
+        if self._options.load is None:
+            yield
+            return
+        reloader = Reloader(self._options.load, self._core, exchange, view, self._notifier)
+        async with control.opened(self._config.path) as listener, anyio.create_task_group() as group:
+            group.start_soon(reloader.follow, self._stop)
+            if listener is not None:
+                view.control = control.address(listener)
+                group.start_soon(control.serve, listener, reloader)
+            yield
+            group.cancel_scope.cancel()
 
     async def _once(self, parts: Parts) -> int:
         async with anyio.create_task_group() as group:

@@ -9,7 +9,7 @@ out only the oldest of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
@@ -22,6 +22,7 @@ from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupErro
 from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink, iso
 from stratumd.runtime.blame import blame
 from stratumd.runtime.disabling import Memory, Switch
+from stratumd.runtime.posts import Posts, Turns, open_posts
 from stratumd.runtime.states import State, States
 
 T = TypeVar("T")
@@ -140,6 +141,7 @@ class Worker:
     ) -> None:
         """One call of the sink may take `deadline` seconds; an idle worker looks every `poll` seconds."""
         self.target = target
+        self.turns = Turns()
         self._queue = queue
         self._states = states
         self._clock = clock
@@ -173,7 +175,9 @@ class Worker:
         try:
             await self._start()
             while True:
-                await self._take(await self.step())
+                with self.turns.turn():
+                    rest = await self.step()
+                await self._take(rest)
         finally:
             await self._close()
 
@@ -377,26 +381,50 @@ class Worker:
 
 
 class Courier:
-    """All workers of a configuration."""
+    """All workers of a configuration; a reload exchanges some of them."""
 
-    def __init__(self, workers: Sequence[Worker], queue: Queue) -> None:
-        self._workers = tuple(workers)
+    def __init__(self, workers: Iterable[Worker], queue: Queue) -> None:
+        self._workers = {worker.target.name: worker for worker in workers}
         self._queue = queue
+        self._posts: Posts | None = None
+
+    @property
+    def sinks(self) -> list[str]:
+        """The names of the sinks that are served."""
+        return list(self._workers)
 
     def wake(self) -> None:
         """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.wake()
 
     def beat(self, sinks: Collection[str], at: Micros) -> None:
         """Tell `sinks` that quotes received at `at` were processed. Call it on the event loop."""
-        for worker in self._workers:
+        for worker in self._workers.values():
             if worker.target.name in sinks:
                 worker.beat(at)
+
+    def admit(self, worker: Worker) -> None:
+        """Take on a worker. One of the same name ends after the batch at hand, and before the new one begins."""
+        self._workers[worker.target.name] = worker
+        if self._posts is not None:
+            self._posts.put(worker.target.name, worker.run, worker.turns)
+
+    def dismiss(self, sink: str, gone: Callable[[], None]) -> None:
+        """End a worker after the batch at hand; `gone` is called then."""
+        self._workers.pop(sink, None)
+        if self._posts is None:
+            gone()
+        else:
+            self._posts.remove(sink, gone)
 
     async def run(self) -> None:
         """Take back what a process that is no more had claimed, then deliver until cancelled."""
         await to_thread.run_sync(self._queue.release)
-        async with anyio.create_task_group() as group:
-            for worker in self._workers:
-                group.start_soon(worker.run, name=f"sink {worker.target.name}")
+        try:
+            async with open_posts() as self._posts:
+                for worker in self._workers.values():
+                    self._posts.put(worker.target.name, worker.run, worker.turns)
+                await anyio.sleep_forever()
+        finally:
+            self._posts = None

@@ -57,6 +57,18 @@ class Fault:
     """Failures since the start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The newest reload of the configuration."""
+
+    at: Micros
+    successful: bool
+    error: str = ""
+    """Why it changed nothing."""
+    fixed: tuple[str, ...] = ()
+    """What was changed in the file and needs a restart."""
+
+
 class Journal:
     """The newest of everything, by name."""
 
@@ -65,6 +77,7 @@ class Journal:
         self.pipelines: dict[str, PipelineEntry] = {}
         self.signals: deque[Signal] = deque(maxlen=RECENT)
         self.faults: dict[str, Fault] = {}
+        self.reloaded: Reloaded | None = None
         self.deliveries: Mapping[tuple[str, str], Waiting] = {}
         """How many there are by sink and state, and since when the oldest of them is there."""
 
@@ -75,6 +88,13 @@ class Journal:
     def pipeline(self, name: str) -> PipelineEntry:
         """Return the entry of a pipeline."""
         return self.pipelines.setdefault(name, PipelineEntry())
+
+    def drop(self, kind: str, name: str) -> None:
+        """Forget a source or a pipeline that is there no more."""
+        if kind == "source":
+            self.sources.pop(name, None)
+        if kind == "pipeline":
+            self.pipelines.pop(name, None)
 
     def blame(self, fault: Fault) -> None:
         """Note a component's newest failure."""

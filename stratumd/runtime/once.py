@@ -28,9 +28,9 @@ async def run_once(parts: Parts, core: Core) -> bool:
         well.append(await attempt(part, core))
 
     async with anyio.create_task_group() as polling:
-        for collector in parts.collectors:
+        for collector in parts.collectors.values():
             polling.start_soon(run, collector)
-    for worker in parts.workers:
+    for worker in parts.workers.values():
         await run(worker)
     return await _delivered(parts, core) and all(well) and not _left_out(core)
 
@@ -61,7 +61,7 @@ async def _delivered(parts: Parts, core: Core) -> bool:
 def _waiting(parts: Parts, core: Core) -> dict[str, int]:
     counts: dict[str, int] = {}
     for (sink, state), waiting in core.journal.deliveries.items():
-        if sink in parts.sinks and state in _WAITING:
+        if sink in parts.courier.sinks and state in _WAITING:
             counts[sink] = counts.get(sink, 0) + waiting.number
     return counts
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
-from stratumd.config import Config, PipelineSpec, SourceSpec
+from stratumd.config import Config, PipelineSpec, SinkSpec
 from stratumd.errors import StratumError
 from stratumd.observe.logs import logger
 from stratumd.plugin import Delivery
@@ -16,8 +16,8 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Courier, Worker
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import State
-from stratumd.runtime.supervisor import Part
-from stratumd.runtime.ticks import ticks
+from stratumd.runtime.supervisor import Held
+from stratumd.runtime.ticks import Ticks, ticks
 from stratumd.runtime.worker import Outlets, PipelineWorker
 
 Preview = Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]]
@@ -25,19 +25,74 @@ Preview = Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]]
 _log = logger("stratumd.parts")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
-    """All that runs."""
+    """All that runs, by name; a reload exchanges some of it."""
 
-    collectors: Sequence[Collector]
-    workers: Sequence[PipelineWorker]
     courier: Courier
-    sinks: Sequence[str]
-    """The names of the sinks that the courier serves; none in a dry run."""
+    once: bool = False
+    """Each source is polled once, and the pipelines end when they have caught up."""
+    preview: Preview | None = None
+    """In a dry run: shows the deliveries. None is stored or sent."""
+    collectors: dict[str, Collector] = field(default_factory=dict)
+    workers: dict[str, PipelineWorker] = field(default_factory=dict)
+    outlets: dict[str, Outlet] = field(default_factory=dict)
+    """The sinks that could be built."""
 
-    def running(self) -> list[Part]:
+    def running(self) -> list[Held]:
         """Return what the supervisor keeps running."""
-        return [*self.collectors, *self.workers]
+        return [*self.collectors.values(), *self.workers.values()]
+
+    def remove(self, kind: str, name: str) -> None:
+        """Take a source or a pipeline out, where it is there."""
+        if kind == "source":
+            self.collectors.pop(name, None)
+        else:
+            self.workers.pop(name, None)
+
+    def stored(self, source: str) -> None:
+        """Wake the pipelines that `source` feeds: it brought an observation."""
+        for worker in self.workers.values():
+            if source in worker.sources:
+                worker.wake()
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds what a configuration names. Every method raises `StratumError` where a plugin's own code prevents it."""
+
+    config: Config
+    core: Core
+    parts: Parts
+
+    def collector(self, name: str, due: Ticks | None = None) -> Collector:
+        """Build a source that is polled when it is `due`, by default by a schedule that begins now."""
+        spec = self.config.sources[name]
+        feed = build_source(spec, self.config.registry, self.core.timer)
+        if due is None and spec.schedule is not None and not self.parts.once:
+            due = ticks(spec.schedule, name, self.core.timer)
+        return Collector(feed, due, self.core, partial(self.parts.stored, name))
+
+    def outlet(self, spec: SinkSpec) -> Outlet:
+        """Build a sink."""
+        return build_sink(spec, self.config.registry, self.core.timer)
+
+    def sender(self, outlet: Outlet) -> Worker:
+        """Build the worker that delivers to a sink."""
+        core = self.core
+        log = _log.bind(sink=outlet.target.name)
+        return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log)
+
+    def worker(self, spec: PipelineSpec, outlets: Mapping[str, Outlet]) -> PipelineWorker:
+        """Build a pipeline that delivers to those of `outlets` that are its own."""
+        connected = self.connected(spec, outlets)
+        return PipelineWorker(spec, self.config.registry, self.core, connected, once=self.parts.once)
+
+    def connected(self, spec: PipelineSpec, outlets: Mapping[str, Outlet]) -> Outlets:
+        """Return those of `outlets` that are the pipeline's own, ready to be delivered to."""
+        own = {sink.name: outlets[sink.name] for sink in spec.sinks if sink.name in outlets}
+        courier = self.parts.courier
+        return Outlets([*own.values()], courier.wake, self.parts.preview, partial(courier.beat, frozenset(own)))
 
 
 def assemble(config: Config, core: Core, *, once: bool, write: Callable[[str], None] | None) -> Parts:
@@ -46,64 +101,36 @@ def assemble(config: Config, core: Core, *, once: bool, write: Callable[[str], N
     `once` polls each source once and ends the pipelines when they have caught up. With `write`, a dry run, the
     deliveries are written there; none is stored or sent.
     """
-    specs = [spec for spec in config.pipelines.values() if spec.runs]
-    outlets = {spec.name: _outlets(spec, config, core) for spec in specs}
-    senders = [] if write else [_sender(each, core) for group in outlets.values() for each in group]
-    courier = Courier(senders, core.store)
-    preview = _previewing(write) if write else None
-    workers = {
-        spec.name: PipelineWorker(
-            spec, config.registry, core, _connected(outlets[spec.name], courier, preview), once=once
-        )
-        for spec in specs
-    }
-    collectors = [
-        collector
-        for spec in config.enabled_sources().values()
-        if (collector := _collector(spec, config, core, _waking(spec.name, workers, specs), once)) is not None
-    ]
-    return Parts(collectors, [*workers.values()], courier, [sender.target.name for sender in senders])
+    parts = Parts(Courier([], core.store), once, _previewing(write) if write else None)
+    builder = Builder(config, core, parts)
+    for spec in config.pipelines.values():
+        if spec.runs:
+            _add_sinks(spec, builder)
+            parts.workers[spec.name] = builder.worker(spec, parts.outlets)
+    for name in config.enabled_sources():
+        try:
+            parts.collectors[name] = builder.collector(name)
+        except StratumError as error:
+            leave_out("source", name, core, error)
+    return parts
 
 
-def _outlets(spec: PipelineSpec, config: Config, core: Core) -> list[Outlet]:
-    built = []
+def _add_sinks(spec: PipelineSpec, builder: Builder) -> None:
     for sink in spec.sinks:
         if sink.enabled:
             try:
-                built.append(build_sink(sink, config.registry, core.timer))
+                outlet = builder.parts.outlets[sink.name] = builder.outlet(sink)
             except StratumError as error:
-                _leave_out("sink", sink.name, core, error)
-    return built
+                leave_out("sink", sink.name, builder.core, error)
+            else:
+                if builder.parts.preview is None:
+                    builder.parts.courier.admit(builder.sender(outlet))
 
 
-def _connected(sinks: Sequence[Outlet], courier: Courier, preview: Preview | None) -> Outlets:
-    names = frozenset(outlet.target.name for outlet in sinks)
-    return Outlets(sinks, courier.wake, preview, partial(courier.beat, names))
-
-
-def _sender(outlet: Outlet, core: Core) -> Worker:
-    log = _log.bind(sink=outlet.target.name)
-    return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log)
-
-
-def _collector(spec: SourceSpec, config: Config, core: Core, wake: Callable[[], None], once: bool) -> Collector | None:
-    try:
-        feed = build_source(spec, config.registry, core.timer)
-    except StratumError as error:
-        _leave_out("source", spec.name, core, error)
-        return None
-    due = None if once or spec.schedule is None else ticks(spec.schedule, spec.name, core.timer)
-    return Collector(feed, due, core, wake)
-
-
-def _waking(source: str, workers: dict[str, PipelineWorker], specs: Sequence[PipelineSpec]) -> Callable[[], None]:
-    fed = [workers[spec.name] for spec in specs if source in spec.sources]
-
-    def wake() -> None:
-        for worker in fed:
-            worker.wake()
-
-    return wake
+def leave_out(kind: str, name: str, core: Core, error: StratumError) -> None:
+    """Say of a part that its plugin's own code prevents it."""
+    core.states.put(kind, name, State.PERMANENT_ERROR, str(error), 1)
+    _log.error(f"{kind} cannot be built; it stays off", name=name, error=str(error))
 
 
 def _previewing(write: Callable[[str], None]) -> Preview:
@@ -112,8 +139,3 @@ def _previewing(write: Callable[[str], None]) -> Preview:
             await PrintingSink(outlet.target.sink, outlet.target.name, write).deliver([delivery])
 
     return preview
-
-
-def _leave_out(kind: str, name: str, core: Core, error: StratumError) -> None:
-    core.states.put(kind, name, State.PERMANENT_ERROR, str(error), 1)
-    _log.error(f"{kind} cannot be built; it stays off", name=name, error=str(error))

@@ -67,6 +67,10 @@ class States:
         if not same:
             self._changed(new)
 
+    def drop(self, kind: str, name: str) -> None:
+        """Forget a component that is there no more."""
+        self._states.pop((kind, name), None)
+
     def get(self, kind: str, name: str) -> ComponentState:
         """Return a component's state. `KeyError` where it never had one."""
         return self._states[kind, name]

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM by the service manager, SIGINT by Ctrl-C, a second one by an impatient person."""
+"""Signals: SIGTERM by the service manager and SIGINT by Ctrl-C ask to stop, SIGHUP asks to reload."""
 
 from __future__ import annotations
 
@@ -22,28 +22,37 @@ _log = logger("stratumd.stop")
 
 
 def exit_quietly() -> None:
-    """Before there is anything to finish, a signal simply ends the process, with exit code 0."""
+    """Before there is anything to finish, a signal simply ends the process, with exit code 0.
+
+    One that asks to reload asks for nothing: the configuration is about to be read.
+    """
 
     def leave(number: int, frame: FrameType | None) -> None:
         sys.exit(0)
 
     for number in PATIENCE:
         signal.signal(number, leave)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class Stop:
-    """Whether the daemon was asked to stop."""
+    """Whether the daemon was asked to stop, or to reload."""
 
     def __init__(self, die: Callable[[int], object] = os._exit) -> None:
         """`die` ends the process at once, with an exit code."""
         self.asked = anyio.Event()
+        self.reload = anyio.Event()
+        """Who obeys it puts a new one in its place first."""
         self._die = die
 
     async def watch(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Wait for signals until cancelled. Start it before anything else."""
-        with anyio.open_signal_receiver(*PATIENCE) as received:
+        with anyio.open_signal_receiver(*PATIENCE, signal.SIGHUP) as received:
             task_status.started()
             async for number in received:
+                if number == signal.SIGHUP:
+                    self.reload.set()
+                    continue
                 if self.asked.is_set():
                     _log.warning("stopped at once")
                     self._die(128 + number)

@@ -9,6 +9,7 @@ from stratumd.observe.logs import logger
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Fault
+from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
 from stratumd.store import StoreBroken
 
@@ -24,6 +25,13 @@ class Part(Protocol):
 
     async def run(self) -> None:
         """Run. It sets the state OK itself once it is."""
+
+
+class Held(Part, Protocol):
+    """A part that a reload may replace."""
+
+    turns: Turns
+    """What it is to end first once it was begun."""
 
 
 async def keep(part: Part, core: Core, backoff: Backoff | None = None) -> None:

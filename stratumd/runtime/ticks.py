@@ -55,8 +55,9 @@ class IntervalTicks:
         now = self._timer.monotonic()
         expected = now + self._shift if self._next is None else self._next
         due = expected if expected >= now else next_after(self._schedule, now - 1, anchor=expected)
-        self._next = due + self._period
+        self._next = due  # whoever takes over from a wait that is cancelled waits for the same instant
         await self._timer.sleep(due - now)
+        self._next = due + self._period
         return (due - expected) // self._period
 
 

@@ -10,7 +10,7 @@ from stratumd.config import Config
 from stratumd.observe import metrics
 from stratumd.plugin import SECOND, Micros
 from stratumd.runtime.core import Core
-from stratumd.runtime.journal import PipelineEntry, SourceEntry, brief, shown
+from stratumd.runtime.journal import PipelineEntry, Reloaded, SourceEntry, brief, shown
 from stratumd.runtime.states import ComponentState, State
 
 REQUIRED = ("store", "source", "pipeline")
@@ -22,10 +22,13 @@ class DaemonView:
     """The `View` of the HTTP application."""
 
     def __init__(self, config: Config, core: Core) -> None:
-        self._config = config
+        self.config = config
+        self.control: str | None = None
+        """Where the control socket is, once it is there."""
         self._core = core
         self._started = core.timer.now()
         core.metrics.started.set(self._started / SECOND)
+        core.metrics.reload_at.set(self._started / SECOND)
 
     def unready(self) -> list[str]:
         """Return why the daemon is not ready. A source that came to its end is none of the reasons."""
@@ -37,9 +40,11 @@ class DaemonView:
         return {
             "version": __version__,
             "started": shown(self._started),
-            "config": str(self._config.path),
-            "database": self._config.database.shown_url(),
-            "plugins": {plugin.name: plugin.version for plugin in self._config.registry.plugins},
+            "config": str(self.config.path),
+            "database": self.config.database.shown_url(),
+            "plugins": {plugin.name: plugin.version for plugin in self.config.registry.plugins},
+            "reload": _reloaded(journal.reloaded),
+            "control": self.control,
             "components": [_component(each) for each in self._core.states],
             "sources": {name: _source(entry) for name, entry in journal.sources.items()},
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
@@ -61,6 +66,10 @@ class DaemonView:
         for (sink, state), waiting in self._core.journal.deliveries.items():
             sinks.setdefault(sink, {})[state] = {"count": waiting.number, "oldest": shown(waiting.oldest)}
         return sinks
+
+
+def _reloaded(newest: Reloaded | None) -> dict[str, Any] | None:
+    return None if newest is None else asdict(newest) | {"at": shown(newest.at)}
 
 
 def _component(each: ComponentState) -> dict[str, Any]:

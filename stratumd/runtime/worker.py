@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 
 from stratumd.config import PipelineSpec
 from stratumd.engine import Failure, Pipeline, Step
@@ -21,6 +22,7 @@ from stratumd.registry import Registered, Registry
 from stratumd.runtime.build import Outlet, build_pipeline
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.journal import Fault
+from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
 from stratumd.store import Commit, NewDelivery
 
@@ -70,18 +72,31 @@ class PipelineWorker:
         self._once = once
         self._entry = core.journal.pipeline(spec.name)
         self._log = logger("stratumd.pipeline", pipeline=spec.name)
+        self.turns = Turns()
         self._news = anyio.Event()
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The names of the sources whose observations it processes."""
+        return self._spec.sources
 
     def wake(self) -> None:
         """Say that an observation was stored."""
         self._news.set()
+
+    def connect(self, outlets: Outlets) -> None:
+        """Deliver to these sinks from the next cycle on; the one at hand goes to those that it began with."""
+        self._outlets = outlets
 
     async def run(self) -> None:
         """Process what is stored, and what comes until cancelled; or return with `once`."""
         pipeline = await self._ready()
         while True:
             self._news = anyio.Event()
-            if await self._cycle(pipeline):
+            with self.turns.turn():
+                more = await self._cycle(pipeline)
+            if more:
+                await anyio.lowlevel.checkpoint()  # where it is to end, it ends between two cycles
                 continue
             if self._once:
                 return
@@ -103,7 +118,7 @@ class PipelineWorker:
 
     async def _cycle(self, pipeline: Pipeline) -> bool:
         """Process the next observations; False where there were none."""
-        cycle = await transaction(partial(self._advance, pipeline))
+        cycle = await transaction(partial(self._advance, pipeline, self._outlets.sinks))
         if cycle is None:
             return False
         self._report(cycle)
@@ -118,23 +133,23 @@ class PipelineWorker:
 
     # ---- in a thread
 
-    def _advance(self, pipeline: Pipeline) -> Cycle | None:
+    def _advance(self, pipeline: Pipeline, sinks: Sequence[Outlet]) -> Cycle | None:
         store, timer = self._core.store, self._core.timer
         started = timer.monotonic()
         observations = store.pending(self.name, self._spec.sources, GROUP)
         if not observations:
             return None
         steps = [pipeline.step(observation) for observation in observations]
-        deliveries = [[*self._deliveries(step)] for step in steps]
+        deliveries = [self._deliveries(step, sinks) for step in steps]
         store.commit([Commit(step, self._rows(each)) for step, each in zip(steps, deliveries, strict=True)])
         flat = [each for some in deliveries for each in some]
         return Cycle(steps, flat, timer.monotonic() - started)
 
-    def _deliveries(self, step: Step) -> list[tuple[Outlet, Delivery]]:
+    def _deliveries(self, step: Step, sinks: Sequence[Outlet]) -> list[tuple[Outlet, Delivery]]:
         return [
             (outlet, Delivery(delivery_id(signal.id, outlet.target.name), signal))
             for signal in step.signals
-            for outlet in self._outlets.sinks
+            for outlet in sinks
             if self._wants(outlet, signal)
         ]
 

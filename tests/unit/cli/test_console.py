@@ -161,4 +161,4 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_every_group_has_commands() -> None:
-    assert set(GROUPS) == {"run", "replay", "config", "plugins", "read", "db", "sinks"}
+    assert set(GROUPS) == {"run", "reload", "replay", "config", "plugins", "read", "db", "sinks"}

@@ -74,17 +74,17 @@ async def test_every_enabled_part_runs(tmp_path: Path) -> None:
     parts = assemble(config(tmp_path), core(), once=False, write=None)
     names = [(part.kind, part.name) for part in parts.running()]
     assert names == [("source", "nba"), ("source", "wnba"), ("pipeline", "main"), ("pipeline", "late")]
-    assert parts.sinks == ["main.post"]
+    assert parts.courier.sinks == ["main.post"]
 
 
 async def test_a_dry_run_serves_no_sink(tmp_path: Path) -> None:
-    assert assemble(config(tmp_path), core(), once=False, write=print).sinks == []
+    assert assemble(config(tmp_path), core(), once=False, write=print).courier.sinks == []
 
 
 async def test_a_source_that_cannot_be_built_is_named_and_left_out(tmp_path: Path) -> None:
     shared = core()
     parts = assemble(config(tmp_path, "jammed"), shared, once=False, write=None)
-    assert [part.name for part in parts.collectors] == ["nba"]
+    assert list(parts.collectors) == ["nba"]
     found = shared.states.get("source", "wnba")
     assert found.state is State.PERMANENT_ERROR
     assert "plugin jammed failed in 'wnba'" in found.reason
