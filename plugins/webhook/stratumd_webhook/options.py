@@ -12,6 +12,7 @@ from stratumd.plugin import PluginConfig, Secret
 from stratumd_webhook.addresses import Network, refusal
 from stratumd_webhook.signing import key
 
+_HOST = re.compile(rb"[a-z0-9._:-]+")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
@@ -62,7 +63,8 @@ def _mistake(secret: Secret, allow: tuple[Network, ...]) -> str | None:
         url = endpoint(secret)
     except (httpx.InvalidURL, ValueError):
         return "expected a URL such as https://example.com/hooks/stratumd"
-    if url.scheme not in ("https", "http") or not url.host:
+    port = 443 if url.port is None else url.port
+    if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.raw_host) or not 0 < port < 65_536:
         return "expected a URL such as https://example.com/hooks/stratumd"
     if url.userinfo:
         return "the URL has no user or password: the signature says who sends"
