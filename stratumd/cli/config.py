@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio
 import typer
 
-from stratumd.cli.console import CONFIG_WRONG, DEFAULT_CONFIG, AsJson, ConfigPath, emit, say, warn
+from stratumd.cli.console import CONFIG_WRONG, DEFAULT_CONFIG, DEPENDENCY_DOWN, OK, AsJson, ConfigPath, emit, say, warn
 from stratumd.errors import StratumError
+
+if TYPE_CHECKING:
+    from stratumd.config import Config
 
 EXAMPLE = "stratumd.example.yaml"
 
@@ -31,18 +35,43 @@ def register(app: typer.Typer) -> None:
 FilePath = Annotated[Path, typer.Argument(metavar="[FILE]", help="The configuration file.", show_default=True)]
 
 
-def check(file: FilePath = DEFAULT_CONFIG) -> None:
-    """Say whether a configuration is right, and name every mistake in it. Nothing is connected to."""
+def check(
+    file: FilePath = DEFAULT_CONFIG,
+    connect: Annotated[
+        bool, typer.Option("--probe", help="Also ask the database, sources and sinks whether they are there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether a configuration is right, and name every mistake in it.
+
+    Nothing is connected to without --probe. With it nothing is changed, sent or paid either, and the exit code is 75
+    where something does not answer as it should. --json prints what was asked, and concerns --probe only.
+    """
     from stratumd.config import load_config
 
     config = load_config(file)
     for warning in config.warnings:
         warn(warning.render())
+    if not as_json:
+        say(_summary(file, config))
+    return _probe(config, as_json) if connect else OK
+
+
+def _summary(file: Path, config: Config) -> str:
     enabled, running = config.enabled_sources(), [p for p in config.pipelines.values() if p.runs]
-    say(
+    return (
         f"{file}: all right. Sources: {_names(enabled)}. Pipelines: {_names(p.name for p in running)}."
         f" Plugins: {_names(plugin.name for plugin in config.registry.plugins)}."
     )
+
+
+def _probe(config: Config, as_json: bool) -> int:
+    from stratumd.runtime.probing import probe
+
+    answers = anyio.run(probe, config)
+    columns = {"kind": "KIND", "name": "NAME", "up": "UP", "found": "FOUND"}
+    emit([each._asdict() for each in answers], columns, as_json=as_json)
+    return OK if all(each.up for each in answers) else DEPENDENCY_DOWN
 
 
 def _names(names: Any) -> str:

@@ -93,6 +93,13 @@ class Source(Component):
     async def close(self) -> None:
         """Let go of everything. Called once, also after a failure."""
 
+    async def probe(self) -> str:
+        """Say in a few words that the provider is there, without changing, sending or paying anything, or raise.
+
+        Called by `stratumd check --probe` in place of `open`; `close` follows.
+        """
+        return "nothing to probe"
+
     def poll(self) -> AsyncIterator[Poll]:
         """Ask the provider what is due and yield every exchange as soon as it ended.
 
@@ -176,6 +183,13 @@ class Sink(Component):
 
     async def close(self) -> None:
         """Let go of everything. Called once, also after a failure."""
+
+    async def probe(self) -> str:
+        """Say in a few words that the receiver is there, without changing, sending or paying anything, or raise.
+
+        Called by `stratumd check --probe` in place of `open`; `close` follows.
+        """
+        return "nothing to probe"
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be delivered here at all. Pure: it decides which deliveries exist."""

@@ -108,7 +108,8 @@ class FakeDiscord:
         listener = socket.create_server(("127.0.0.1", 0))
         self._stack.callback(listener.close)
         self._port = listener.getsockname()[1]
-        routes = [Route("/api/webhooks/{id}/{token}", self._take, methods=["POST"])]
+        path = "/api/webhooks/{id}/{token}"
+        routes = [Route(path, self._take, methods=["POST"]), Route(path, self._show, methods=["GET"])]
         config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False, lifespan="off", ws="none")
         server = _Server(config)
         group = await self._stack.enter_async_context(anyio.create_task_group())
@@ -132,6 +133,11 @@ class FakeDiscord:
         response = self._scripted() or self._judge(request, body)
         self.statuses.append(response.status_code)
         return response
+
+    async def _show(self, request: Request) -> Response:
+        if request.path_params != {"id": WEBHOOK_ID, "token": self.token}:
+            return JSONResponse(UNKNOWN_WEBHOOK, 404)
+        return JSONResponse({"id": WEBHOOK_ID, "type": 1, "name": "signals", "token": self.token})
 
     def _scripted(self) -> Response | None:
         if self._dripping:

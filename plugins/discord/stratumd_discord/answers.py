@@ -33,8 +33,7 @@ def message_id(answer: Answer) -> str | None:
     """
     status = answer.status
     if 200 <= status < 300:
-        found = _object(answer.body).get("id")
-        return found if isinstance(found, str) else None
+        return text_of(answer, "id")
     if status == 400:
         raise Refused(f"Discord refused the message: {_reason(answer)}")
     if status in (401, 403, 404):
@@ -44,6 +43,12 @@ def message_id(answer: Answer) -> str | None:
     if status == 429:
         raise DeliveryError("Discord's rate limit is reached", retry_after=_retry_after(answer))
     raise DeliveryError(f"Discord answered {status} ({_reason(answer)})", permanent=400 < status < 500)
+
+
+def text_of(answer: Answer, key: str) -> str | None:
+    """Return a text of the answer's object, None where it has none."""
+    found = _object(answer.body).get(key)
+    return found if isinstance(found, str) else None
 
 
 def pause_after(headers: Mapping[str, str]) -> float:

@@ -35,6 +35,13 @@ class DiscordSink(Sink):
         if self._webhook is not None:
             await self._webhook.close()
 
+    async def probe(self) -> str:
+        """Ask Discord for the webhook; nothing is posted."""
+        await self.open()
+        assert self._webhook is not None, "just opened"
+        name = await self._webhook.name()
+        return f"the webhook {name!r} is there" if name else "the webhook is there"
+
     def wants(self, signal: Signal) -> bool:
         """Say what the options say."""
         return self.options.wants(signal)

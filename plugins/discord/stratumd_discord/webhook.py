@@ -10,7 +10,7 @@ import httpx
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
-from stratumd_discord.answers import Answer, message_id, pause_after
+from stratumd_discord.answers import Answer, message_id, pause_after, text_of
 from stratumd_discord.options import endpoint
 
 DEADLINE = 15.0
@@ -70,15 +70,24 @@ class Webhook:
         repeat is possible.
         """
         await self._wait_for_room()
+        answer = await self._asked("POST", message)
+        self._room_at = anyio.current_time() + pause_after(answer.headers)
+        return message_id(answer)
+
+    async def name(self) -> str | None:
+        """Return the webhook's name, None where the answer does not say it. `DeliveryError` as for `post`."""
+        answer = await self._asked("GET")
+        message_id(answer)  # raises where it is an error
+        return text_of(answer, "name")
+
+    async def _asked(self, method: str, message: Mapping[str, Any] | None = None) -> Answer:
         try:
             with anyio.fail_after(self._deadline):
-                answer = await self._exchange(message)
+                return await self._exchange(method, message)
         except TimeoutError:
             raise DeliveryError(f"Discord did not answer within {self._deadline:g} s") from None
         except httpx.HTTPError as error:
             raise DeliveryError(f"Discord cannot be reached ({type(error).__name__})") from error
-        self._room_at = anyio.current_time() + pause_after(answer.headers)
-        return message_id(answer)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,8 +99,9 @@ class Webhook:
             raise DeliveryError("Discord's rate limit is reached", retry_after=wait)
         await anyio.sleep(max(0.0, wait))
 
-    async def _exchange(self, message: Mapping[str, Any]) -> Answer:
-        async with self._client.stream("POST", self._url, params={"wait": "true"}, json=message) as response:
+    async def _exchange(self, method: str, message: Mapping[str, Any] | None) -> Answer:
+        params = {} if message is None else {"wait": "true"}
+        async with self._client.stream(method, self._url, params=params, json=message) as response:
             body = b""
             async for chunk in response.aiter_raw():
                 body += chunk

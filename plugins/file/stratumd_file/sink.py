@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,17 @@ class FileSink(Sink):
     async def close(self) -> None:
         """Close the file."""
         await to_thread.run_sync(self._file.close)
+
+    async def probe(self) -> str:
+        """See whether the file, or the folder where it is to be created, may be written."""
+        await to_thread.run_sync(self._check_writable)
+        return f"{self._file.path} can be written"
+
+    def _check_writable(self) -> None:
+        path = self._file.path.absolute()
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if there.is_dir() == (there == path) or not os.access(there, os.W_OK):
+            raise StartupError(f"cannot write {path}: {there} is not writable, or not what it should be")
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Append a line for each. After a failure they are appended again: readers go by the signal's id."""

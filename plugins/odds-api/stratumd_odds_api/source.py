@@ -50,6 +50,15 @@ class OddsApiSource(Source):
             await self._client.aclose()
             self._client = None
 
+    async def probe(self) -> str:
+        """Ask for the list of sports, which costs no credits. Raises the `SourceError` of a refusal."""
+        await self.open()
+        poll = await self._attempt(Question(Request("/v4/sports")), self.context.clock.now())
+        if poll.error is not None:
+            raise poll.error
+        left = poll.credits.remaining
+        return "the key is accepted" if left is None else f"the key is accepted; {left:,} credits left"
+
     def credits(self) -> Credits | None:
         """Return what the newest answer said of the month's credits."""
         return self._credits

@@ -42,6 +42,11 @@ class Replay(Source):
             if not await anyio.Path(path).is_file():
                 raise StartupError(f"there is no recording {path}; edit 'files' of source '{self.context.name}'")
 
+    async def probe(self) -> str:
+        """Look for the files."""
+        await self.open()
+        return f"recordings found: {len(self.options.files)}"
+
     async def poll(self) -> AsyncIterator[Poll]:
         """Yield every observation, under this source's name, at the pace that was asked for."""
         observations = self._merged()

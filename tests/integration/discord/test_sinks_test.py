@@ -12,6 +12,7 @@ import anyio
 import pytest
 import structlog
 
+from stratumd.observe.logs import QUIET
 from stratumd.testing.discord import TOKEN, FakeDiscord
 from tests.support.cli import stratumd
 
@@ -39,8 +40,11 @@ def _own_logs() -> Iterator[None]:
     """Leave the logs of the test session as they were."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
+    quiet = {name: logging.getLogger(name).level for name in QUIET}
     yield
     root.handlers[:], root.level = before, level
+    for name, own in quiet.items():
+        logging.getLogger(name).setLevel(own)
     structlog.reset_defaults()
 
 

@@ -1,0 +1,100 @@
+"""Asking everything that a configuration needs whether it is there, without changing, sending or paying anything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+from anyio import to_thread
+
+from stratumd.config import Config, Database
+from stratumd.errors import DeliveryError, StartupError, StratumError
+from stratumd.plugin import Sink, Source
+from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
+from stratumd.runtime.calls import call
+from stratumd.runtime.clock import SystemTimer
+from stratumd.store import schema
+
+DEADLINE, CLOSING = 15.0, 1.0
+"""Seconds that one answer may take, and that closing may take afterwards."""
+
+
+class Probed(NamedTuple):
+    """What one part answered."""
+
+    kind: str
+    """`database`, `source` or `sink`."""
+    name: str
+    up: bool
+    found: str
+    """What is there, or what is wrong."""
+
+
+async def probe(config: Config) -> list[Probed]:
+    """Ask the database, and every source and sink that is enabled, all at the same time."""
+    questions = [*_questions(config)]
+    answers = [Probed(each.kind, each.name, False, "not asked") for each in questions]
+
+    async def ask(number: int) -> None:
+        answers[number] = await _answer(questions[number])
+
+    async with anyio.create_task_group() as group:
+        for number in range(len(questions)):
+            group.start_soon(ask, number)
+    return answers
+
+
+class _Question(NamedTuple):
+    kind: str
+    name: str
+    ask: Callable[[], Awaitable[str]]
+
+
+def _questions(config: Config) -> Iterator[_Question]:
+    timer, registry = SystemTimer(), config.registry
+    yield _Question("database", config.database.shown_url(), partial(to_thread.run_sync, _database, config.database))
+    for source in config.enabled_sources().values():
+        yield _Question("source", source.name, partial(_component, partial(build_source, source, registry, timer)))
+    for sink in (each for pipeline in config.pipelines.values() if pipeline.runs for each in pipeline.sinks):
+        if sink.enabled:
+            yield _Question("sink", sink.name, partial(_component, partial(build_sink, sink, registry, timer)))
+
+
+async def _answer(question: _Question) -> Probed:
+    try:
+        found, up = await question.ask(), True
+    except StratumError as error:
+        found, up = str(error), False
+    return Probed(question.kind, question.name, up, " ".join(found.split()))
+
+
+async def _component(build: Callable[[], Feed | Outlet]) -> str:
+    """Build a component, ask it, and close it again."""
+    owner = build().owner
+    component = owner.component
+    assert isinstance(component, Source | Sink), "nothing else meets the outside"
+
+    async def probe() -> str:
+        try:
+            return str(await component.probe())
+        except DeliveryError as error:
+            raise StartupError(str(error)) from error
+
+    try:
+        return await call(owner, probe, DEADLINE)
+    finally:
+        await call(owner, component.close, CLOSING)
+
+
+def _database(database: Database) -> str:
+    scheme, _, rest = database.url.partition("://")
+    path = Path(rest.removeprefix("/"))
+    if scheme == "sqlite" and not path.exists():
+        if not path.absolute().parent.is_dir():
+            raise StartupError(f"the folder {path.absolute().parent} does not exist; create it")
+        return "not there yet; the first run creates it"
+    old = [each.owner for each in schema(database.connect_url()) if not each.fresh]
+    return f"there; the next run brings the schema of {', '.join(old)} up to date" if old else "there"
