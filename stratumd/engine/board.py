@@ -7,7 +7,6 @@ tell apart.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -31,6 +30,7 @@ from stratumd.plugin import (
     Span,
 )
 
+_new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 _Cell = tuple[str, str, str | None]
 
 
@@ -183,7 +183,7 @@ class _Taking:
             if scope.markets is not None and key.market not in scope.markets:
                 continue
             if market.offering:
-                _observe(market.observations, self._at, self._horizon)
+                market.observe(self._lane, self._at, self._horizon)
                 markets.append(market)
             elif market in self._touched:
                 markets.append(market)
@@ -245,12 +245,6 @@ def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> boo
     return not any(place.book in (None, book) and place.market in (None, market) for place in unreadable)
 
 
-def _observe(observations: list[Micros], at: Micros, horizon: Micros) -> None:
-    observations.append(at)
-    if observations[0] < horizon:
-        del observations[: bisect_left(observations, horizon)]
-
-
 def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> list[Change]:
     """Return each quote that differs between two offers of the same book, market and player."""
     if before is not None and after is not None and (moved := _moved(before.quotes, after.quotes)) is not None:
@@ -276,7 +270,7 @@ def _change(
     event: str, offer: Offer, outcome: str, rung: float | None, quote: Quote | None, last_update: Micros | None
 ) -> Change:
     line, price = (None, None) if quote is None else (quote.line, quote.price)
-    return Change(event, offer.book, offer.market, offer.player, outcome, rung, line, price, last_update)
+    return _new(Change, (event, offer.book, offer.market, offer.player, outcome, rung, line, price, last_update))
 
 
 def _by_outcome(offer: Offer | None) -> dict[tuple[str, float | None], Quote]:

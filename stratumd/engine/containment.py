@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,25 +24,33 @@ _CORE = __file__.removesuffix("engine/containment.py")
 class Output(NamedTuple):
     """What one detector said of one tick, checked."""
 
-    findings: list[tuple[Finding, Limits]]
-    records: list[Record]
-    state: State | None
+    findings: Sequence[tuple[Finding, Limits]] = ()
+    records: Sequence[Record] = ()
+    state: State | None = None
+
+
+_SILENCE = Output()
 
 
 def detect(detector: Detector, tick: Tick) -> Output:
     """Run `detector` and check everything it yields, before any of it counts. Raises whatever the plugin does wrong."""
-    output = Output([], [], None)
-    for result in detector.detect(tick):
+    results = list(detector.detect(tick))
+    if not results:
+        return _SILENCE
+    findings: list[tuple[Finding, Limits]] = []
+    records: list[Record] = []
+    state = None
+    for result in results:
         if isinstance(result, Record):
-            output.records.append(result)
+            records.append(result)
         elif isinstance(result, Finding):
             _check(result)
-            output.findings.append((result, detector.limits(result.type)))
+            findings.append((result, detector.limits(result.type)))
         elif detector.state is not None and isinstance(result, detector.state):
-            output = output._replace(state=result)
+            state = result
         else:
             raise TypeError(f"yielded a {type(result).__name__}; a detector yields findings, records and its state")
-    return output
+    return Output(findings, records, state)
 
 
 def snapshot(result: Any) -> Snapshot:

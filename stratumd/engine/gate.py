@@ -8,7 +8,7 @@ signals, so a restart repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -60,10 +60,12 @@ class Memory(msgspec.Struct):
     fired: dict[str, list[Micros]] = {}
     """By type, the instants of the last hour."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Say whether there is nothing that a tick without findings could change."""
-        return not self.entries and not self.fired
+    def is_settled(self, at: Micros) -> bool:
+        """Say whether a tick without findings changes nothing: no condition holds, nothing is forgotten."""
+        for entry in self.entries.values():
+            if entry.active or _is_forgettable(entry, at):
+                return False
+        return all([at - instants[0] < HOUR for instants in self.fired.values()])
 
 
 class Candidate(NamedTuple):
@@ -88,7 +90,7 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    memory: Memory, candidates: Iterable[Candidate], judged: Container[tuple[str, MarketKey]], at: Micros
+    memory: Memory, candidates: Sequence[Candidate], judged: Container[tuple[str, MarketKey]], at: Micros
 ) -> list[Verdict]:
     """Decide about the findings of one tick and update `memory`; verdicts come strongest first.
 
@@ -97,7 +99,7 @@ def judge(
     """
     verdicts = []
     present = set()
-    for candidate in sorted(candidates, key=_rank):
+    for candidate in sorted(candidates, key=_rank) if len(candidates) > 1 else candidates:
         key = candidate.key
         present.add(key)
         verdicts.append(Verdict(candidate, _decide(memory, key, candidate, at)))
@@ -137,14 +139,14 @@ def _release(memory: Memory, present: set[Key], judged: Container[tuple[str, Mar
 
 def _prune(memory: Memory, at: Micros) -> None:
     """Forget what cannot matter any more: a key that holds nothing and fired more than a day ago, or never."""
-    idle = [
-        key
-        for key, entry in memory.entries.items()
-        if not entry.active and (entry.fired_at is None or at - entry.fired_at > DAY)
-    ]
+    idle = [key for key, entry in memory.entries.items() if not entry.active and _is_forgettable(entry, at)]
     for key in idle:
         del memory.entries[key]
     memory.fired = {type_: kept for type_, at_ in memory.fired.items() if (kept := [t for t in at_ if at - t < HOUR])}
+
+
+def _is_forgettable(entry: Entry, at: Micros) -> bool:
+    return entry.fired_at is None or at - entry.fired_at > DAY
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -117,7 +117,7 @@ class Stepping:
                 candidates.append(gate.Candidate(detector.name, finding, limits))
             if output.state is not None:
                 self._remember(event.id, memory, detector.name, output.state)
-        if candidates or not memory.gate.is_empty:
+        if candidates or not memory.gate.is_settled(self._at):
             self._judge(tick, memory, candidates, Judged(keys, failed))
 
     def _record(self, tick: Tick, memory: Memory, record: Record) -> None:

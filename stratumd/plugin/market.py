@@ -11,6 +11,8 @@ from stratumd.odds.margin import sigma_for
 from stratumd.plugin.times import MINUTE, Micros
 from stratumd.plugin.values import Event, MarketKey, Offer, Record
 
+_new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
+
 
 class Span:
     """What one book offered in one market from `since` on, until the next span of the same book."""
@@ -51,6 +53,10 @@ class BookLine:
         """The fair price of the present offer, the reason why there is none, or None while nothing is offered."""
         return None if self.now is None else self.market.fair(self.now)
 
+    def baseline(self, window: Micros) -> Micros | None:
+        """Return the earliest observation of this book's lane in the `window` that ends now; see `Market.baseline`."""
+        return self.market.baseline(window, self.lane)
+
     def since(self, at: Micros) -> list[Span] | None:
         """Return the spans from the one that held at `at` to the present one, oldest first.
 
@@ -86,7 +92,7 @@ class BookLine:
         market, spans = self.market, self.spans[self.spans.index(first) :]
         before, after = market.fair(first), market.fair(last)
         found = shifts(market.kind, before, after) if isinstance(before, Fair) and isinstance(after, Fair) else []
-        return Move(self, spans, before, after, found)
+        return _new(Move, (self, spans, before, after, found))
 
     def begin(self, span: Span, horizon: Micros) -> None:
         """Let `span` be the present one, and drop those that ended at `horizon` or before. Only the board does this."""
@@ -121,10 +127,12 @@ class Market:
         "first_seen",
         "key",
         "kind",
+        "lane",
         "lay",
         "lines",
         "memo",
-        "observations",
+        "observed",
+        "observed_at",
         "offering",
         "pricing",
         "sigma",
@@ -142,8 +150,13 @@ class Market:
         """The margin model's σ near the line, points; None where quotes are compared by probability."""
         self.lines: dict[str, BookLine] = {}
         """By book key, in the order of operators and then books; also books that offer nothing at present."""
-        self.observations: list[Micros] = []
-        """When this market was observed with anything on offer, oldest first, as far back as the longest lookback."""
+        self.observed: dict[str, list[Micros]] = {}
+        """By lane, when this market was observed with anything on offer, oldest first, as far back as the longest
+        lookback. A lane's answers say nothing of other lanes' books."""
+        self.observed_at = at
+        """When it was last observed, in any lane."""
+        self.lane = ""
+        """The lane of that observation."""
         self.offering = 0
         """How many books offer something now."""
         self.first_seen = at
@@ -154,7 +167,7 @@ class Market:
         """Grows with every such change: equal versions mean equal offers."""
         self.memo: dict[object, Any] = {}
         """A detector may keep here, under itself, what it computed from this version, and nothing else."""
-        self._moves: tuple[int, Micros, list[Move]] = (0, at, [])
+        self._moves: tuple[int, dict[str, Micros | None], list[Move]] = (-1, {}, [])
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -168,36 +181,53 @@ class Market:
         """Yield the books that offer something now."""
         return (line for line in self.lines.values() if line.now is not None)
 
-    def baseline(self, window: Micros) -> Micros | None:
-        """Return the earliest observation in the `window` that ends now.
+    def baseline(self, window: Micros, lane: str | None = None) -> Micros | None:
+        """Return the earliest observation of a lane in the `window` that ends now; of the newest one's lane by default.
 
         None where there are fewer than two: then nothing can be said about a move. No rule needs a cadence.
         """
-        seen = self.observations
+        seen = self.observed.get(self.lane if lane is None else lane, ())
         if len(seen) < 2:
             return None
-        start = bisect_left(seen, seen[-1] - window)
+        start = bisect_left(seen, self.observed_at - window)
         return seen[start] if start < len(seen) - 1 else None
 
-    def moves(self, baseline: Micros) -> Sequence[Move]:
-        """Return the books that offer something else now than at `baseline`, present at both without a gap."""
-        if self.changed_at <= baseline:
+    def starts(self, window: Micros) -> dict[str, Micros | None]:
+        """Return every lane's baseline in the `window` that ends now."""
+        return {lane: self.baseline(window, lane) for lane in self.observed}
+
+    def moves(self, window: Micros) -> Sequence[Move]:
+        """Return the books that offer something else now than at their baseline, present at both without a gap."""
+        if self.changed_at <= self.observed_at - window:
             return []
+        starts = self.starts(window)
         version, known_for, known = self._moves
-        if version == self.version and known_for == baseline:  # rules often share a baseline
+        if version == self.version and known_for == starts:  # rules often share a baseline
             return known
-        found = [
-            move
-            for line in self.lines.values()
-            if line.now is not None and line.now.since > baseline and (move := line.move(baseline)) is not None
-        ]
-        self._moves = (self.version, baseline, found)
+        found = [move for line in self.lines.values() if (move := _moved(line, starts)) is not None]
+        self._moves = (self.version, starts, found)
         return found
+
+    def observe(self, lane: str, at: Micros, horizon: Micros) -> None:
+        """Note an observation, and drop those before `horizon`. Only the board does this."""
+        self.lane, self.observed_at = lane, at
+        seen = self.observed.setdefault(lane, [])
+        if not seen or at > seen[-1]:  # two answers of one instant are one observation
+            seen.append(at)
+        if seen[0] < horizon:
+            del seen[: bisect_left(seen, horizon)]
 
     def admit(self, line: BookLine) -> None:
         """Let a book's line into `lines`, in its place. Only the board does this."""
         lines = [*self.lines.values(), line]
         self.lines = {each.book: each for each in sorted(lines, key=lambda each: (each.operator, each.book))}
+
+
+def _moved(line: BookLine, starts: Mapping[str, Micros | None]) -> Move | None:
+    start = starts.get(line.lane)
+    if start is None or line.now is None or line.now.since <= start:
+        return None
+    return line.move(start)
 
 
 class Tick:
