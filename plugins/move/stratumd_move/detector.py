@@ -74,8 +74,7 @@ class Moves(Detector):
 
     def _apply(self, rule: Rule, market: Market) -> Iterator[Finding]:
         """Yield one finding per outcome and direction in which enough operators moved far enough."""
-        baseline = market.baseline(rule.window)
-        moves = market.moves(baseline) if baseline is not None else ()
+        moves = market.moves(rule.window)
         if len(moves) < rule.operators:
             return
         threshold = rule.share * self.options.thresholds.of(market.kind, market.sigma is not None)

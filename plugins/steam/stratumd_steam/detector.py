@@ -22,12 +22,9 @@ from stratumd.plugin import (
     micros,
 )
 from stratumd_steam.evidence import steam_evidence
-from stratumd_steam.motion import Motion, motions, speaking
+from stratumd_steam.motion import EPSILON, Motion, motions, speaking
 from stratumd_steam.options import Options, SteamMetadata
 from stratumd_steam.synchrony import Shares
-
-EPSILON = 1e-9
-"""Absorbs the last bits of floating-point differences that meet a threshold exactly."""
 
 
 class Run(NamedTuple):
@@ -45,12 +42,16 @@ class Run(NamedTuple):
         """Return the median of the movers' moves, points or probability."""
         return median([mover.toward(self.outcome, self.direction) for mover in self.movers])
 
+    def began(self, mover: Motion) -> tuple[Micros, Micros]:
+        """Return the instants between which `mover` moved far enough."""
+        return mover.began(self.outcome, self.direction, self.threshold)
+
     @property
     def minutes(self) -> float:
         """Return the minutes from the first to the last mover's change, or since the previous observation."""
-        changes = [mover.began[1] for mover in self.movers]
-        seen = self.market.observations
-        return max(max(changes) - min(changes), seen[-1] - seen[-2]) / MINUTE
+        changes = [self.began(mover)[1] for mover in self.movers]
+        polls = [self.market.observed[mover.line.lane] for mover in self.movers]
+        return max(max(changes) - min(changes), *[seen[-1] - seen[-2] for seen in polls]) / MINUTE
 
 
 class Steam(Detector):
@@ -89,35 +90,34 @@ class Steam(Detector):
             due = not shares.is_counted(market.key.market, window)
             if not due and market.changed_at <= tick.at - self._window:
                 continue
-            baseline = self._baseline(market)
-            if baseline is None:
+            if not self._is_evaluable(market):
                 continue
-            far = self._far(market, baseline)
+            far = self._far(market)
             if not quiet and tick.at - market.first_seen >= self._min_age:
-                yield from self._findings(market, baseline, far, known)
+                yield from self._findings(market, far, known)
             if due:
                 movers = {move.line for move, _ in far}
-                present = [(line.operator, line in movers) for line in speaking(market, baseline)]
+                present = [(line.operator, line in movers) for line in speaking(market, self._window)]
                 shares = shares.counted(market.key.market, window, tick.at, present)
         if shares is not known:
             yield shares
 
-    def _baseline(self, market: Market) -> Micros | None:
+    def _is_evaluable(self, market: Market) -> bool:
         if market.key.market not in self._markets or market.key.player is not None or market.lay:
-            return None
-        return market.baseline(self._window) if market.offering else None
+            return False
+        return market.offering > 0 and market.baseline(self._window) is not None
 
-    def _far(self, market: Market, baseline: Micros) -> list[tuple[Move, Shift]]:
+    def _far(self, market: Market) -> list[tuple[Move, Shift]]:
         """Return the books' moves that reach the threshold, whoever speaks for their operators."""
         least = self._threshold(market) - EPSILON
-        return [(move, shift) for move in market.moves(baseline) for shift in move.shifts if shift.magnitude >= least]
+        return [
+            (move, shift) for move in market.moves(self._window) for shift in move.shifts if shift.magnitude >= least
+        ]
 
-    def _findings(
-        self, market: Market, baseline: Micros, far: list[tuple[Move, Shift]], shares: Shares
-    ) -> Iterator[Finding]:
+    def _findings(self, market: Market, far: list[tuple[Move, Shift]], shares: Shares) -> Iterator[Finding]:
         if len(far) < self.options.operators:  # nearly always, and who else is present does not matter then
             return
-        present = motions(market, baseline)
+        present = motions(market, self._window)
         if len(present) < max(self.options.present, self.options.operators):
             return
         for run in self._runs(market, present):
@@ -125,12 +125,15 @@ class Steam(Detector):
                 yield self._finding(run, shares)
 
     def _runs(self, market: Market, present: list[Motion]) -> list[Run]:
-        """Group the operators that moved far enough by outcome and direction."""
+        """Group the operators that moved far enough by outcome and direction.
+
+        Where probabilities are compared, the outcome that gained is the run; what the others lost is the same money.
+        """
         runs: dict[tuple[str, str], Run] = {}
         threshold = self._threshold(market)
         for motion in present:
             for shift in motion.shifts:
-                if shift.magnitude >= threshold - EPSILON:
+                if shift.magnitude >= threshold - EPSILON and (market.sigma is not None or shift.direction == "up"):
                     side = (shift.outcome, shift.direction)
                     run = runs.setdefault(side, Run(market, *side, threshold, [], present))
                     run.movers.append(motion)

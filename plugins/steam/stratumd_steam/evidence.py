@@ -27,7 +27,7 @@ def steam_evidence(
             window_seconds=window / SECOND,
             unit="points" if run.market.sigma is not None else "probability",
             movers=[_mover(run, motion) for motion in run.movers],
-            originator=_originator(run.movers),
+            originator=_originator(run),
             stale=[_stale(run, motion) for motion in run.present if _is_stale(run, motion)],
             present=len(run.present),
             minutes=_round(run.minutes),
@@ -42,7 +42,7 @@ def steam_evidence(
 
 
 def _mover(run: Run, motion: Motion) -> Mover:
-    after, before = motion.began
+    after, before = run.began(motion)
     return Mover(
         operator=motion.line.operator,
         book=motion.line.book,
@@ -53,17 +53,17 @@ def _mover(run: Run, motion: Motion) -> Mover:
     )
 
 
-def _originator(movers: Sequence[Motion]) -> str | None:
-    """Return the operator whose change is known to precede all others': its interval ends before theirs begin."""
-    for motion in movers:
-        others = [other.began[0] for other in movers if other is not motion]
-        if all(motion.began[1] <= start for start in others):
-            return motion.line.operator
+def _originator(run: Run) -> str | None:
+    """Return the operator whose move is known to precede all others': its interval ends before theirs begin."""
+    intervals = [(mover.line.operator, *run.began(mover)) for mover in run.movers]
+    for operator, _, end in intervals:
+        if all(end <= begin for other, begin, _ in intervals if other != operator):
+            return operator
     return None
 
 
 def _is_stale(run: Run, motion: Motion) -> bool:
-    return abs(motion.toward(run.outcome, run.direction)) < run.threshold / 2
+    return motion.is_comparable and abs(motion.toward(run.outcome, run.direction)) < run.threshold / 2
 
 
 def _stale(run: Run, motion: Motion) -> Stale:

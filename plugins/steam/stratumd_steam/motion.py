@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from stratumd.odds import Fair, Shift
 from stratumd.plugin import BookLine, Market, Micros, Span
+
+EPSILON = 1e-9
+"""Absorbs the last bits of floating-point differences that meet a threshold exactly."""
+
+Starts = Mapping[str, Micros | None]
+"""By lane, the observation that a window begins with."""
 
 
 class Motion(NamedTuple):
@@ -21,31 +27,36 @@ class Motion(NamedTuple):
     shifts: Sequence[Shift]
 
     @property
-    def began(self) -> tuple[Micros, Micros]:
-        """Return the instants between which it first changed: the last confirmation before, the first sight after."""
-        return self.spans[0].confirmed, self.spans[1].since
+    def is_comparable(self) -> bool:
+        """Say whether its value now can be held against its value then: without a margin model, at equal lines only."""
+        return _comparable(self.before, self.after)
 
     def toward(self, outcome: str, direction: str) -> float:
-        """Return how far it moved that way; negative where it moved the other way, 0 where it did not move."""
-        for shift in self.shifts:
-            if shift.outcome == outcome and shift.direction == direction:
-                return shift.magnitude
-        return -max([shift.magnitude for shift in self.shifts], default=0.0)
+        """Return how far the compared value moved that way; negative where it moved the other way."""
+        return _toward(self.before, self.after, outcome, direction)
+
+    def began(self, outcome: str, direction: str, threshold: float) -> tuple[Micros, Micros]:
+        """Return the instants between which it moved that far: the last confirmation before, the first sight after."""
+        for earlier, later in zip(self.spans, self.spans[1:], strict=False):
+            fair = self.line.market.fair(later)
+            if isinstance(fair, str) or not _comparable(self.before, fair):
+                continue
+            if _toward(self.before, fair, outcome, direction) >= threshold - EPSILON:
+                return earlier.confirmed, later.since
+        return self.spans[-2].confirmed, self.spans[-1].since
 
 
-def speaking(market: Market, baseline: Micros) -> list[BookLine]:
+def speaking(market: Market, window: Micros) -> list[BookLine]:
     """Return the line that speaks for each operator with a fair price at both ends of the window and no gap between.
 
     Of an operator's books that with the lowest hold now speaks, then the first by key. In the order of operators.
     """
+    starts = market.starts(window)
     found: list[BookLine] = []
     operator, hold = None, 0.0
     for line in market.lines.values():  # by operator and book
-        span = line.now
-        if span is None:
-            continue
-        after = market.fair(span)
-        if isinstance(after, str) or (span.since > baseline and not _was_fair(line, baseline)):
+        after = _fair_at_both_ends(line, starts)
+        if after is None:
             continue
         if line.operator != operator:
             found.append(line)
@@ -55,21 +66,49 @@ def speaking(market: Market, baseline: Micros) -> list[BookLine]:
     return found
 
 
-def motions(market: Market, baseline: Micros) -> list[Motion]:
+def motions(market: Market, window: Micros) -> list[Motion]:
     """Return the motion of every operator present at both ends of the window, in the order of their keys."""
-    moved = {move.line: move.shifts for move in market.moves(baseline)}
-    return [_motion(line, baseline, moved.get(line, ())) for line in speaking(market, baseline)]
+    moved = {move.line: move.shifts for move in market.moves(window)}
+    starts = market.starts(window)
+    return [_motion(line, starts[line.lane], moved.get(line, ())) for line in speaking(market, window)]
 
 
-def _was_fair(line: BookLine, baseline: Micros) -> bool:
-    spans = line.since(baseline)
+def _fair_at_both_ends(line: BookLine, starts: Starts) -> Fair | None:
+    start = starts.get(line.lane)
+    if line.now is None or start is None:
+        return None
+    after = line.market.fair(line.now)
+    if isinstance(after, str) or (line.now.since > start and not _was_fair(line, start)):
+        return None
+    return after
+
+
+def _was_fair(line: BookLine, start: Micros) -> bool:
+    spans = line.since(start)
     return spans is not None and isinstance(line.market.fair(spans[0]), Fair)
 
 
-def _motion(line: BookLine, baseline: Micros, shifts: Sequence[Shift]) -> Motion:
-    spans = line.since(baseline)
+def _motion(line: BookLine, start: Micros | None, shifts: Sequence[Shift]) -> Motion:
+    spans = line.since(start) if start is not None else None
     assert spans is not None, "who speaks was there all the time"
     before, after = line.market.fair(spans[0]), line.market.fair(spans[-1])
     assert not isinstance(before, str), "who speaks had a fair price"
     assert not isinstance(after, str), "who speaks has a fair price"
     return Motion(line, spans, before, after, shifts)
+
+
+def _comparable(before: Fair, after: Fair) -> bool:
+    if before.fair_line is not None and after.fair_line is not None:
+        return True
+    return before.line == after.line and before.outcomes == after.outcomes
+
+
+def _toward(before: Fair, after: Fair, outcome: str, direction: str) -> float:
+    if before.fair_line is not None and after.fair_line is not None:
+        change = after.fair_line - before.fair_line
+    elif before.outcomes == after.outcomes:
+        index = after.outcomes.index(outcome)
+        change = after.probabilities[index] - before.probabilities[index]
+    else:
+        return 0.0
+    return change if direction == "up" else -change

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stratumd.plugin import HOUR, MINUTE, Micros, Signal, parse_iso
-from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread
+from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread, total
 from stratumd_steam.synchrony import Shares
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
@@ -137,3 +137,44 @@ def test_shares_go_back_no_further_than_a_day() -> None:
     assert shares.chance("spreads", ["fanduel"], 1) == 1.0
     later = shares.counted("spreads", 999, 30 * HOUR, [("fanduel", False)])
     assert later.chance("spreads", ["fanduel"], 1) is None
+
+
+def test_the_interval_of_a_mover_is_that_of_the_move_itself() -> None:
+    """betmgm twitches first and moves last: it is no originator."""
+    twitch = everyone(-3.5)
+    twitch["betmgm"] = [spread(-3.5, 1.92, 1.90)]
+    moved = twitch | {book: [spread(-4.5, EVEN, EVEN)] for book in BOOKS[1:5]}
+    last = moved | {"betmgm": [spread(-4.5, EVEN, EVEN)]}
+    final = signals(everyone(-3.5), twitch, moved, last, operators=5)
+    assert [s.metadata["originator"] for s in final] == [None]
+
+
+def test_a_line_that_cannot_be_compared_is_not_left_behind() -> None:
+    """Without a margin model another line is another market: it neither moved nor stayed."""
+    before = {book: [total(8.0, EVEN, EVEN)] for book in BOOKS}
+    after = {book: [total(8.0, 1.80, 2.05)] for book in BOOKS[:5]} | {
+        "fanduel": [total(8.5, EVEN, EVEN)],
+        "mybookieag": [total(8.0, EVEN, EVEN)],
+    }
+    (signal,) = signals(before, after, sport="baseball_mlb")
+    assert [stale["book"] for stale in signal.metadata["stale"]] == ["mybookieag"]
+
+
+def test_of_three_ways_the_one_that_gained_is_the_run() -> None:
+    """Home gains what draw and away lose: one signal, and who stood still is left behind."""
+    before = {book: [moneyline(2.5, 2.9, 3.2)] for book in BOOKS}
+    after = {book: [moneyline(2.2, 3.3, 3.4)] for book in BOOKS[:5]} | {
+        "fanduel": [moneyline(2.5005, 2.9, 3.2)],
+        "mybookieag": [moneyline(2.5, 2.9, 3.2)],
+    }
+    (signal,) = signals(before, after, sport="soccer_epl")
+    assert (signal.outcome, signal.direction) == ("home", "up")
+    assert [stale["book"] for stale in signal.metadata["stale"]] == ["fanduel", "mybookieag"]
+
+
+def test_two_answers_of_one_instant_do_not_break_it() -> None:
+    harness = Harness([detector("steam", min_age="0s")])
+    event = game(NOON + 6 * HOUR)
+    polls = [(0, everyone(-3.5)), (1, everyone(-3.5)), (1, everyone(-4.5))]
+    found = harness.run(observation(NOON + minute * MINUTE, {event: books}) for minute, books in polls)
+    assert [s.metadata["minutes"] for s in found] == [1.0]

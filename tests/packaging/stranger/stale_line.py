@@ -1,10 +1,10 @@
 """Signal when some books have not moved while others have."""
 
 from datetime import timedelta
+from itertools import groupby
 from statistics import median
 
 from stratumd import hookimpl
-from stratumd.odds import Fair, shifts
 from stratumd.plugin import Detector, Finding, PluginConfig, Tick, micros
 
 
@@ -21,9 +21,12 @@ class StaleLine(Detector):
 
     def detect(self, tick: Tick):
         for market in tick.markets:
-            start = market.baseline(self.lookback)
-            for (outcome, direction), sizes in moved(market, start).items():
-                still = [line.book for line in market.present() if line.spans[-1].since <= start]
+            moves = market.moves(self.lookback)
+            movers = [move.line for move in moves]
+            still = [line.book for line in market.present() if line not in movers]
+            shifts = sorted(shift for move in moves for shift in move.shifts)
+            for (outcome, direction), same in groupby(shifts, key=lambda shift: shift[:2]):
+                sizes = [shift.magnitude for shift in same]
                 if still and len(sizes) >= self.options.movers:
                     yield Finding(
                         type="STALE_LINE",
@@ -36,16 +39,6 @@ class StaleLine(Detector):
                         strength=min(100, 15 * len(sizes)),
                         evidence={"movers": len(sizes)},
                     )
-
-
-def moved(market, start):
-    """Return by (outcome, direction) how far each book moved since `start`."""
-    sizes = {}
-    for move in market.moves(start) if start is not None else []:
-        if isinstance(move.before, Fair) and isinstance(move.after, Fair):
-            for outcome, direction, size in shifts(market.kind, move.before, move.after):
-                sizes.setdefault((outcome, direction), []).append(size)
-    return sizes
 
 
 @hookimpl

@@ -135,7 +135,7 @@ def test_a_move_needs_presence_without_a_gap() -> None:
     b.apply(snapshot(spread("fanduel", -3.5), spread("betmgm", -3.5)), 0)
     b.apply(snapshot(spread("betmgm", -3.5)), MINUTE)
     found = market(b.apply(snapshot(spread("fanduel", -4.5), spread("betmgm", -4.5)), 2 * MINUTE))
-    assert [move.line.book for move in found.moves(0)] == ["betmgm"]
+    assert [move.line.book for move in found.moves(HOUR)] == ["betmgm"]
 
 
 def test_a_baseline_needs_two_observations_in_the_window() -> None:
@@ -143,6 +143,26 @@ def test_a_baseline_needs_two_observations_in_the_window() -> None:
     assert market(b.apply(snapshot(spread("fanduel", -3.5)), 0)).baseline(10 * MINUTE) is None
     assert market(b.apply(snapshot(spread("fanduel", -3.5)), 11 * MINUTE)).baseline(10 * MINUTE) is None
     assert market(b.apply(snapshot(spread("fanduel", -3.5)), 15 * MINUTE)).baseline(10 * MINUTE) == 11 * MINUTE
+
+
+def test_a_window_is_the_lanes_own() -> None:
+    """A lane polled every minute says nothing of the books of a lane polled every fifteen."""
+    b = board()
+    b.apply(snapshot(spread("fanduel", -3.5)), 0)
+    for minute in range(1, 15):
+        b.apply(snapshot(spread("pinnacle", -3.5), lane="regions=eu"), minute * MINUTE)
+    found = market(b.apply(snapshot(spread("fanduel", -6.5)), 15 * MINUTE))
+    assert found.baseline(3 * MINUTE) is None
+    assert found.moves(3 * MINUTE) == []
+    assert [move.line.book for move in found.moves(15 * MINUTE)] == ["fanduel"]
+
+
+def test_two_answers_of_one_instant_are_one_observation() -> None:
+    b = board()
+    b.apply(snapshot(spread("fanduel", -3.5)), 0)
+    b.apply(snapshot(spread("fanduel", -3.5)), MINUTE)
+    found = market(b.apply(snapshot(spread("fanduel", -4.5)), MINUTE))
+    assert found.observed["regions=us"] == [0, MINUTE]
 
 
 def test_a_ladder_keeps_its_rungs_apart() -> None:
@@ -169,7 +189,7 @@ def test_history_is_kept_no_longer_than_the_lookback() -> None:
         updates = b.apply(snapshot(spread("fanduel", -3.5 - minute)), minute * MINUTE)
     found = market(updates)
     assert found.lines["fanduel"].spans[0].since == 49 * MINUTE
-    assert found.observations[0] == 49 * MINUTE
+    assert found.observed["regions=us"][0] == 49 * MINUTE
 
 
 def test_an_event_is_forgotten_a_day_after_it_left() -> None:
