@@ -45,6 +45,8 @@ class Dislocation(Detector):
 
     def detect(self, tick: Tick) -> Iterator[Finding]:
         """Yield one finding per operator that stands apart."""
+        if tick.in_play and not self.options.in_play:
+            return
         for market in tick.markets:
             point = tick.record("consensus", market.key)
             if isinstance(point, ConsensusPoint) and len(point.contributors) > self.options.min_books:
@@ -72,7 +74,9 @@ class Dislocation(Detector):
         found = []
         for contributor, medians in zip(contributors, zip(*others, strict=True), strict=True):
             differences = [own - other for own, other in zip(contributor.values, medians, strict=True)]
-            if max(map(abs, differences)) >= threshold - EPSILON:
+            # Of a line either side may be cheap; of probabilities the outcome that is rated too low.
+            size = abs(differences[0]) if market.sigma is not None else -min(differences)
+            if size >= threshold - EPSILON:
                 found.append(Apart(contributor, medians, differences, threshold))
         return found
 
@@ -101,6 +105,4 @@ def _cheap_side(market: Market, apart: Apart) -> Shift:
         dear = line_shift(market.kind, other, own)[0]
         return dear._replace(outcome=_OPPOSITE[dear.outcome])
     cheapest = min(range(len(apart.differences)), key=apart.differences.__getitem__)
-    outcomes = apart.outcomes(market)
-    largest = max([abs(difference) for difference in apart.differences])
-    return Shift(outcomes[cheapest], "down", largest)
+    return Shift(apart.outcomes(market)[cheapest], "down", -apart.differences[cheapest])

@@ -42,6 +42,8 @@ class Options(PluginConfig):
     """The most signals of one event in a rolling hour."""
     lifetime: timedelta = timedelta(minutes=10)
     """How long a signal is worth acting on."""
+    in_play: bool = False
+    """Go on after the start of the event; `consensus` must do so, too."""
 
 
 class Best(msgspec.Struct, frozen=True):

@@ -83,3 +83,22 @@ def test_it_needs_a_consensus_before_it() -> None:
     harness = Harness([detector("dislocation")])
     books = everyone(spread(-3.5, EVEN, EVEN), fanduel=spread(-1.5, EVEN, EVEN))
     assert not harness.feed(observation(NOON, {game(NOON + 6 * HOUR): books})).signals
+
+
+def test_of_three_ways_the_cheap_one_is_measured() -> None:
+    """The magnitude is the named outcome's own difference."""
+    three = everyone(moneyline(2.5, 2.9, 3.2), fanduel=moneyline(2.15, 3.3, 3.3))
+    found = signals(three, sport="soccer_epl", thresholds={"probability": 0.02})
+    assert found
+    assert all(s.magnitude == pytest.approx(-s.metadata["difference"]) for s in found)
+
+
+def test_in_play_is_left_out_even_where_consensus_goes_on() -> None:
+    books = everyone(spread(-3.5, EVEN, EVEN), fanduel=spread(-1.5, EVEN, EVEN))
+    live = observation(NOON, {game(NOON - HOUR): books})
+
+    def found(**options: Any) -> list[Signal]:
+        return Harness([detector("consensus", in_play=True), detector("dislocation", **options)]).feed(live).signals
+
+    assert not found()
+    assert found(in_play=True)
