@@ -16,7 +16,11 @@ MOST_COUNTED = 1_000
 
 
 class Ticks(Protocol):
-    """The due instants of one schedule. One that passes while nobody waits is skipped and counted."""
+    """The due instants of one schedule. One that passes while nobody waits is skipped and counted.
+
+    A wait that is cancelled loses nothing: the next one waits for the same instant, and returns at once where it has
+    passed meanwhile. So a source can be replaced without missing any.
+    """
 
     @property
     def due(self) -> Micros:
@@ -43,6 +47,8 @@ class IntervalTicks:
         self._timer = timer
         self._shift = shift
         self._next: Micros | None = None
+        self._waiting = False
+        self._skipped = 0
 
     @property
     def due(self) -> Micros:
@@ -54,11 +60,14 @@ class IntervalTicks:
         """Wait for the next one and return how many were skipped before it."""
         now = self._timer.monotonic()
         expected = now + self._shift if self._next is None else self._next
-        due = expected if expected >= now else next_after(self._schedule, now - 1, anchor=expected)
-        self._next = due  # whoever takes over from a wait that is cancelled waits for the same instant
+        in_time = now - expected < self._period if self._waiting else now <= expected
+        due = expected if in_time else next_after(self._schedule, now - 1, anchor=expected)
+        self._skipped += (due - expected) // self._period
+        self._next, self._waiting = due, True
         await self._timer.sleep(due - now)
-        self._next = due + self._period
-        return (due - expected) // self._period
+        skipped, self._skipped = self._skipped, 0
+        self._next, self._waiting = due + self._period, False
+        return skipped
 
 
 class CronTicks:
@@ -69,6 +78,8 @@ class CronTicks:
         self._shift = shift
         self._timer = timer
         self._next = next_after(schedule, timer.now() - shift)
+        self._waiting = False
+        self._skipped = 0
 
     @property
     def due(self) -> Micros:
@@ -77,10 +88,14 @@ class CronTicks:
 
     async def wait(self) -> int:
         """Wait for the next one and return how many were skipped before it."""
-        skipped = self._skip(self._timer.now() - self._shift)
+        now = self._timer.now() - self._shift
+        if not (self._waiting and now < next_after(self._schedule, self._next)):
+            self._skipped += self._skip(now)
+        self._waiting = True
         while (left := self.due - self._timer.now()) > 0:
             await self._timer.sleep(min(left, LONGEST_NAP))
-        self._next = next_after(self._schedule, self._next)
+        skipped, self._skipped = self._skipped, 0
+        self._next, self._waiting = next_after(self._schedule, self._next), False
         return skipped
 
     def _skip(self, now: Micros) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf
 
+import anyio
 import pytest
 
 from stratumd.config import Schedule
-from stratumd.plugin import DAY, HOUR, MINUTE, SECOND, iso
+from stratumd.plugin import DAY, HOUR, MINUTE, SECOND, Micros, iso
 from stratumd.runtime.ticks import MOST_COUNTED, ticks
 from tests.unit.runtime.virtual import VirtualTimer
 
@@ -106,3 +108,32 @@ async def test_a_clock_put_forward_by_years_is_not_counted_through() -> None:
     await due.wait()
     timer.wall += 3650 * DAY
     assert await due.wait() == MOST_COUNTED
+
+
+class Asleep(VirtualTimer):
+    """Sleeps until it is woken or cancelled; no time passes by itself."""
+
+    async def sleep(self, length: Micros) -> None:
+        await anyio.sleep(0 if length <= 0 else inf)
+
+
+@pytest.mark.parametrize("schedule", [MINUTELY, Schedule(cron="* * * * *")], ids=["interval", "cron"])
+@pytest.mark.parametrize(("late", "skipped"), [(-20, None), (1, 0), (59, 0), (61, 1)])
+async def test_a_wait_that_is_broken_off_loses_no_instant(schedule: Schedule, late: int, skipped: int | None) -> None:
+    """`late`: seconds after the instant at which somebody waits again; None: it goes on waiting."""
+    timer = Asleep()
+    due = ticks(schedule, "nba", timer)
+    if schedule is MINUTELY:
+        await due.wait()
+    expected = due.due
+    with anyio.move_on_after(0.01):
+        await due.wait()
+    timer.pass_by(expected - timer.now() + late * SECOND)
+    found = None
+    with anyio.move_on_after(0.01):
+        found = await due.wait()
+    if skipped == 1:  # it waits for the one after
+        assert (found, due.due) == (None, expected + 2 * MINUTE)
+    else:
+        assert found == skipped
+        assert due.due == expected + (0 if skipped is None else MINUTE)
