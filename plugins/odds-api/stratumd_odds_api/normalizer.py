@@ -190,7 +190,10 @@ class OddsApiNormalizer(Normalizer):
                     continue
             market.turn = turn
             stamp = wire.last_update or book.last_update
-            at = times[stamp] if stamp in times else self._time(stamp)
+            try:
+                at = times[stamp]
+            except KeyError:
+                at = self._time(stamp)
             if market.offer is not None:
                 offered.append((market.offer, at))
                 continue

@@ -18,6 +18,7 @@ HIGHEST_PRICE = 100_000.0
 WIDEST_LINE = 10_000.0
 """Points beyond which a line is taken for an error."""
 
+_new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 _WORDS = {"Over": "over", "Under": "under", "Yes": "yes", "No": "no", "Draw": "draw"}
 _KEYS = re.compile(rb'"(name|price|point|description)"\s*:')
 _RANKS = {"home": 0, "away": 1, "draw": 2, "over": 3, "under": 4, "yes": 5, "no": 6}
@@ -73,6 +74,37 @@ def read_outcomes(raw: msgspec.Raw, asking: Asking) -> Reading:
         return _refused(asking.issue("malformed_market", "its outcomes are not as documented"))
     if _has_duplicate_keys(raw, outcomes):
         return _refused(asking.issue("duplicate_key", "an outcome gives its name, price or point twice"))
+    offer = _two_sided(outcomes, asking)
+    return _by_player(outcomes, asking) if offer is None else Reading((offer,))
+
+
+def _two_sided(outcomes: list[WireOutcome], asking: Asking) -> Offer | None:
+    """Return the offer of a market of two known sides and no flaw, which most are; None where it is any other."""
+    if len(outcomes) != 2:
+        return None
+    first, second = _known_side(outcomes[0], asking), _known_side(outcomes[1], asking)
+    if first is None or second is None or first.outcome == second.outcome:
+        return None
+    in_order = _RANKS[first.outcome] < _RANKS[second.outcome]
+    return Offer(asking.book, asking.market, (first, second) if in_order else (second, first))
+
+
+def _known_side(outcome: WireOutcome, asking: Asking) -> Quote | None:
+    side, point = asking.sides.get(outcome.name), outcome.point
+    if side is None or outcome.description:
+        return None
+    if point is not None:
+        point += 0.0
+        if not -WIDEST_LINE <= point <= WIDEST_LINE:
+            return None
+    try:
+        return _new(Quote, (side, decimal_price(outcome.price, asking.american), point))
+    except PriceError:
+        return None
+
+
+def _by_player(outcomes: list[WireOutcome], asking: Asking) -> Reading:
+    """Read any market: of players, of many sides, or with flaws, which it names."""
     by_player: dict[str | None, list[Quote]] = {}
     strange: list[str] = []
     sides, american = asking.sides, asking.american
