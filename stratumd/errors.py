@@ -19,7 +19,8 @@ The docstring of a class is its default message.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +36,8 @@ __all__ = [
     "StratumError",
     "TransientError",
     "Unauthorized",
+    "described",
+    "told",
 ]
 
 
@@ -169,3 +172,31 @@ class DeliveryError(StratumError):
         change or `stratumd sinks enable` is called."""
         self.retry_after = retry_after
         """Seconds to wait before anything is sent there again, where the receiver said so."""
+
+
+LONGEST = 500
+"""Characters of an error's text that are worth a line."""
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no line shows and no database keeps: control characters and halves of surrogate pairs."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def told(error: BaseException, redact: Callable[[str], str] = _as_it_is, *, longest: int = LONGEST) -> str:
+    """Return an error's text in one line of at most `longest` characters; never raise, whatever its class does.
+
+    `redact` takes out of the text what must not be seen, before anything is cut off.
+    """
+    try:
+        text = redact(str(error))
+    except BaseException:  # noqa: BLE001  # the error is a plugin's, and so may its `__str__` be
+        return "(its text cannot be read)"
+    line = _UNFIT.sub("\ufffd", " ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def described(error: BaseException, redact: Callable[[str], str] = _as_it_is, *, longest: int = LONGEST) -> str:
+    """Return an error's class and text, `ValueError: …`, as `told` does."""
+    return f"{type(error).__name__}: {told(error, redact, longest=longest)}".removesuffix(": ")

@@ -21,17 +21,19 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"errors", "hookspecs", "plugin"},
     "recording": {"errors", "plugin"},
     "engine": {"errors", "odds", "plugin"},
-    "config": {"errors", "odds", "plugin", "registry"},
-    "store": {"engine", "errors", "odds", "plugin"},
-    "observe": {"errors", "plugin"},
+    "redaction": {"errors", "plugin"},
+    "config": {"errors", "odds", "plugin", "redaction", "registry"},
+    "store": {"engine", "errors", "odds", "plugin", "redaction"},
+    "observe": {"errors", "plugin", "redaction"},
     "http": {"errors", "observe", "plugin", "store"},
     "runtime": {
-        "config", "engine", "errors", "http", "observe", "odds", "plugin", "recording", "registry", "store",
+        "config", "engine", "errors", "http", "observe", "odds", "plugin", "recording", "redaction", "registry",
+        "store",
     },
     "testing": {"engine", "errors", "hookspecs", "odds", "plugin", "recording", "registry", "runtime"},
     "cli": {
-        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "recording", "registry",
-        "runtime", "store", "testing",
+        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "recording", "redaction",
+        "registry", "runtime", "store", "testing",
     },
 }  # fmt: skip
 
