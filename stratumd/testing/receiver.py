@@ -95,6 +95,7 @@ class Receiver:
         self._path = path
         self._now = now
         self._script: deque[Manner] = deque()
+        self._news = anyio.Event()
         self._stack = AsyncExitStack()
         self.port = 0
 
@@ -132,6 +133,11 @@ class Receiver:
     def reset_next(self) -> None:
         """Take the next request and break the connection."""
         self._script.append(Manner(way="reset"))
+
+    async def arrived(self, count: int) -> None:
+        """Wait until `count` requests have arrived."""
+        while len(self.requests) < count:
+            await self._news.wait()
 
     # ---- the server
 
@@ -174,6 +180,8 @@ class Receiver:
     async def _answer(self, stream: SocketStream, request: Received) -> None:
         manner = self._script.popleft() if self._script else self.usual
         self.requests.append(request)
+        self._news.set()
+        self._news = anyio.Event()
         await anyio.sleep(manner.delay)
         if manner.way == "hang":
             await anyio.sleep_forever()

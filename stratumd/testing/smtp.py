@@ -96,6 +96,7 @@ class FakeSmtp:
         self._implicit = implicit
         self._script: dict[str, deque[tuple[int, str]]] = defaultdict(deque)
         self._stuck: dict[str, str] = {}
+        self._reached: dict[str, anyio.Event] = defaultdict(anyio.Event)
         self._stack = AsyncExitStack()
 
     # ---- what it is told
@@ -115,6 +116,10 @@ class FakeSmtp:
     def drop_at(self, command: str) -> None:
         """Close the connection instead of replying to `command`."""
         self._stuck[command] = "drop"
+
+    async def reached(self, command: str) -> None:
+        """Wait until `command` has come."""
+        await self._reached[command].wait()
 
     # ---- the server
 
@@ -154,7 +159,6 @@ class FakeSmtp:
         """Reply to a command; False where it was the last one."""
         verb, _, rest = line.partition(" ")
         verb = verb.upper()
-        self.commands.append(verb)
         if await self._told(session, verb):
             return verb != "QUIT"
         if verb in _REPLIES:
@@ -173,7 +177,9 @@ class FakeSmtp:
         return verb != "QUIT"
 
     async def _told(self, session: _Session, verb: str) -> bool:
-        """Do what the script says of this command, if anything."""
+        """Note the command, and do what the script says of it, if anything."""
+        self.commands.append(verb)
+        self._reached[verb].set()
         stuck = self._stuck.get(verb)
         if stuck == "hang":
             await anyio.sleep_forever()
@@ -218,7 +224,6 @@ class FakeSmtp:
         lines = []
         while (line := await session.incoming.receive_until(b"\r\n", _LINE)) != b".":
             lines.append(line.removeprefix(b"."))
-        self.commands.append(".")
         if await self._told(session, "."):
             return
         content = b"\r\n".join([*lines, b""])

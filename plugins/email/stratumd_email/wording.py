@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from stratumd.plugin import SECOND, Micros, Signal, iso
+from stratumd.plugin import SECOND, Micros, Signal, iso, one_line
 
 SUBJECT = 150
 """Characters of a subject; the rest is left out."""
-_SIGNS = {"up": "▲", "down": "▼"}
 
 
 def subject(signals: Sequence[Signal]) -> str:
     """Say what it is about: the signal, or how many there are of each type."""
     if len(signals) == 1:
-        return _plain(f"{headline(signals[0])} · {_fixture(signals[0])}")[:SUBJECT]
+        return _plain(f"{one_line(signals[0])} · {_fixture(signals[0])}")[:SUBJECT]
     counts = Counter(signal.type for signal in signals)
     types = ", ".join(f"{count} {type}" for type, count in counts.most_common())
     return _plain(f"{len(signals)} signals: {types}")[:SUBJECT]
@@ -24,7 +23,7 @@ def subject(signals: Sequence[Signal]) -> str:
 
 def text(signals: Sequence[Signal]) -> str:
     """Return the mail as plain text."""
-    return "\n\n".join("\n  ".join([headline(signal), *details(signal)]) for signal in signals) + "\n"
+    return "\n\n".join("\n  ".join([one_line(signal), *details(signal)]) for signal in signals) + "\n"
 
 
 def html(signals: Sequence[Signal]) -> str:
@@ -32,15 +31,8 @@ def html(signals: Sequence[Signal]) -> str:
     parts = []
     for signal in signals:
         lines = "<br>".join(escape(each) for each in details(signal))
-        parts.append(f"<p><strong>{escape(headline(signal))}</strong><br>{lines}</p>")
+        parts.append(f"<p><strong>{escape(one_line(signal))}</strong><br>{lines}</p>")
     return f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{"".join(parts)}</body></html>\n'
-
-
-def headline(signal: Signal) -> str:
-    """Return a line such as `MOVE  spreads  Boston Celtics ▲ 1  strength 75`."""
-    side = {"home": signal.home, "away": signal.away}.get(signal.outcome, signal.outcome)
-    what = " ".join(part for part in (signal.player, side, _SIGNS.get(signal.direction), _size(signal)) if part)
-    return _plain(f"{signal.type}  {signal.market}  {what}  strength {signal.strength}")
 
 
 def details(signal: Signal) -> list[str]:
@@ -52,12 +44,6 @@ def details(signal: Signal) -> list[str]:
         f"{signal.pipeline} · {signal.id}",
     ]
     return [_plain(line) for line in lines if line]
-
-
-def _size(signal: Signal) -> str:
-    if signal.metadata.get("unit") == "probability":
-        return f"{signal.magnitude:.1%}"
-    return f"{signal.magnitude:.2f}".rstrip("0").rstrip(".")
 
 
 def _fixture(signal: Signal) -> str:

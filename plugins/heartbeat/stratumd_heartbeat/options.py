@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import httpx
 from pydantic import ConfigDict, Field, field_validator
 
 from stratumd.plugin import PluginConfig, Secret
+
+_HOST = re.compile(rb"[a-z0-9._:-]+")
 
 
 class Options(PluginConfig):
@@ -28,7 +31,9 @@ class Options(PluginConfig):
             parts = address(url)
         except (httpx.InvalidURL, ValueError):
             raise ValueError("expected a URL such as https://hc-ping.com/…") from None
-        if parts.scheme not in ("https", "http") or not parts.host or parts.userinfo:
+        port = 443 if parts.port is None else parts.port
+        named = _HOST.fullmatch(parts.raw_host) and 0 < port < 65_536
+        if parts.scheme not in ("https", "http") or parts.userinfo or not named:
             raise ValueError("expected a URL such as https://hc-ping.com/…, without user and password")
         return url
 
