@@ -18,6 +18,7 @@ from stratumd.config.references import Surroundings
 from stratumd.config.report import Report, Span
 from stratumd.config.spec import Config, SourceSpec
 from stratumd.errors import ConfigError, Problem
+from stratumd.redaction import learn
 
 KEYS = ("database", "log", "http", "sources", "pipelines")
 """The keys of a configuration, in the order in which they are shown."""
@@ -126,6 +127,12 @@ def _unused(tables: Mapping[str, Table], fed: Mapping[str, SourceSpec | None], r
 
 def _database(reader: Reader, root: Table) -> Database | None:
     """Return the database, given as a URL or as a mapping of `url` and `password`."""
+    found = _read_database(reader, root)
+    learn(found and found.secret)
+    return found
+
+
+def _read_database(reader: Reader, root: Table) -> Database | None:
     entry = root.entries.get("database")
     if entry is None or isinstance(entry.node, Table):
         return reader.section(Database, root, "database")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import croniter
@@ -72,6 +72,12 @@ class Database(Section):
             return self.url
         user, _, rest = self.url.partition("@")
         return f"{user}:{quote(self.password.reveal(), safe='')}@{rest}"
+
+    @property
+    def secret(self) -> Secret | None:
+        """The password, wherever it is written."""
+        inside = urlsplit(self.url).password
+        return Secret(unquote(inside)) if inside else self.password
 
     def shown_url(self) -> str:
         """Return the URL as it may be shown, the password starred."""

@@ -14,6 +14,7 @@ from stratumd.config.messages import Mistake, told
 from stratumd.config.references import Surroundings, Unresolved, parts, references
 from stratumd.config.report import Report, Span, names_secret, suggest
 from stratumd.plugin import Secret
+from stratumd.redaction import learn
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -103,6 +104,7 @@ def read_options(
         for found in _by_place(invalid, own, owner):
             _add(found, model, owner, report, values)
         return None
+    learn(result)
     return None if values.missing else result
 
 

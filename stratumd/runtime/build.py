@@ -14,6 +14,7 @@ from stratumd.engine import Pipeline
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Signal, Source
+from stratumd.redaction import learn
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.blame import blame
 from stratumd.runtime.calls import Owner
@@ -40,6 +41,7 @@ class Lent:
             checked = registered.component.config.model_validate(dict(options))
         except ValidationError as error:
             raise ConfigError(f"{self.name}: options of {use!r}: {_first(error)}") from error
+        learn(checked)
         source: Source = registered.component(checked, self)
         return source
 

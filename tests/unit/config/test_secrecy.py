@@ -4,7 +4,8 @@ import pytest
 
 from stratumd.config.report import names_secret
 from stratumd.errors import ConfigError
-from tests.unit.config.reading import ENV, Reading, changed
+from stratumd.redaction import redact
+from tests.unit.config.reading import ENV, RIGHT, Reading, changed
 
 SECRET = "hunter2-hunter2"
 
@@ -51,6 +52,23 @@ def test_an_error_about_a_secret_does_not_show_it(reading: Reading) -> None:
     text = changed("${env:KEY}", "[1]").replace("[basketball]", "${env:KEY}")
     for problem in reading.problems(text):
         assert ENV["KEY"] not in problem.render()
+
+
+@pytest.mark.parametrize(
+    ("canary", "text", "env"),
+    [
+        ("canary-71aa", RIGHT, ENV | {"KEY": "canary-71aa"}),
+        ("canary-71ab", RIGHT, ENV | {"HOOK": "canary-71ab"}),
+        ("canary-71ac", "database: postgresql://me:canary-71ac@host/db\n" + RIGHT, ENV),
+        ("canary-71ad", "database: {url: 'postgresql://me@host/db', password: canary-71ad}\n" + RIGHT, ENV),
+    ],
+)
+def test_what_was_read_as_a_secret_is_starred_from_then_on(
+    reading: Reading, canary: str, text: str, env: dict[str, str]
+) -> None:
+    """A plugin may write it into an error."""
+    reading.config(text, env)
+    assert redact(f"refused {canary}") == "refused ***"
 
 
 @pytest.mark.parametrize("name", ["api_key", "key", "webhook", "webhok", "auth-token", "PASSWORD", "client_secret"])
