@@ -20,6 +20,10 @@ SECRETS = {
     "DISCORD_WEBHOOK": "https://discord.com/api/webhooks/1/abc",
     "DISCORD_STEAM_WEBHOOK": "https://discord.com/api/webhooks/2/abc",
     "STRATUMD_DB_PASSWORD": "a-password",
+    "SIGNALS_URL": "https://example.com/hooks",
+    "SIGNALS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "SMTP_PASSWORD": "a-password",
+    "HEARTBEAT_URL": "https://example.com/ping",
 }
 SOURCE = "sources:\n  frame: {use: demo, schedule: {every: 2s}}\n"
 PIPELINE = "pipelines:\n  frame:\n    sources: [SOURCE]\n"
