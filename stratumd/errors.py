@@ -37,6 +37,8 @@ __all__ = [
     "TransientError",
     "Unauthorized",
     "described",
+    "fit",
+    "one_line",
     "told",
 ]
 
@@ -176,8 +178,8 @@ class DeliveryError(StratumError):
 
 LONGEST = 500
 """Characters of an error's text that are worth a line."""
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What no line shows and no database keeps: control characters and halves of surrogate pairs."""
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no screen shows and no database keeps: control characters but tabs and line breaks, halves of surrogate pairs."""
 
 
 def _as_it_is(text: str) -> str:
@@ -193,8 +195,18 @@ def told(error: BaseException, redact: Callable[[str], str] = _as_it_is, *, long
         text = redact(str(error))
     except BaseException:  # noqa: BLE001  # the error is a plugin's, and so may its `__str__` be
         return "(its text cannot be read)"
-    line = _UNFIT.sub("\ufffd", " ".join(text.split()))
+    return one_line(text, longest)
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """Return `text` in one line of at most `longest` characters that every screen, format and database takes."""
+    line = fit(" ".join(text.split()))
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def fit(text: str) -> str:
+    """Return `text` with the replacement mark for what no place takes; line breaks stay."""
+    return _UNFIT.sub("\ufffd", text)
 
 
 def described(error: BaseException, redact: Callable[[str], str] = _as_it_is, *, longest: int = LONGEST) -> str:

@@ -41,6 +41,10 @@ class Redactor:
         """Return `text` with every secret starred that was ever learnt, also one that a reload replaced."""
         return text if self._pattern is None else self._pattern.sub(STARS, text)
 
+    def shown(self, text: str) -> str:
+        """Return `text` in one line, fit to be shown and kept."""
+        return errors.one_line(self.redact(text))
+
     def told(self, error: BaseException) -> str:
         """Return an error's text in one line, fit to be shown and kept."""
         return errors.told(error, self.redact)
@@ -85,4 +89,5 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 _process = Redactor()
-learn, redact, told, described = _process.learn, _process.redact, _process.told, _process.described
+learn, redact, shown = _process.learn, _process.redact, _process.shown
+told, described = _process.told, _process.described

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratumd.errors import LONGEST, described, told
+from stratumd.errors import LONGEST, described, fit, told
 
 
 class Mute(Exception):
@@ -34,6 +34,10 @@ def test_an_error_whose_text_raises_is_told_all_the_same() -> None:
 def test_a_text_becomes_one_line_that_every_place_takes(text: str, shown: str) -> None:
     assert told(ValueError(text)) == shown
     told(ValueError(text)).encode()
+
+
+def test_a_longer_text_keeps_its_lines() -> None:
+    assert fit("a\n\tb\ud800\x1b") == "a\n\tb\ufffd\ufffd"
 
 
 def test_a_text_is_bounded() -> None:
