@@ -179,7 +179,7 @@ class DeliveryError(StratumError):
 LONGEST = 500
 """Characters of an error's text that are worth a line."""
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What no screen shows and no database keeps: control characters but tabs and line breaks, halves of surrogate pairs."""
+"""What no screen shows and no database keeps: control characters but tabs and line breaks, and lone surrogates."""
 
 
 def _as_it_is(text: str) -> str:
