@@ -7,17 +7,14 @@ import traceback
 from pathlib import PurePath
 
 from stratumd.errors import PluginError
-
-LONGEST_TEXT = 300
-"""Characters of a foreign exception that are worth a line of the log."""
+from stratumd.redaction import described
 
 
 def blame(error: BaseException, component: type, *, name: str, plugin: str, version: str = "") -> PluginError:
     """Return the error that says that the component `name`, of class `component`, failed with `error`."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_TEXT]
     where = _where(error, component)
     owner = f"{plugin} {version}".strip()
-    message = f"plugin {owner} failed in {name!r} at {where}: {text}"
+    message = f"plugin {owner} failed in {name!r} at {where}: {described(error)}"
     return PluginError(message, plugin=plugin, version=version, component=name, where=where)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stratumd import redaction
 from stratumd.plugin import Micros, Signal, iso
 from stratumd.store import Waiting
 
@@ -97,14 +98,13 @@ class Journal:
             self.pipelines.pop(name, None)
 
     def blame(self, fault: Fault) -> None:
-        """Note a component's newest failure."""
+        """Note a component's newest failure. Its words may be anybody's; they are made fit to be shown."""
         before = self.faults.pop(fault.component, None)
         count = fault.count + (before.count if before else 0)
         while len(self.faults) >= RECENT:
             del self.faults[next(iter(self.faults))]
-        self.faults[fault.component] = Fault(
-            fault.component, fault.plugin, fault.version, fault.error, fault.where, fault.at, count
-        )
+        error, where = redaction.shown(fault.error), redaction.shown(fault.where)
+        self.faults[fault.component] = replace(fault, error=error, where=where, count=count)
 
 
 def shown(at: Micros | None) -> str | None:

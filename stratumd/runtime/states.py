@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from stratumd.plugin import Micros
+from stratumd.redaction import shown
 
 
 class State(Enum):
@@ -59,11 +60,11 @@ class States:
         self._states: dict[tuple[str, str], ComponentState] = {}
 
     def put(self, kind: str, name: str, state: State, reason: str = "", attempts: int = 0) -> None:
-        """Say in which state a component is now."""
+        """Say in which state a component is now. The `reason` may be anybody's words; it is made fit to be shown."""
         last = self._states.get((kind, name))
         same = last is not None and last.state is state
         since = last.since if last is not None and same else self._now()
-        new = self._states[kind, name] = ComponentState(name, kind, state, reason, since, attempts)
+        new = self._states[kind, name] = ComponentState(name, kind, state, shown(reason), since, attempts)
         if not same:
             self._changed(new)
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from stratumd.errors import ConfigError, PluginError, StratumError, Unauthorized
 from stratumd.observe.logs import logger
+from stratumd.redaction import described, told
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Fault
@@ -85,14 +86,13 @@ def _tell(part: Part, core: Core, state: State, error: Exception, attempts: int)
     if isinstance(error, PluginError):
         at = core.timer.now()
         core.metrics.plugin_failures.labels(error.plugin, error.component).inc()
-        core.journal.blame(Fault(error.component, error.plugin, error.version, str(error), error.where, at))
+        core.journal.blame(Fault(error.component, error.plugin, error.version, told(error), error.where, at))
     known = isinstance(error, StratumError)
     _log.error(_SAID[state], kind=part.kind, name=part.name, error=_line(error), exc_info=None if known else error)
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, StratumError) else f"{type(error).__name__}: {text}"
+    return told(error) if isinstance(error, StratumError) else described(error)
 
 
 _SAID = {

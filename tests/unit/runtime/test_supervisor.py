@@ -49,6 +49,17 @@ def certain() -> Backoff:
     return Backoff(chance=lambda: 1.0)
 
 
+async def test_a_part_whose_error_has_no_text_is_started_again() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    shared = core()
+    part = Part(shared, Mute())
+    await keep(part, shared, certain())
+    assert part.runs == 2
+
+
 @pytest.mark.parametrize("error", [StartupError("down"), PLUGIN_ERROR, StoreDown("gone"), ZeroDivisionError()])
 async def test_a_failed_part_is_started_again(error: Exception) -> None:
     shared = core()

@@ -10,13 +10,14 @@ import pytest
 
 from stratumd.config import Config, Database, HttpSpec, LogSpec
 from stratumd.plugin import SECOND, Secret
+from stratumd.redaction import learn
 from stratumd.registry import Loaded, Registry
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import RECENT, Fault, Journal
 from stratumd.runtime.states import State
 from stratumd.runtime.view import DaemonView
 from stratumd.store import Waiting
-from tests.support.steps import observation, signal
+from tests.support.steps import START, observation, signal
 from tests.unit.runtime.bench import core, timer_of
 
 
@@ -54,6 +55,18 @@ def test_components_with_their_states() -> None:
             "attempts": 3,
         }
     ]
+
+
+def test_words_of_others_are_made_fit_to_be_shown() -> None:
+    """A lone surrogate is no JSON, and a plugin may put a secret into its error."""
+    shared = core()
+    learn(Secret("canary-8d"))
+    shared.states.put("source", "nba", State.RECOVERABLE_ERROR, "refused canary-8d\n\ud800")
+    shared.journal.blame(Fault("move", "move", "1", "ValueError: canary-8d \udfff", "move.py:1\ud800", START))
+    told = status(shared)
+    assert told["components"][0]["reason"] == "refused *** \ufffd"
+    assert told["failures"][0]["error"] == "ValueError: *** \ufffd"
+    assert told["failures"][0]["where"] == "move.py:1\ufffd"
 
 
 def test_a_source_with_its_last_poll_and_its_credits() -> None:
