@@ -8,7 +8,7 @@ signals, so a restart repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ class Reason(StrEnum):
     """Why a finding did or did not become a signal."""
 
     FIRED = "fired"
+    FAILED = "failed"
+    """It might have fired, but its evidence could not be made; it is tried again while it holds."""
     EDGE = "edge"
     COOLDOWN = "cooldown"
     CAP = "cap"
@@ -46,11 +48,9 @@ class Entry(msgspec.Struct, array_like=True):
 
     active: bool = False
     """The condition held when it was last judged."""
-    waiting: bool = False
-    """It may fire but was held back."""
     fired_at: Micros | None = None
-    magnitude: float = 0.0
-    """Of the last signal while the condition has held."""
+    magnitude: float | None = None
+    """Of the last signal since the condition holds; None where it was held back so far."""
 
 
 class Memory(msgspec.Struct):
@@ -89,8 +89,16 @@ class Verdict(NamedTuple):
     reason: Reason
 
 
+Emit = Callable[[Candidate], bool]
+"""Makes the signal of a finding that may fire; False where that failed."""
+
+
 def judge(
-    memory: Memory, candidates: Sequence[Candidate], judged: Container[tuple[str, MarketKey]], at: Micros
+    memory: Memory,
+    candidates: Sequence[Candidate],
+    judged: Container[tuple[str, MarketKey]],
+    at: Micros,
+    emit: Emit = lambda candidate: True,
 ) -> list[Verdict]:
     """Decide about the findings of one tick and update `memory`; verdicts come strongest first.
 
@@ -102,7 +110,7 @@ def judge(
     for candidate in sorted(candidates, key=_rank) if len(candidates) > 1 else candidates:
         key = candidate.key
         present.add(key)
-        verdicts.append(Verdict(candidate, _decide(memory, key, candidate, at)))
+        verdicts.append(Verdict(candidate, _decide(memory, key, candidate, at, emit)))
     _release(memory, present, judged)
     _prune(memory, at)
     return verdicts
@@ -113,19 +121,20 @@ def _rank(candidate: Candidate) -> tuple[object, ...]:
     return (-finding.strength, -finding.magnitude, *(part or "" for part in candidate.key))
 
 
-def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros) -> Reason:
+def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros, emit: Emit) -> Reason:
     entry = memory.entries.setdefault(key, Entry())
     finding, limits = candidate.finding, candidate.limits
-    grown = finding.magnitude >= entry.magnitude + finding.threshold - EPSILON
-    if entry.active and not entry.waiting and not grown:
+    entry.active = True
+    if entry.magnitude is not None and finding.magnitude < entry.magnitude + finding.threshold - EPSILON:
         return Reason.EDGE
-    entry.active, entry.waiting = True, True
     if entry.fired_at is not None and at - entry.fired_at < limits.cooldown:
         return Reason.COOLDOWN
     recent = [instant for instant in memory.fired.get(key.type, ()) if at - instant < HOUR]
     if limits.per_hour is not None and len(recent) >= limits.per_hour:
         return Reason.CAP
-    entry.waiting, entry.fired_at, entry.magnitude = False, at, finding.magnitude
+    if not emit(candidate):
+        return Reason.FAILED
+    entry.fired_at, entry.magnitude = at, finding.magnitude
     memory.fired[key.type] = [*recent, at]
     return Reason.FIRED
 
@@ -134,7 +143,7 @@ def _release(memory: Memory, present: set[Key], judged: Container[tuple[str, Mar
     """Note which conditions no longer hold; only then may they fire anew."""
     for key, entry in memory.entries.items():
         if entry.active and key not in present and (key.detector, MarketKey(key.market, key.player)) in judged:
-            entry.active = entry.waiting = False
+            entry.active, entry.magnitude = False, None
 
 
 def _prune(memory: Memory, at: Micros) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from stratumd.engine import gate
-from stratumd.plugin import MarketKey, Micros, Record, State
+from stratumd.plugin import DAY, MarketKey, Micros, Record, State
 
 
 class Memory:
     """One event's memory. The bodies of gate and states are what the store holds."""
 
-    __slots__ = ("bodies", "gate", "missed_at", "records", "states")
+    __slots__ = ("bodies", "gate", "records", "seen_at", "states")
 
     def __init__(self) -> None:
         self.gate = gate.Memory()
@@ -19,8 +19,21 @@ class Memory:
         """By component, the newest body that left the pipeline as a state change."""
         self.records: dict[str, dict[MarketKey, Record]] = {}
         """By kind and market, the newest record."""
-        self.missed_at: Micros | None = None
-        """Since when the event is known to be on no board, as after a restart."""
+        self.seen_at: Micros | None = None
+        """When the event ticked last."""
+
+    def outlived(self, at: Micros) -> list[str]:
+        """Start anew where the event was away for more than a day; return the components whose state is void.
+
+        The event's own observations decide that, not when a daemon was started or looked.
+        """
+        away = self.seen_at is not None and at - self.seen_at > DAY
+        self.seen_at = at
+        if not away:
+            return []
+        void = list(self.bodies)
+        self.gate, self.states, self.bodies, self.records = gate.Memory(), {}, {}, {}
+        return void
 
     def keep(self, record: Record) -> bool:
         """Keep `record` as the newest of its kind and market; say whether the history must have it too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stratumd.plugin import Change, Event, Issue, MarketKey, Observation, Record, Signal
+from stratumd.plugin import Change, Event, Issue, MarketKey, Micros, Observation, Record, Signal
 
 
 class StateChange(msgspec.Struct, frozen=True):
@@ -40,6 +40,8 @@ class Step(msgspec.Struct, frozen=True):
 
     pipeline: str
     observation: Observation
+    at: Micros
+    """When the pipeline took the observation to be received: never before the one it took last."""
     events: tuple[Event, ...] = ()
     """Events that are new or whose start moved, as announced in this observation."""
     coverage: tuple[Coverage, ...] = ()

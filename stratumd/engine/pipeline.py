@@ -44,20 +44,34 @@ class Pipeline:
         self.hashes = {d.name: _options_hash(d, pricing, operators) for d in detectors}
         """By detector: what its results depend on besides the observations."""
         self._memory: dict[str, Memory] = {}
+        self._now: Micros = 0
         self._forgot_at: Micros = 0
 
     def step(self, observation: Observation) -> Step:
         """Take one observation and return everything that follows from it, to be committed together."""
         return Stepping(self, observation).run()
 
-    def warm(self, observation: Observation) -> None:
-        """Apply an observation that was stepped through before, to rebuild the board; nothing follows from it."""
+    def time_of(self, observation: Observation) -> Micros:
+        """Return when `observation` counts as received: time goes on, also where an answer was stored late."""
+        self._now = max(self._now, observation.received_at)
+        return self._now
+
+    def warm(self, observation: Observation, at: Micros) -> None:
+        """Apply an observation that was taken before, at `at`, to rebuild the board; nothing follows from it."""
+        self._now = at
         understood, _ = self.normalized(observation)
         with suppress(*CONTAINED):  # it failed when it was stepped, too, and that is on record
-            self.board.apply(understood, observation.received_at)
+            self.board.apply(understood, at)
 
-    def load(self, states: Iterable[StateChange], records: Iterable[tuple[str, Record]] = ()) -> None:
-        """Take back what the gate and the detectors remembered, and the newest record of each kind and market."""
+    def load(
+        self,
+        states: Iterable[StateChange],
+        records: Iterable[tuple[str, Record]] = (),
+        seen: Mapping[str, Micros] | None = None,
+    ) -> None:
+        """Take back what gate and detectors remembered, the newest records, and when each event ticked last."""
+        for event, at in (seen or {}).items():
+            self.memory(event).seen_at = at
         for change in states:
             if change.body is not None:
                 self._recall(self.memory(change.event), change.component, change.body)
@@ -84,20 +98,9 @@ class Pipeline:
         if at - self._forgot_at < HOUR:
             return []
         self._forgot_at = at
-        gone = [*self.board.forget(at), *self._long_missed(at)]
-        return [(event, self._memory.pop(event)) for event in gone if event in self._memory]
-
-    def _long_missed(self, at: Micros) -> list[str]:
-        """Return the events that were loaded a day ago and came on no board since."""
-        missed = []
-        for event, memory in self._memory.items():
-            if event in self.board:
-                memory.missed_at = None
-            elif memory.missed_at is None:
-                memory.missed_at = at
-            elif at - memory.missed_at > DAY:
-                missed.append(event)
-        return missed
+        self.board.forget(at)
+        gone = [event for event, memory in self._memory.items() if memory.seen_at is None or at - memory.seen_at > DAY]
+        return [(event, self._memory.pop(event)) for event in gone]
 
     def normalized(self, observation: Observation) -> tuple[Snapshot, list[Failure]]:
         """Return what `observation` says: nothing where no normalizer reads its format, or where it failed."""

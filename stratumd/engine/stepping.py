@@ -52,7 +52,7 @@ class Stepping:
     def __init__(self, pipeline: Pipeline, observation: Observation) -> None:
         self._pipeline = pipeline
         self._observation = observation
-        self._at = observation.received_at
+        self._at = pipeline.time_of(observation)
         self._events: list[Event] = []
         self._coverage: list[Coverage] = []
         self._changes: list[Change] = []
@@ -78,6 +78,7 @@ class Stepping:
         return Step(
             pipeline=self._pipeline.name,
             observation=self._observation,
+            at=self._at,
             events=tuple(self._events),
             coverage=tuple(self._coverage),
             changes=tuple(self._changes),
@@ -100,16 +101,22 @@ class Stepping:
         keys = tuple([market.key for market in update.markets])
         self._coverage.append(Coverage(event.id, keys))
         memory = self._pipeline.memory(event.id)
+        self._states += [StateChange(component, event.id, None) for component in memory.outlived(self._at)]
         tick = Tick(self._observation.id, self._at, event, update.markets)
         candidates: list[gate.Candidate] = []
         failed: list[str] = []
+        missing: set[str] = set()
         for detector in self._pipeline.detectors:
+            if not missing.isdisjoint(detector.needs):  # nothing can be concluded from what is not there
+                failed.append(detector.name)
+                continue
             try:
                 tick.state = memory.states.get(detector.name)
                 output = detect(detector, tick)
             except CONTAINED as error:
                 self._failures.append(failure(detector.name, event.id, error))
                 failed.append(detector.name)
+                missing.update(detector.provides)
                 continue
             for record in output.records:
                 self._record(tick, memory, record)
@@ -133,9 +140,7 @@ class Stepping:
         self._store(event, memory, detector, msgspec.json.encode(state))
 
     def _judge(self, tick: Tick, memory: Memory, candidates: list[gate.Candidate], judged: Judged) -> None:
-        for verdict in gate.judge(memory.gate, candidates, judged, self._at):
-            if verdict.reason is gate.Reason.FIRED:
-                self._emit(tick, verdict.candidate)
+        gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(tick, candidate))
         self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
 
     def _store(self, event: str, memory: Memory, component: str, body: bytes) -> None:
@@ -143,14 +148,15 @@ class Stepping:
             memory.bodies[component] = body
             self._states.append(StateChange(component, event, body))
 
-    def _emit(self, tick: Tick, candidate: gate.Candidate) -> None:
+    def _emit(self, tick: Tick, candidate: gate.Candidate) -> bool:
         try:
             evidence = metadata(candidate.finding)
         except CONTAINED as error:
             self._failures.append(failure(candidate.detector, tick.event.id, error))
-            return
+            return False
         detector = self._pipeline.by_name[candidate.detector]
         self._signals.append(self._signal(tick, detector, candidate.finding, candidate.limits, evidence))
+        return True
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

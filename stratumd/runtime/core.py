@@ -33,14 +33,17 @@ class Store(Queue, Protocol):
     def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
         """Return observations that the pipeline has not processed, in order."""
 
-    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
-        """Yield the processed observations that the board is rebuilt from, in order."""
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[tuple[Observation, Micros]]:
+        """Yield the processed observations that the board is rebuilt from, with when they were taken, in order."""
 
     def states(self, pipeline: str) -> list[StateChange]:
         """Return what the gate and the detectors remembered."""
 
     def records(self, pipeline: str) -> list[tuple[str, Record]]:
         """Return the newest records of each event and market."""
+
+    def seen(self, pipeline: str) -> dict[str, Micros]:
+        """Return when each event was covered last, by event id."""
 
     def delivery_counts(self) -> Mapping[tuple[str, str], Waiting]:
         """Return how many deliveries there are by sink and state, and how old the oldest is."""

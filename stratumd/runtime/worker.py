@@ -111,9 +111,9 @@ class PipelineWorker:
     def _rebuilt(self) -> Pipeline:
         store = self._core.store
         pipeline = build_pipeline(self._spec, self._registry)
-        for observation in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
-            pipeline.warm(observation)
-        pipeline.load(store.states(self.name), store.records(self.name))
+        for observation, at in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
+            pipeline.warm(observation, at)
+        pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
         return pipeline
 
     async def _cycle(self, pipeline: Pipeline) -> bool:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
-from stratumd.plugin import Micros
+from stratumd.plugin import DAY, HOUR, Micros
 from stratumd.store.tables import cursors, observations, processed
+
+_LATELY = HOUR
+"""Questions answered within this before the horizon are taken to be asked still."""
+_ABANDONED = 7 * DAY
+"""A question that was not answered for so long is asked no more: what it said is no part of the present."""
 
 
 def floors(connection: Connection, pipeline: str) -> dict[str, int]:
@@ -49,29 +54,42 @@ def pending(
     return [id for _, id, _, _ in sorted(found)[:limit]], newest
 
 
-def rebuilding(connection: Connection, pipeline: str, sources: Sequence[str], lookback: Micros) -> list[str]:
-    """Return the processed observations that the board is made of, in the order in which they were processed.
+def rebuilding(
+    connection: Connection, pipeline: str, sources: Sequence[str], lookback: Micros
+) -> list[tuple[str, Micros]]:
+    """Return the processed observations that the board is made of, with when they were taken, in that order.
 
-    All that were received within `lookback` of the last one; and of everything that is asked for in the same words, the
+    All that were taken within `lookback` of the last one; and of everything that is asked for in the same words, the
     newest answer before that which was understood wholly, and all after it. An error page or a torn answer says
-    nothing, or not all, of what is on offer.
+    nothing, or not all, of what is on offer. Where several questions were answered lately, all their answers since the
+    oldest of these: a book may have gone over from one to another.
     """
     mine = and_(processed.c.pipeline == pipeline, processed.c.source.in_(sources))
-    last = connection.scalar(select(func.max(processed.c.received_at)).where(mine))
+    last = connection.scalar(select(func.max(processed.c.observed_at)).where(mine))
     if last is None:
         return []
-    columns = (processed.c.position, processed.c.observation)
-    recent = select(*columns).where(mine, processed.c.received_at > last - lookback)
-    newest = (
-        select(processed.c.request_key, func.max(processed.c.received_at).label("received_at"))
-        .where(mine, processed.c.received_at <= last - lookback, processed.c.whole == 1)
-        .group_by(processed.c.request_key)
-        .subquery()
-    )
-    since = and_(processed.c.request_key == newest.c.request_key, processed.c.received_at >= newest.c.received_at)
-    before = select(*columns).join(newest, since).where(mine)
-    rows = {tuple(row) for query in (recent, before) for row in connection.execute(query)}
-    return [id for _, id in sorted(rows)]
+    horizon = last - lookback
+    newest = {row[0]: row[1] for row in connection.execute(_newest_whole(mine, horizon))}
+    lately = [at for at in newest.values() if at > horizon - _LATELY]
+    columns = (processed.c.position, processed.c.observation, processed.c.observed_at)
+    everything = select(*columns).where(mine, _since(min(lately, default=horizon)))
+    rows = {(row[0], row[1], row[2]) for row in connection.execute(everything)}
+    for request, at in newest.items():
+        if horizon - _LATELY >= at > horizon - _ABANDONED:
+            asked = processed.c.request_key == request
+            answers = select(*columns).where(mine, asked, _since(at))
+            rows |= {(row[0], row[1], row[2]) for row in connection.execute(answers)}
+    return [(id, at) for _, id, at in sorted(rows)]
+
+
+def _newest_whole(mine: ColumnElement[bool], horizon: Micros) -> Select[int, Micros]:
+    at = func.max(processed.c.observed_at)
+    before = and_(processed.c.observed_at <= horizon, processed.c.whole == 1)
+    return select(processed.c.request_key, at).where(mine, before).group_by(processed.c.request_key)
+
+
+def _since(at: Micros) -> ColumnElement[bool]:
+    return processed.c.observed_at >= at
 
 
 def _newest(connection: Connection, sources: Mapping[str, int]) -> dict[str, int]:

@@ -91,7 +91,7 @@ class Batch:
 
     def add(self, step: Step, position: int) -> None:
         """Add all of `step`, which is the `position`-th of its pipeline."""
-        at = step.observation.received_at
+        at = step.at
         self._processed(step, position, at)
         self._events(step.events, at)
         self._changes(step, at)

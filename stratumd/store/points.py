@@ -53,6 +53,17 @@ def newest_records(connection: Connection, pipeline: str) -> list[tuple[str, Rec
     return [(row.event, restored_point(row)) for row in connection.execute(query)]
 
 
+def last_seen(connection: Connection, pipeline: str) -> dict[str, Micros]:
+    """Return when each event was covered last, by event id."""
+    query = (
+        select(events.c.event, func.max(coverage.c.observed_at))
+        .join(events, events.c.event_id == coverage.c.event_id)
+        .where(coverage.c.pipeline == pipeline)
+        .group_by(events.c.event)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
 def history(
     connection: Connection,
     event: str,

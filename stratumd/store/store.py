@@ -21,7 +21,7 @@ from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.observations import Recorder, fetch, poll_row
-from stratumd.store.points import newest_records
+from stratumd.store.points import last_seen, newest_records
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
 from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
@@ -115,19 +115,17 @@ class Store:
             known = backlog.floors(connection, pipeline)
             start = {source: known.get(source, 0) for source in sources}
             ids, floors = backlog.pending(connection, pipeline, start, limit)
-            found = fetch(connection, ids)
+            found = list(fetch(connection, ids))
         with self._turn:
             self._floors[pipeline] = floors
         return found
 
-    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
-        """Yield the processed observations that the board is made of, in the order in which they were processed."""
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[tuple[Observation, Micros]]:
+        """Yield the processed observations that the board is made of, with when they were taken, in that order."""
         with mapped(), self._readers.begin() as connection:
-            ids = backlog.rebuilding(connection, pipeline, sources, lookback)
-        for start in range(0, len(ids), _CHUNK):
-            with mapped(), self._readers.begin() as connection:
-                found = fetch(connection, ids[start : start + _CHUNK])
-            yield from found
+            taken = backlog.rebuilding(connection, pipeline, sources, lookback)
+            found = fetch(connection, [id for id, _ in taken])
+            yield from zip(found, [at for _, at in taken], strict=True)
 
     def states(self, pipeline: str) -> list[StateChange]:
         """Return all that the pipeline's components remember, in the order of component and event."""
@@ -140,6 +138,11 @@ class Store:
         """Return the newest consensus of each market of the events that were observed lately: (event id, record)."""
         with mapped(), self._readers.begin() as connection:
             return newest_records(connection, pipeline)
+
+    def seen(self, pipeline: str) -> dict[str, Micros]:
+        """Return when each event was covered last, by event id."""
+        with mapped(), self._readers.begin() as connection:
+            return last_seen(connection, pipeline)
 
     def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
         """Take up to `limit` deliveries due at `now`, oldest first; per event no more than one is in flight."""

@@ -140,20 +140,26 @@ def _placeholder(column: Column[Any]) -> str:
     return f"%s::{kind}[]"
 
 
+def _facts(table: Table) -> tuple[str, ...]:
+    """Return the columns of `table` that are no part of its key."""
+    return tuple(column.name for column in table.columns if not column.primary_key)
+
+
 OBSERVATIONS = Insert(tables.observations)
 POLLS = Insert(tables.polls)
 PROCESSED = Insert(tables.processed)
 CURSORS = Insert(tables.cursors, update=("floor",), newer="floor")
 EVENTS = Insert(tables.events, update=("sport", "home", "away", "commence_at", "observed_at"), newer="observed_at")
-EVENT_STARTS = Insert(tables.event_starts)
+EVENT_STARTS = Insert(tables.event_starts, update=("commence_at",))
 BOOKS = Insert(tables.books)
 SERIES = Insert(tables.series)
 CHANGES = Insert(tables.changes, update=("line", "price", "last_update"))
 LATEST = Insert(tables.latest, update=("changed_at", "line", "price", "last_update"), newer="changed_at")
 COVERAGE = Insert(tables.coverage, update=("observed_at",), newer="observed_at")
 ISSUES = Insert(tables.issues)
-CONSENSUS = Insert(tables.consensus)
-RECORDS = Insert(tables.records)
+# Two answers of one instant give two points: the one taken last counts, however the steps were grouped.
+CONSENSUS = Insert(tables.consensus, update=_facts(tables.consensus))
+RECORDS = Insert(tables.records, update=("body",))
 SIGNALS = Insert(tables.signals)
 STATES = Insert(tables.states, update=("body",))
 STATES_GONE = Delete(tables.states)

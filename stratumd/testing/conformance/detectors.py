@@ -213,10 +213,11 @@ def _restarted(subject: Detecting) -> Iterator[str]:
     for cut in range(15, len(subject.script), 30):
         resumed = subject.pipeline()
         for observation in _rebuilding(subject.script[:cut], lookback):
-            resumed.warm(observation)
+            resumed.warm(observation, observation.received_at)
         done = subject.steps[:cut]
         newest = {(change.component, change.event): change for step in done for change in step.states}
-        resumed.load(newest.values(), [record for step in done for record in step.records])
+        seen = {each.event: step.at for step in done for each in step.coverage}
+        resumed.load(newest.values(), [record for step in done for record in step.records], seen)
         for step, observation in zip(subject.steps[cut:], subject.script[cut:], strict=True):
             if _lines(step) != _lines(resumed.step(observation)):
                 yield f"restarted before observation {cut}, it gave other signals at {observation.id}"

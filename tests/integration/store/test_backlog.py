@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
+from stratumd.plugin import HOUR
 from stratumd.store import open_store
 from tests.support import steps
 from tests.support.steps import START
@@ -17,6 +19,10 @@ def observe(store, *many) -> None:
 
 def process(store, *many, pipeline: str = "nba", whole: bool = True) -> None:
     store.commit([steps.commit(steps.step(seen, pipeline=pipeline, signals=0, whole=whole)) for seen in many])
+
+
+def rebuilt(store, pipeline: str, sources: list[str], lookback: int) -> list:
+    return [seen for seen, _ in store.rebuild(pipeline, sources, lookback)]
 
 
 def series(number: int, **kwargs) -> list:
@@ -103,18 +109,25 @@ def test_pending_is_exact_whatever_the_order(database_url, seed):
 
 def test_a_board_is_rebuilt_from_the_lookback_and_the_newest_answer_before_it(store):
     odds = series(10)
-    scores = [steps.observation(START + n, path="/scores") for n in (0, 2)]
-    observe(store, *odds, *scores)
-    process(store, *store.pending("nba", ["nba"], 99))
-    rebuilt = list(store.rebuild("nba", ["nba"], 3))
-    assert rebuilt == [scores[1], *odds[6:]]
+    observe(store, *odds)
+    process(store, *odds)
+    assert rebuilt(store, "nba", ["nba"], 3) == odds[6:]
 
 
-def test_a_rebuild_without_lookback_has_the_newest_answer_to_each_question(store):
-    odds, scores = series(3), series(2, path="/scores")
+def test_where_several_questions_are_asked_all_answers_since_the_oldest_count(store):
+    """A book may have gone over from one question to another in between."""
+    odds, scores = series(10), [steps.observation(START + n, path="/scores") for n in (0, 2)]
     observe(store, *odds, *scores)
-    process(store, *store.pending("nba", ["nba"], 99))
-    assert list(store.rebuild("nba", ["nba"], 0)) == [scores[-1], odds[-1]]
+    taken = store.pending("nba", ["nba"], 99)
+    process(store, *taken)
+    assert rebuilt(store, "nba", ["nba"], 3) == [seen for seen in taken if seen.received_at >= scores[1].received_at]
+
+
+def test_a_question_long_unanswered_gives_its_newest_answer_alone(store):
+    old, new = steps.observation(START, path="/old"), [steps.observation(START + 3 * HOUR + n) for n in range(4)]
+    observe(store, old, *new)
+    process(store, old, *new)
+    assert rebuilt(store, "nba", ["nba"], 1) == [old, *new[2:]]
 
 
 def test_a_torn_answer_does_not_stand_for_the_whole_one_before_it(store):
@@ -124,26 +137,27 @@ def test_a_torn_answer_does_not_stand_for_the_whole_one_before_it(store):
     process(store, whole)
     process(store, torn, whole=False)
     process(store, last)
-    assert list(store.rebuild("nba", ["nba"], 1)) == [whole, torn, last]
+    assert rebuilt(store, "nba", ["nba"], 1) == [whole, torn, last]
 
 
 def test_a_rebuild_is_in_the_order_of_processing(store):
-    """Not in the order of time: an observation that came late was applied late."""
+    """Not in the order of time: an observation that came late was applied late, and counts as received then."""
     first, late, last = series(3)
     observe(store, first, last)
     process(store, first, last)
     observe(store, late)
-    process(store, late)
-    assert list(store.rebuild("nba", ["nba"], 10)) == [first, last, late]
+    store.commit([steps.commit(msgspec.structs.replace(steps.step(late, signals=0), at=last.received_at))])
+    taken = [(seen, at - START) for seen, at in store.rebuild("nba", ["nba"], 10)]
+    assert taken == [(first, 0), (last, 2), (late, 2)]
 
 
 def test_a_rebuild_leaves_out_what_is_still_pending(store):
     many = series(4)
     observe(store, *many)
     process(store, *many[:2])
-    assert list(store.rebuild("nba", ["nba"], 10)) == many[:2]
+    assert rebuilt(store, "nba", ["nba"], 10) == many[:2]
 
 
 def test_nothing_is_rebuilt_where_nothing_was_processed(store):
     observe(store, *series(2))
-    assert list(store.rebuild("nba", ["nba"], 10)) == []
+    assert rebuilt(store, "nba", ["nba"], 10) == []

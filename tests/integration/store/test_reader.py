@@ -22,7 +22,9 @@ def quoted(at: int, *changes: Change, markets=("h2h",), events=(), event: str = 
     """Return a step at `at` with these changes."""
     seen = steps.observation(START + at)
     keys = tuple(MarketKey(market) for market in markets)
-    return Step("nba", seen, events=events, coverage=(Coverage(event, keys),), changes=changes, quotes=2)
+    return Step(
+        "nba", seen, seen.received_at, events=events, coverage=(Coverage(event, keys),), changes=changes, quotes=2
+    )
 
 
 def change(book: str, price: float | None, *, outcome="home", market="h2h", line=None, event=EVENT, **more) -> Change:

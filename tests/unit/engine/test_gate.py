@@ -72,13 +72,27 @@ def test_what_no_longer_holds_when_it_may_does_not_fire() -> None:
     assert story.memory.fired == {"STEAM": [0]}
 
 
+def test_growth_that_is_gone_when_it_may_fire_does_not_fire() -> None:
+    story = Story()
+    story.at(0, finding(1.0))
+    assert story.at(5, finding(2.5)) == [Reason.COOLDOWN]
+    assert story.at(20, finding(1.0)) == [Reason.EDGE]
+
+
+def test_a_finding_whose_signal_cannot_be_made_is_tried_again() -> None:
+    """Nothing is spent on it: neither edge nor cooldown nor cap."""
+    memory, one = Memory(), [candidate(finding())]
+    assert [v.reason for v in judge(memory, one, JUDGED, 0, lambda each: False)] == [Reason.FAILED]
+    assert [v.reason for v in judge(memory, one, JUDGED, MINUTE)] == [Reason.FIRED]
+
+
 def test_the_cap_lets_the_strongest_pass() -> None:
     story = Story(Limits(per_hour=2))
     weak, middling, strong = (
         finding(outcome=name, strength=strength) for name, strength in (("home", 20), ("draw", 40), ("away", 60))
     )
     assert story.at(0, weak, middling, strong) == [Reason.FIRED, Reason.FIRED, Reason.CAP]
-    assert {key.outcome for key, entry in story.memory.entries.items() if entry.waiting} == {"home"}
+    assert {key.outcome for key, entry in story.memory.entries.items() if entry.magnitude is None} == {"home"}
 
 
 def test_the_cap_counts_a_rolling_hour() -> None:

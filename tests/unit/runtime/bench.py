@@ -62,8 +62,8 @@ class MemoryStore:
         done = {each.id for each in self.processed}
         return [each for each in self.observations if each.id not in done][:limit]
 
-    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[Observation]:
-        yield from self.processed
+    def rebuild(self, pipeline: str, sources: Sequence[str], lookback: Micros) -> Iterator[tuple[Observation, Micros]]:
+        yield from ((each, each.received_at) for each in self.processed)
 
     def states(self, pipeline: str) -> list[StateChange]:
         newest = {(each.component, each.event): each for commit in self.commits for each in commit.step.states}
@@ -71,6 +71,9 @@ class MemoryStore:
 
     def records(self, pipeline: str) -> list[tuple[str, Record]]:
         return [each for commit in self.commits for each in commit.step.records]
+
+    def seen(self, pipeline: str) -> dict[str, Micros]:
+        return {each.event: commit.step.at for commit in self.commits for each in commit.step.coverage}
 
     def delivery_counts(self) -> Mapping[tuple[str, str], Waiting]:
         self._fail()
