@@ -91,7 +91,8 @@ class Reloader:
             return self._refuse(error)
         self._view.config = replace(new, database=old.database, http=old.http)
         self._exchange.swap(plan, made, self._view.config)
-        logs.configure(new.log.level, new.log.format)
+        if new.log != old.log:
+            logs.configure(new.log.level, new.log.format)
         self._succeed(plan, new)
         return msgspec.structs.replace(_answer(plan, new), waiting=await self._waiting(plan))
 

@@ -97,6 +97,6 @@ def _line(error: Exception) -> str:
 
 _SAID = {
     State.RECOVERABLE_ERROR: "failed; it is started again",
-    State.PERMANENT_ERROR: "failed; it stays off until the cause is removed and stratumd restarted",
+    State.PERMANENT_ERROR: "failed; it stays off until the cause is removed and stratumd reloaded",
     State.FATAL_ERROR: "failed; stratumd cannot go on without it",
 }

@@ -176,7 +176,7 @@ async def test_a_detector_that_raises_is_named_and_the_others_go_on(tmp_path: Pa
 async def test_an_unauthorized_source_stays_off_and_the_daemon_says_so(tmp_path: Path) -> None:
     async with benched(tmp_path) as bench:
         daemon = bench.start(ODDS_KEY="another-key")
-        (failed, *_) = await daemon.wait_for("failed; it stays off until the cause is removed and stratumd restarted")
+        (failed, *_) = await daemon.wait_for("failed; it stays off until the cause is removed and stratumd reloaded")
         ready = await daemon.ask("/readyz")
         assert (await daemon.stop())[0] == 0
         assert len(bench.provider.served) == 1

@@ -62,3 +62,14 @@ async def test_a_part_that_does_not_stop_is_left_behind(monkeypatch: pytest.Monk
 
 async def test_ctrl_c_is_less_patient_than_a_service_manager() -> None:
     assert stop.PATIENCE[signal.SIGINT] < 5 < stop.PATIENCE[signal.SIGTERM] < 30
+
+
+async def test_sighup_asks_to_reload_and_not_to_stop() -> None:
+    asked = Stop()
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.kill(os.getpid(), signal.SIGHUP)
+        with anyio.fail_after(10):
+            await asked.reload.wait()
+        group.cancel_scope.cancel()
+    assert not asked.asked.is_set()
