@@ -20,6 +20,7 @@ from anyio import to_thread
 
 from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupError, StratumError
 from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink, iso
+from stratumd.redaction import described, told
 from stratumd.runtime.blame import blame
 from stratumd.runtime.disabling import Memory, Switch
 from stratumd.runtime.posts import Posts, Turns, open_posts
@@ -97,14 +98,14 @@ async def attempt(
         except DeliveryError as error:
             return error
         except ConfigError as error:
-            return Misconfigured(str(error), disable=True)
+            return Misconfigured(told(error), disable=True)
         except StartupError as error:
-            return DeliveryError(str(error))
+            return DeliveryError(told(error))
         except anyio.get_cancelled_exc_class() as error:
             if anyio.current_effective_deadline() == -inf:
                 raise
             return _blame(target, error)  # the sink awaited something that it had cancelled itself
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
+        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
             return _blame(target, error)
         return None
     return DeliveryError(f"no answer within {deadline:g} s")
@@ -213,8 +214,8 @@ class Worker:
             await self._disable([], error)
         elif error is not None:
             self._failures += 1
-            self._put(State.RECOVERABLE_ERROR, str(error))
-            self._log.warning("beat failed", sink=self.target.name, error=str(error))
+            self._put(State.RECOVERABLE_ERROR, told(error))
+            self._log.warning("beat failed", sink=self.target.name, error=told(error))
         elif self._failures:
             self._failures = 0
             self._put(State.OK)
@@ -260,36 +261,36 @@ class Worker:
         """Leave the whole sink alone for a while: where one delivery failed, the next one would too."""
         self._failures += 1
         seconds = self._wait(error)
-        self._put(State.RECOVERABLE_ERROR, str(error))
-        self._log.warning("delivery failed", sink=self.target.name, error=str(error), retry_in=round(seconds, 3))
-        await self._failed(batch, str(error), seconds)
+        self._put(State.RECOVERABLE_ERROR, told(error))
+        self._log.warning("delivery failed", sink=self.target.name, error=told(error), retry_in=round(seconds, 3))
+        await self._failed(batch, told(error), seconds)
         return Rest(seconds)
 
     async def _set_aside(self, delivery: Delivery, error: StratumError) -> Rest:
         """Put off or give up one delivery that the sink refuses or whose code breaks on it."""
         self._failures += 1
         again = isinstance(error, PluginError) and delivery.attempt < self._retry.faults
-        self._put(State.RECOVERABLE_ERROR, str(error))
+        self._put(State.RECOVERABLE_ERROR, told(error))
         self._log.error(
             "delivery put off" if again else "delivery given up",
             sink=self.target.name,
             delivery=delivery.id,
             signal=delivery.signal.id,
-            error=str(error),
+            error=told(error),
         )
         wait = self._retry.pause(delivery.attempt, self._chance()) if again else None
-        await self._failed([delivery], str(error), wait)
+        await self._failed([delivery], told(error), wait)
         return Rest()
 
     async def _disable(self, batch: Sequence[Delivery], error: StratumError) -> Rest:
         self._disabled = True
         self._lasting = not isinstance(error, Misconfigured)
         self._failures += 1
-        self._put(State.PERMANENT_ERROR, str(error))
-        self._log.error("sink disabled", sink=self.target.name, error=str(error))
+        self._put(State.PERMANENT_ERROR, told(error))
+        self._log.error("sink disabled", sink=self.target.name, error=told(error))
         if self._lasting:
-            await self._store(lambda: self._switch.off(str(error), self._clock.now()))
-        await self._failed(batch, str(error), None)
+            await self._store(lambda: self._switch.off(told(error), self._clock.now()))
+        await self._failed(batch, told(error), None)
         return self._idle
 
     async def _start(self) -> None:
@@ -346,8 +347,8 @@ class Worker:
                 return
             self._failures += 1
             seconds = self._retry.pause(self._failures, self._chance())
-            self._put(State.RECOVERABLE_ERROR, str(error))
-            self._log.warning("sink not ready", sink=self.target.name, error=str(error), retry_in=round(seconds, 3))
+            self._put(State.RECOVERABLE_ERROR, told(error))
+            self._log.warning("sink not ready", sink=self.target.name, error=told(error), retry_in=round(seconds, 3))
             await anyio.sleep(seconds)
         self._opened = True
         self._failures = 0
@@ -357,7 +358,7 @@ class Worker:
         self._put(State.STOPPING)
         with anyio.CancelScope(shield=True):
             error = await attempt(self.target, self.target.sink.close, CLOSING)
-        self._put(State.STOPPED, str(error or ""))
+        self._put(State.STOPPED, told(error) if error else "")
 
     async def _store(self, call: Callable[[], T]) -> T:
         """Run a transaction until the store takes it: what was sent and never marked would be sent twice.
@@ -371,7 +372,7 @@ class Worker:
                     return await to_thread.run_sync(call)
             except Exception as error:  # noqa: BLE001  # whatever ails the store, its deliveries are not lost
                 failures += 1
-                reason = " ".join(f"store: {type(error).__name__}: {error}".split())
+                reason = f"store: {described(error)}"
             self._put(State.RECOVERABLE_ERROR, reason)
             self._log.error("deliveries wait for the store", sink=self.target.name, error=reason)
             await anyio.sleep(self._retry.pause(failures, self._chance()))

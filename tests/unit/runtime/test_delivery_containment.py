@@ -9,8 +9,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from stratumd.errors import ConfigError, StartupError
-from stratumd.plugin import Delivery
+from stratumd.errors import ConfigError, DeliveryError, StartupError
+from stratumd.plugin import Delivery, Secret
+from stratumd.redaction import learn
 from stratumd.runtime.delivery import Courier, Retry, Target, Worker
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import States
@@ -25,6 +26,17 @@ from tests.unit.runtime.delivery_fakes import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+class Mute(Exception):
+    """Its text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Final(BaseException):
+    """What `except Exception` does not catch."""
 
 
 class Unready(Scripted):
@@ -54,6 +66,11 @@ async def awaits_its_own_cancelled_task(batch: Sequence[Delivery]) -> None:
         ZeroDivisionError("by zero"),
         ExceptionGroup("two", [ValueError(), KeyError()]),
         SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+        Final("x"),
+        Mute(),
         RecursionError(),
         MemoryError(),
     ],
@@ -80,6 +97,38 @@ async def test_a_cancellation_of_the_sinks_own_making_is_its_fault() -> None:
     bench = Bench(Scripted(awaits_its_own_cancelled_task), make_signal("s1"))
     await bench.worker.step()
     assert "CancelledError" in bench.state[1]
+
+
+class Muter(DeliveryError):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ValueError("refused canary-9b1c"), "ValueError: refused ***"),
+        (DeliveryError("refused canary-9b1c\n\ud800"), "refused *** \ufffd"),
+        (DeliveryError("refused canary-9b1c", permanent=True), "refused ***"),
+        (DeliveryError("refused canary-9b1c", disable=True), "refused ***"),
+        (ConfigError("refused canary-9b1c"), "refused ***"),
+        (StartupError("refused canary-9b1c"), "refused ***"),
+        (Muter("refused canary-9b1c"), "(its text cannot be read)"),
+    ],
+)
+async def test_what_a_sink_says_is_made_fit_to_be_shown_and_kept(error: Exception, shown: str) -> None:
+    """Wherever it goes: the state, the log, the row, what is remembered of a sink that is off."""
+
+    def refuses(batch: Sequence[Delivery]) -> None:
+        raise error
+
+    learn(Secret("canary-9b1c"))
+    bench = Bench(Scripted(refuses), make_signal("s1"))
+    await bench.worker.step()
+    assert bench.state[1].endswith(shown)
+    kept = f"{bench.log.lines} {bench.queue.rows[0].error} {bench.queue.off}"
+    assert shown in kept
+    assert "canary" not in kept
 
 
 async def test_a_signal_that_breaks_the_sink_is_given_up_and_the_others_are_delivered() -> None:
