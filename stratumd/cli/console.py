@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from stratumd.errors import ConfigError, StratumError
+from stratumd.redaction import described, redact, told
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 """Option of every command that reads the configuration. Default: `DEFAULT_CONFIG`."""
@@ -37,8 +38,8 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line on standard error, without the secrets of the configuration."""
+    print(redact(text), file=sys.stderr, flush=True)
 
 
 def emit_lines(lines: Iterable[bytes]) -> None:
@@ -116,13 +117,13 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
         return _reader_left()
     except StratumError as error:
         if debug:
-            traceback.print_exc()
-        warn(str(error) if isinstance(error, ConfigError) else f"error: {error}")
+            warn(traceback.format_exc())
+        warn(str(error) if isinstance(error, ConfigError) else f"error: {told(error)}")
         return error.exit_code
     except Exception as error:  # noqa: BLE001  # the last guard: what nobody foresaw still ends in one line
         if debug:
-            traceback.print_exc()
-        warn(f"error: {type(error).__name__}: {error} (run `stratumd --debug …` for the traceback)")
+            warn(traceback.format_exc())
+        warn(f"error: {described(error)} (run `stratumd --debug …` for the traceback)")
         return FAILED
     return result if isinstance(result, int) else OK
 

@@ -131,6 +131,7 @@ async def _send(spec: SinkSpec, registry: Registry) -> str | None:
     """Open the sink, deliver the test and close it again. Returns what went wrong."""
     from stratumd.errors import StratumError
     from stratumd.plugin import Delivery, delivery_id
+    from stratumd.redaction import told
     from stratumd.runtime.build import build_sink
     from stratumd.runtime.clock import SystemTimer
     from stratumd.runtime.delivery import CLOSING, attempt
@@ -139,14 +140,14 @@ async def _send(spec: SinkSpec, registry: Registry) -> str | None:
     try:
         target = build_sink(spec, registry, timer).target
     except StratumError as error:
-        return str(error)
+        return told(error)
     signal = marked_signal(spec.name, timer.now())
     delivery = Delivery(delivery_id(signal.id, spec.name), signal)
     failure = await attempt(target, target.sink.open)
     if failure is None:
         failure = await attempt(target, lambda: target.sink.deliver([delivery]))
     failure = await attempt(target, target.sink.close, CLOSING) or failure
-    return str(failure) if failure else None
+    return told(failure) if failure else None
 
 
 def marked_signal(sink: str, now: Micros) -> Signal:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
+
+from stratumd.errors import described, fit
+from stratumd.redaction import redact
 
 QUIET = ("httpx", "httpcore", "uvicorn", "asyncio", "alembic", "sqlalchemy")
 """Loggers of libraries that say too much: httpx logs whole URLs, and an API key is part of them."""
@@ -65,8 +68,8 @@ def logger(name: str, **fields: Any) -> Any:
 
 
 def mask(text: str) -> str:
-    """Star what looks like a key, a token or a password, whoever put it into a message."""
-    return _SECRETS.sub(lambda found: next(filter(None, found.groups())) + "***", text)
+    """Star the secrets of the configuration and what looks like a key, a token or a password, whoever wrote it."""
+    return _SECRETS.sub(lambda found: next(filter(None, found.groups())) + "***", fit(redact(text)))
 
 
 def _shared() -> list[Processor]:
@@ -75,9 +78,21 @@ def _shared() -> list[Processor]:
 
 def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = mask(value)
+        event[key] = _mask_inside(value)
     return event
+
+
+def _mask_inside(value: Any) -> Any:
+    """Mask the texts in `value`, and what is no JSON as the text that it becomes."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(key)): _mask_inside(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_mask_inside(each) for each in value]
+    return mask(described(value) if isinstance(value, BaseException) else repr(value))
 
 
 def _for_people(colours: bool) -> list[Processor]:

@@ -13,6 +13,7 @@ from anyio import to_thread
 from stratumd.config import Config, Database
 from stratumd.errors import DeliveryError, StartupError, StratumError
 from stratumd.plugin import Sink, Source
+from stratumd.redaction import shown, told
 from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
 from stratumd.runtime.calls import call
 from stratumd.runtime.clock import SystemTimer
@@ -67,8 +68,8 @@ async def _answer(question: _Question) -> Probed:
     try:
         found, up = await question.ask(), True
     except StratumError as error:
-        found, up = str(error), False
-    return Probed(question.kind, question.name, up, " ".join(found.split()))
+        found, up = told(error), False
+    return Probed(question.kind, question.name, up, shown(found))
 
 
 async def _component(build: Callable[[], Feed | Outlet]) -> str:
@@ -81,7 +82,7 @@ async def _component(build: Callable[[], Feed | Outlet]) -> str:
         try:
             return str(await component.probe())
         except DeliveryError as error:
-            raise StartupError(str(error)) from error
+            raise StartupError(told(error)) from error
 
     try:
         return await call(owner, probe, DEADLINE)

@@ -14,6 +14,8 @@ from stratumd import __version__
 from stratumd.cli import GROUPS
 from stratumd.cli.console import emit, run_guarded
 from stratumd.errors import ConfigError, Problem, StartupError, StratumError
+from stratumd.plugin import Secret
+from stratumd.redaction import learn
 from tests.support.cli import stratumd
 
 ROWS: list[dict[str, Any]] = [
@@ -97,6 +99,16 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, caps
     assert "it failed" in shown.err
     assert shown.err.count("\n") == 1
     assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("kind", [StratumError, StartupError, ConfigError, ValueError])
+def test_an_error_shows_no_secret(kind: type[Exception], debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    learn(Secret("canary-5e5e"))
+    run_guarded(fails(kind("refused canary-5e5e")), debug=debug)
+    shown = capsys.readouterr().err
+    assert "refused ***" in shown
+    assert "canary" not in shown
 
 
 def test_mistakes_in_a_file_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

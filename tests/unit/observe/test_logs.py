@@ -12,6 +12,8 @@ import pytest
 import structlog
 
 from stratumd.observe import logs
+from stratumd.plugin import Secret
+from stratumd.redaction import learn
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +112,43 @@ def test_what_looks_like_a_secret_is_starred(text: str) -> None:
         logs.logger("stratumd.test").error("failed", exc_info=error)
     assert "canary" not in stream.getvalue()
     assert "***" in stream.getvalue()
+
+
+class Told:
+    """An object of a plugin."""
+
+    def __repr__(self) -> str:
+        return "<refused canary-44d0>"
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "refused canary-44d0",
+        ValueError("refused canary-44d0"),
+        {"inside": ["canary-44d0"]},
+        {"canary-44d0": 1},
+        ("canary-44d0",),
+        Told(),
+    ],
+    ids=repr,
+)
+def test_a_secret_of_the_configuration_is_starred_whatever_holds_it(format: str, value: object) -> None:
+    learn(Secret("canary-44d0"))
+    stream = logged(format=format)
+    logs.logger("stratumd.test").error("failed", error=value)
+    logging.getLogger("some.library").error("failed: %s", value)
+    assert "canary" not in stream.getvalue()
+    assert stream.getvalue().count("***") == 2
+
+
+def test_a_text_that_no_stream_takes_is_logged_all_the_same() -> None:
+    stream = io.TextIOWrapper(written := io.BytesIO(), encoding="utf-8")
+    logs.configure("info", "json", stream)
+    logs.logger("stratumd.test").error("failed", error="\ud800 \x1b[2J")
+    stream.flush()
+    assert json.loads(written.getvalue())["error"] == "\ufffd \ufffd[2J"
 
 
 @pytest.mark.parametrize("text", ["the token was refused", "http://127.0.0.1:8080/status", "at 12:30:15 UTC"])
