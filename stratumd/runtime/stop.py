@@ -38,12 +38,13 @@ def exit_quietly() -> None:
 class Stop:
     """Whether the daemon was asked to stop, or to reload."""
 
-    def __init__(self, die: Callable[[int], object] = os._exit) -> None:
-        """`die` ends the process at once, with an exit code."""
+    def __init__(self, die: Callable[[int], object] = os._exit, terminal: int = 2) -> None:
+        """`die` ends the process at once, with an exit code. `terminal`: the descriptor that people read it at."""
         self.asked = anyio.Event()
         self.reload = anyio.Event()
         """Who obeys it puts a new one in its place first."""
         self._die = die
+        self._terminal = terminal if os.isatty(terminal) else None
 
     async def watch(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Wait for signals until cancelled. Start it before anything else."""
@@ -51,14 +52,19 @@ class Stop:
             task_status.started()
             async for number in received:
                 if number == signal.SIGHUP:
-                    self.reload.set()
-                    continue
+                    if not self._terminal_closed():
+                        self.reload.set()
+                        continue
+                    number = signal.SIGTERM  # the other meaning of the signal: nobody watches any more
                 if self.asked.is_set():
                     _log.warning("stopped at once")
                     self._die(128 + number)
                 _log.info("stopping", signal=signal.Signals(number).name)
                 self._give_up_after(PATIENCE[number])
                 self.asked.set()
+
+    def _terminal_closed(self) -> bool:
+        return self._terminal is not None and not os.isatty(self._terminal)
 
     def _give_up_after(self, seconds: float) -> None:
         """A thread that a plugin never returns from cannot be ended in any other way."""

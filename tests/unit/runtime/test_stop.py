@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 
 import anyio
@@ -73,3 +74,30 @@ async def test_sighup_asks_to_reload_and_not_to_stop() -> None:
             await asked.reload.wait()
         group.cancel_scope.cancel()
     assert not asked.asked.is_set()
+
+
+async def test_sighup_of_a_terminal_that_was_closed_asks_to_stop() -> None:
+    keyboard, screen = pty.openpty()
+    asked = Stop(terminal=screen)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.close(keyboard)
+        os.kill(os.getpid(), signal.SIGHUP)
+        with anyio.fail_after(10):
+            await asked.asked.wait()
+        group.cancel_scope.cancel()
+    os.close(screen)
+    assert not asked.reload.is_set()
+
+
+async def test_sighup_at_an_open_terminal_asks_to_reload() -> None:
+    keyboard, screen = pty.openpty()
+    asked = Stop(terminal=screen)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        os.kill(os.getpid(), signal.SIGHUP)
+        with anyio.fail_after(10):
+            await asked.reload.wait()
+        group.cancel_scope.cancel()
+    os.close(keyboard)
+    os.close(screen)
