@@ -65,9 +65,7 @@ def margin_model(sport: str) -> MarginModel | None:
     return MARGIN_MODELS.get(sport)
 
 
-def model_for(
-    sport: str, market: str, margins: Mapping[str, MarginModel] | None = None
-) -> MarginModel | None:
+def model_for(sport: str, market: str, margins: Mapping[str, MarginModel] | None = None) -> MarginModel | None:
     """Return the margin model that fits a market of a sport: `margins` first, then MARGIN_MODELS.
 
     Only whole-game spreads and totals have one. A period, a team or a player varies less than a game does,

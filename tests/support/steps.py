@@ -132,7 +132,7 @@ def feed(polls: int, *, events: int = 15, books: int = 11, changed: float = 0.1,
         yield Step(
             pipeline="nba",
             observation=seen,
-        at=seen.received_at,
+            at=seen.received_at,
             events=tuple(event(n) for n in range(events)) if poll == 0 else (),
             coverage=coverage,
             changes=tuple(

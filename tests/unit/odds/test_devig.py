@@ -55,9 +55,7 @@ def test_a_market_without_margin_is_left_as_it_is(method: Method, market: list[f
 
 
 @given(markets, st.sampled_from(METHODS))
-def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(
-    market: list[float], method: Method
-) -> None:
+def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(market: list[float], method: Method) -> None:
     p = devig(market, method).probabilities
     assert isclose(sum(p), 1.0, abs_tol=1e-10)
     assert all(0.0 <= each <= 1.0 for each in p)
@@ -66,9 +64,7 @@ def test_probabilities_sum_to_one_and_keep_the_order_of_the_prices(
 
 
 @given(markets, st.sampled_from(METHODS))
-def test_no_method_makes_a_longshot_likelier_than_the_multiplicative_does(
-    market: list[float], method: Method
-) -> None:
+def test_no_method_makes_a_longshot_likelier_than_the_multiplicative_does(market: list[float], method: Method) -> None:
     """The favourite-longshot correction goes one way: the last in order loses, the first gains."""
     p, plain = devig(market, method).probabilities, devig(market).probabilities
     favourite, longshot = market.index(min(market)), market.index(max(market))

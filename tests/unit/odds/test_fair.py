@@ -87,9 +87,7 @@ MARKETS: list[tuple[str, str, list[Quote]]] = [
 
 
 @pytest.mark.parametrize(("market", "sport", "quotes"), MARKETS)
-def test_outcomes_are_matched_by_name_in_whatever_order_they_come(
-    market: str, sport: str, quotes: list[Quote]
-) -> None:
+def test_outcomes_are_matched_by_name_in_whatever_order_they_come(market: str, sport: str, quotes: list[Quote]) -> None:
     """Providers list them alphabetically: home first in 58 of 100 only."""
     expected = fair(market, sport, *quotes)
     assert expected.outcomes == tuple(name for name, _, _ in quotes)
@@ -181,9 +179,7 @@ def test_a_fair_line_is_compared_by_itself() -> None:
 
 
 def test_margin_models_of_the_pricing_come_first() -> None:
-    pricing = Pricing(
-        margins={MLB: MarginModel(4.0, 4.4, True, "mine"), NBA: MarginModel(22.4, 1, True, "mine")}
-    )
+    pricing = Pricing(margins={MLB: MarginModel(4.0, 4.4, True, "mine"), NBA: MarginModel(22.4, 1, True, "mine")})
     sides = ("home", 1.8, -1.5), ("away", 2.1, 1.5)
     plain, wide = fair("spreads", NBA, *sides), fair("spreads", NBA, *sides, pricing=pricing)
     assert plain.fair_line is not None
@@ -206,9 +202,7 @@ def test_a_props_line_is_posted_but_has_no_model() -> None:
 
 
 @given(st.floats(1.2, 6), st.floats(1.2, 6), st.integers(-40, 40), st.sampled_from([1, 3, 8]))
-def test_prices_that_compensate_a_moved_line_leave_the_fair_line(
-    a: float, b: float, halves: int, move: int
-) -> None:
+def test_prices_that_compensate_a_moved_line_leave_the_fair_line(a: float, b: float, halves: int, move: int) -> None:
     """Re-hung lines: only what the price does not make up for is a move."""
     line = halves / 2
     before = fair("spreads", NBA, ("home", a, line), ("away", b, -line))

@@ -53,20 +53,14 @@ def test_points_given_and_points_got() -> None:
 
 
 @given(chances, lines, lines, sigmas)
-def test_a_fair_line_remembers_the_price_at_every_line(
-    p: float, line: float, other: float, sigma: float
-) -> None:
+def test_a_fair_line_remembers_the_price_at_every_line(p: float, line: float, other: float, sigma: float) -> None:
     fair = fair_spread(p, line, sigma)
     assert isclose(cover_probability(fair, line, sigma), p, abs_tol=1e-9)
-    assert isclose(
-        cover_probability(fair, other, sigma), translate_spread(p, line, other, sigma), abs_tol=1e-9
-    )
+    assert isclose(cover_probability(fair, other, sigma), translate_spread(p, line, other, sigma), abs_tol=1e-9)
 
 
 @given(chances, lines, lines, sigmas)
-def test_both_sides_of_a_spread_agree_at_another_line(
-    p: float, line: float, other: float, sigma: float
-) -> None:
+def test_both_sides_of_a_spread_agree_at_another_line(p: float, line: float, other: float, sigma: float) -> None:
     home = translate_spread(p, line, other, sigma)
     away = translate_spread(1 - p, -line, -other, sigma)
     assert isclose(home + away, 1.0, abs_tol=1e-9)
@@ -123,9 +117,7 @@ def test_a_whole_games_sigma_is_never_used_for_a_part_of_it(market: str) -> None
     assert model_for("basketball_nba", market, MARGIN_MODELS) is None
 
 
-@pytest.mark.parametrize(
-    "sport", ["baseball_mlb", "icehockey_nhl", "soccer_epl", "basketball_nba_summer_league"]
-)
+@pytest.mark.parametrize("sport", ["baseball_mlb", "icehockey_nhl", "soccer_epl", "basketball_nba_summer_league"])
 def test_sports_without_a_measured_or_stated_sigma_have_no_model(sport: str) -> None:
     assert margin_model(sport) is None
     assert model_for(sport, "spreads") is None

@@ -5,8 +5,7 @@ import pytest
 from stratumd.odds import OPERATORS, Kind, is_lay, kind, operator_of
 
 KINDS = {
-    Kind.MONEYLINE: "h2h h2h_q1 h2h_h2 h2h_3_way h2h_3_way_h1 h2h_1st_5_innings h2h_lay draw_no_bet "
-    "to_qualify",
+    Kind.MONEYLINE: "h2h h2h_q1 h2h_h2 h2h_3_way h2h_3_way_h1 h2h_1st_5_innings h2h_lay draw_no_bet to_qualify",
     Kind.SPREAD: "spreads spreads_q4 spreads_p1 alternate_spreads alternate_spreads_h1",
     Kind.TOTAL: "totals totals_h1 alternate_totals alternate_totals_q1 team_totals team_totals_h2 "
     "alternate_team_totals player_points player_points_rebounds_assists player_points_alternate "

@@ -23,9 +23,7 @@ from tests.support import shared
 
 values = st.lists(st.floats(-50, 50), min_size=1, max_size=15)
 several = st.lists(st.floats(-50, 50), min_size=2, max_size=15)
-weighted = st.lists(
-    st.tuples(st.floats(-50, 50), st.sampled_from([0.5, 1.0, 1.5, 3.0])), min_size=1, max_size=12
-)
+weighted = st.lists(st.tuples(st.floats(-50, 50), st.sampled_from([0.5, 1.0, 1.5, 3.0])), min_size=1, max_size=12)
 
 
 T = TypeVar("T")
@@ -80,9 +78,7 @@ def test_at_most_half_of_the_weight_lies_on_either_side(pairs: list[tuple[float,
 @given(values, st.floats(-20, 20))
 def test_the_mad_ignores_where_the_values_lie(xs: list[float], shift: float) -> None:
     moved = [x + shift for x in xs]
-    assert isclose(
-        weighted_mad(xs, weighted_median(xs)), weighted_mad(moved, weighted_median(moved)), abs_tol=1e-9
-    )
+    assert isclose(weighted_mad(xs, weighted_median(xs)), weighted_mad(moved, weighted_median(moved)), abs_tol=1e-9)
 
 
 @given(several)
@@ -147,7 +143,5 @@ def test_reference_values() -> None:
         dispersion = NORMAL_CONSISTENCY * weighted_mad(margins, center, weights)
         assert margins == pytest.approx(expected["mu"], abs=tolerance, rel=0), vector["id"]
         assert center == pytest.approx(expected["mu_weighted_median"], abs=tolerance, rel=0), vector["id"]
-        assert dispersion == pytest.approx(expected["dispersion_wmad_sigma"], abs=tolerance, rel=0), vector[
-            "id"
-        ]
+        assert dispersion == pytest.approx(expected["dispersion_wmad_sigma"], abs=tolerance, rel=0), vector["id"]
     assert reached > 10

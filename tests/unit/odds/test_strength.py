@@ -51,9 +51,7 @@ def test_nothing_has_no_strength() -> None:
 
 def test_chance_by_hand() -> None:
     assert chance_of_at_least(1, [0.5, 0.5]) == 0.75
-    assert chance_of_at_least(2, [0.1, 0.2, 0.3]) == pytest.approx(
-        0.1 * 0.2 + 0.1 * 0.3 + 0.2 * 0.3 - 2 * 0.006
-    )
+    assert chance_of_at_least(2, [0.1, 0.2, 0.3]) == pytest.approx(0.1 * 0.2 + 0.1 * 0.3 + 0.2 * 0.3 - 2 * 0.006)
     assert chance_of_at_least(0, []) == 1.0
     assert chance_of_at_least(3, [1.0, 1.0]) == 0.0
 
