@@ -51,7 +51,7 @@ class Value(Detector):
         if tick.in_play and not self.options.in_play:
             return
         for market in tick.markets:
-            if market.key.market in self._markets and not market.lay:
+            if market.key.market in self._markets:
                 yield from self._findings(market, tick)
 
     def _findings(self, market: Market, tick: Tick) -> Iterator[Finding]:

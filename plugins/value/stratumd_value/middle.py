@@ -84,13 +84,15 @@ def _judged(reference: Reference, legs: Legs, least: float, operators: int) -> B
 
 
 def _both_win(reference: Reference, method: Method, legs: Legs, without: frozenset[str]) -> float:
-    """Return the probability of the whole numbers strictly between the lines, by the margin model."""
-    market, centre = reference.market, reference.centre(method, without)
-    assert market.sigma is not None, "a middle has a margin model"
+    """Return the probability of the whole numbers strictly between the lines, by the margin model.
+
+    A spread is read from the away side, where the lines are margins as totals are: it is the same by symmetry.
+    """
+    sigma, centre = reference.market.sigma, reference.centre(method, without)
+    assert sigma is not None, "a middle has a margin model"
     assert centre is not None, "the legs were judged by it"
-    sign = -1.0 if market.kind is Kind.SPREAD else 1.0
-    low, high = sorted([sign * line for line in _lines(legs)])
-    return sum([push_probability(sign * centre[0], k, market.sigma) for k in range(floor(low) + 1, ceil(high))])
+    low, high = sorted(_lines(legs))
+    return sum([push_probability(centre[0], k, sigma) for k in range(floor(low) + 1, ceil(high))])
 
 
 def _lines(legs: Legs) -> tuple[float, float]:

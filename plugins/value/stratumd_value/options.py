@@ -74,4 +74,4 @@ class Options(PluginConfig):
     middle: Middle = Middle()
     """MIDDLE: both sides, at two lines, can win."""
     in_play: bool = False
-    """Go on after the start of the event."""
+    """Go on after the start of the event; fair prices need a `consensus` that does so, too."""

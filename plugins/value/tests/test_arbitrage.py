@@ -6,23 +6,26 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratumd.plugin import HOUR, MINUTE, Micros, Quote, Signal, parse_iso
 from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread
+from stratumd_value import Value
 from stratumd_value.legs import stakes
+from stratumd_value.options import Options
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
+CONSENSUS = detector("consensus")
 PRICES = st.floats(1.05, 20.0)
 
 
 def signals(
     books: dict[str, Any], *, sport: str = "basketball_nba", confirmed: dict[str, Micros] | None = None, **options: Any
 ) -> list[Signal]:
-    harness = Harness([detector("consensus"), detector("value", **options)])
+    harness = Harness([CONSENSUS, Value(Options.model_validate(options))])
     event = game(NOON + 6 * HOUR, sport=sport)
-    return harness.feed(observation(NOON, {event: books}, confirmed=confirmed)).signals
+    return list(harness.feed(observation(NOON, {event: books}, confirmed=confirmed)).signals)
 
 
 def test_two_books_whose_best_prices_leave_something() -> None:
@@ -54,6 +57,7 @@ def test_a_market_without_its_draw_is_not_put_together_with_one_that_has_it() ->
     assert not signals(books, sport="soccer_epl")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PRICES, min_size=2, max_size=4))
 def test_stakes_pay_out_the_same_whichever_wins(prices: list[float]) -> None:
     shares = stakes(prices)
@@ -62,6 +66,7 @@ def test_stakes_pay_out_the_same_whichever_wins(prices: list[float]) -> None:
     assert payouts == pytest.approx([payouts[0]] * len(payouts))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(PRICES, PRICES), min_size=2, max_size=5))
 def test_it_is_found_exactly_where_the_best_prices_imply_less_than_certainty(rows: list[tuple[float, float]]) -> None:
     """Against every pair of prices of two operators, tried one by one."""
@@ -74,6 +79,7 @@ def test_it_is_found_exactly_where_the_best_prices_imply_less_than_certainty(row
         assert signal.metadata["value"] == pytest.approx(min(pairs), abs=1e-6)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(PRICES, PRICES, PRICES), min_size=2, max_size=4))
 def test_it_is_found_exactly_where_three_best_prices_do(rows: list[tuple[float, float, float]]) -> None:
     books = {f"book{i}": [moneyline(*row)] for i, row in enumerate(rows)}
@@ -149,7 +155,8 @@ def test_a_low_hold_is_no_arbitrage() -> None:
     hold = 100 * (1 - 1 / (1 / 2.0 + 1 / 1.99))
     assert signal.type == "LOW_HOLD"
     assert signal.metadata["hold_percent"] == pytest.approx(hold, abs=1e-5)
-    assert (signal.magnitude, signal.threshold) == (pytest.approx(1 - hold / 100), pytest.approx(0.995))
+    assert signal.magnitude == pytest.approx(1 - hold / 100)
+    assert signal.threshold == pytest.approx(0.995)
 
 
 @pytest.mark.parametrize(("percent", "fires"), [(0.2, False), (0.3, True)])
@@ -170,3 +177,10 @@ def test_each_type_has_its_own_limits() -> None:
     value = detector("value", arbitrage={"cooldown": "3m", "per_hour": 2, "lifetime": "90s"})
     assert value.limits("ARBITRAGE") == (3 * MINUTE, 2, 90 * MINUTE // 60)
     assert value.limits("LOW_HOLD") == value.limits("MIDDLE") == (15 * MINUTE, 6, 5 * MINUTE)
+
+
+def test_a_clock_that_runs_fast_makes_nobody_younger_than_now() -> None:
+    books = {"fanduel": [moneyline(2.10, 1.80)], "betmgm": [moneyline(1.85, 2.05)]}
+    (signal,) = signals(books, confirmed={"fanduel": NOON + MINUTE, "betmgm": NOON + MINUTE})
+    assert signal.metadata["oldest_seconds"] == 0.0
+    assert signal.metadata["components"]["freshness"]["value"] == 1.0

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratumd.plugin import HOUR, MINUTE, Micros, Signal, one_line, parse_iso
 from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread, total
+from stratumd_value import Value
+from stratumd_value.options import Options
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
+CONSENSUS = detector("consensus")
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
 EVEN = 1.91
 
@@ -20,7 +23,7 @@ def signals(
     books: dict[str, Any], *, sport: str = "basketball_nba", confirmed: dict[str, Micros] | None = None, **options: Any
 ) -> list[Signal]:
     """Return the MIDDLE signals of one observation."""
-    harness = Harness([detector("consensus"), detector("value", **options)])
+    harness = Harness([CONSENSUS, Value(Options.model_validate(options))])
     event = game(NOON + 6 * HOUR, sport=sport, home="Bears", away="Foxes")
     step = harness.feed(observation(NOON, {event: books}, confirmed=confirmed))
     return [signal for signal in step.signals if signal.type == "MIDDLE"]
@@ -45,6 +48,7 @@ def test_home_with_the_larger_handicap() -> None:
     assert (signal.outcome, signal.direction, signal.magnitude) == ("home", "up", 3.0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     apart=st.integers(2, 12),
     first=st.floats(1.8, 2.1),
@@ -128,3 +132,11 @@ def test_the_middle_of_the_greatest_value_is_taken() -> None:
     books = everyone(total(226.5, EVEN, EVEN), fanduel=total(221.5, EVEN, EVEN), betus=total(223.5, EVEN, EVEN))
     (signal,) = signals(books, min_books=4)
     assert signal.magnitude == 5.0
+
+
+def test_width_is_no_value() -> None:
+    """The wider one is sold too dear."""
+    dear = total(220.5, 1.5, 2.6)
+    books = everyone(total(226.5, EVEN, EVEN), fanduel=dear, betus=total(223.5, EVEN, EVEN))
+    (signal,) = signals(books, min_books=4, middle={"min_ev_percent": -20})
+    assert (signal.magnitude, signal.books) == (3.0, ("betmgm", "betus"))

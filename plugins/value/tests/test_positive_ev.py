@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import NormalDist, median
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratumd.odds import Method, devig, expected_value, worst_case
 from stratumd.plugin import HOUR, MINUTE, Event, Micros, Signal, parse_iso
 from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread, total
+from stratumd_value import Value
+from stratumd_value.options import Options
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
+CONSENSUS = detector("consensus")
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
 EVEN = 1.91
 METHODS: tuple[Method, ...] = ("multiplicative", "additive", "power")
 
 
 def harness(**options: Any) -> Harness:
-    return Harness([detector("consensus"), detector("value", **options)])
+    return Harness([CONSENSUS, Value(Options.model_validate(options))])
 
 
 def fixture(starts: Micros = NOON + 6 * HOUR, sport: str = "basketball_nba") -> Event:
@@ -72,6 +75,7 @@ def test_all_three_methods_have_to_agree() -> None:
     assert not signals(books, positive_ev={"min_ev_percent": 0.001})
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     home=st.floats(1.05, 3.0),
     margin=st.floats(1.0, 1.12),
@@ -90,6 +94,7 @@ def test_it_never_fires_where_one_of_the_methods_says_otherwise(
         assert bool([s for s in found if s.outcome == "away"]) == (least_of_all > least)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(1.5, 2.6), min_size=7, max_size=7))
 def test_no_operator_is_judged_by_its_own_quote(prices: list[float]) -> None:
     """The fair probability is the median of the others, by the method that gives the least."""
@@ -157,6 +162,13 @@ def test_a_refund_takes_its_part_of_the_value() -> None:
     assert metadata["ev_percent"]["worst_case"] == pytest.approx(ev, abs=1e-2)
 
 
+def test_a_refund_of_a_spread_is_where_the_margin_meets_its_line() -> None:
+    """Home −4 comes back at a margin of 4, where 2.5 is expected and σ is 11.2."""
+    (signal,) = signals(everyone(spread(-2.5, EVEN, EVEN), fanduel=spread(-4, EVEN, EVEN)))
+    expected = NormalDist(2.5, 11.2).cdf(4.5) - NormalDist(2.5, 11.2).cdf(3.5)
+    assert (signal.outcome, signal.metadata["push_probability"]) == ("away", pytest.approx(expected, abs=1e-6))
+
+
 def test_without_a_margin_model_only_the_same_line_is_judged() -> None:
     baseball = fixture(sport="baseball_mlb")
     same = everyone(spread(-1.5, 2.3, 1.65), fanduel=spread(-1.5, 2.6, 1.53))
@@ -165,10 +177,31 @@ def test_without_a_margin_model_only_the_same_line_is_judged() -> None:
     assert not signals(everyone(spread(-1.5, 2.3, 1.65), fanduel=spread(1.5, 2.6, 1.53)), event=baseball)
 
 
+def test_without_a_margin_model_an_operators_other_book_is_not_judged_at_another_line() -> None:
+    """Away −1.5 at 2.9 is no bargain for those who sell away +1.5 at 1.65."""
+    books = everyone(spread(-1.5, 2.3, 1.65))
+    books |= {"betonlineag": [spread(-1.5, 2.35, 1.68)], "lowvig": [spread(1.5, 1.35, 2.9)]}
+    assert not signals(books, event=fixture(sport="baseball_mlb"))
+
+
 def test_a_draw_can_be_the_cheap_one() -> None:
     books = everyone(moneyline(2.5, 2.9, 3.2), fanduel=moneyline(2.4, 2.8, 3.9))
     (signal,) = signals(books, event=fixture(sport="soccer_epl"))
     assert (signal.operator, signal.outcome) == ("fanduel", "draw")
+
+
+def test_the_medians_of_three_outcomes_are_made_to_sum_to_one() -> None:
+    rows = [(2.5, 2.9, 3.2), (2.3, 3.1, 3.3), (2.6, 2.7, 3.4), (2.4, 3.0, 3.0), (2.7, 2.8, 3.1), (2.35, 2.95, 3.35)]
+    others = [book for book in BOOKS if book != "fanduel"]
+    books: dict[str, Any] = {book: [moneyline(*row)] for book, row in zip(others, rows, strict=True)}
+    found = signals(books | {"fanduel": [moneyline(2.4, 2.8, 4.4)]}, event=fixture(sport="soccer_epl"))
+    (signal,) = [each for each in found if each.operator == "fanduel"]
+    fair = []
+    for method in METHODS:
+        columns = zip(*[devig(row, method).probabilities for row in rows], strict=True)
+        medians = [median(column) for column in columns]
+        fair.append(medians[2] / sum(medians))
+    assert signal.metadata["consensus"] == pytest.approx(min(fair), abs=1e-6)
 
 
 def test_every_quote_says_how_old_it_is() -> None:
@@ -195,3 +228,14 @@ def test_it_does_not_fire_again_while_it_holds() -> None:
     fired = harness().run(observation(NOON + i * MINUTE, {fixture(): books}) for i in range(30))
     (signal,) = [signal for signal in fired if signal.type == "POSITIVE_EV"]
     assert (signal.observed_at, signal.expires_at) == (NOON, NOON + 5 * MINUTE)
+
+
+def test_it_is_found_when_others_are_heard_again_though_no_price_changed() -> None:
+    """Their last updates pass from too old for the consensus to just young enough."""
+    books, others = everyone(moneyline(1.80, 2.05), fanduel=moneyline(2.02, 1.83)), BOOKS[:3]
+    running, found = harness(), []
+    for i, age in enumerate((11, 5)):
+        at = NOON + i * MINUTE
+        step = running.feed(observation(at, {fixture(): books}, confirmed=dict.fromkeys(others, at - age * MINUTE)))
+        found.append([signal.type for signal in step.signals if signal.type == "POSITIVE_EV"])
+    assert found == [[], ["POSITIVE_EV"]]
