@@ -66,7 +66,7 @@ async def test_ctrl_c_is_less_patient_than_a_service_manager() -> None:
 
 
 async def test_sighup_asks_to_reload_and_not_to_stop() -> None:
-    asked = Stop()
+    asked = Stop(list[int]().append)
     async with anyio.create_task_group() as group:
         await group.start(asked.watch)
         os.kill(os.getpid(), signal.SIGHUP)
@@ -78,7 +78,8 @@ async def test_sighup_asks_to_reload_and_not_to_stop() -> None:
 
 async def test_sighup_of_a_terminal_that_was_closed_asks_to_stop() -> None:
     keyboard, screen = pty.openpty()
-    asked = Stop(terminal=screen)
+    deaths: list[int] = []
+    asked = Stop(deaths.append, screen)
     async with anyio.create_task_group() as group:
         await group.start(asked.watch)
         os.close(keyboard)
@@ -92,7 +93,7 @@ async def test_sighup_of_a_terminal_that_was_closed_asks_to_stop() -> None:
 
 async def test_sighup_at_an_open_terminal_asks_to_reload() -> None:
     keyboard, screen = pty.openpty()
-    asked = Stop(terminal=screen)
+    asked = Stop(list[int]().append, screen)
     async with anyio.create_task_group() as group:
         await group.start(asked.watch)
         os.kill(os.getpid(), signal.SIGHUP)
