@@ -123,6 +123,7 @@ class Market:
 
     __slots__ = (
         "_moves",
+        "_starts",
         "changed_at",
         "first_seen",
         "key",
@@ -167,7 +168,9 @@ class Market:
         """Grows with every such change: equal versions mean equal offers."""
         self.memo: dict[object, Any] = {}
         """A detector may keep here, under itself, what it computed from this version, and nothing else."""
-        self._moves: tuple[int, dict[str, Micros | None], list[Move]] = (-1, {}, [])
+        self._starts: dict[Micros, Mapping[str, Micros | None]] = {}
+        """By window, what `starts` returned since the last observation."""
+        self._moves: tuple[int, Mapping[str, Micros | None], list[Move]] = (-1, {}, [])
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -192,9 +195,12 @@ class Market:
         start = bisect_left(seen, self.observed_at - window)
         return seen[start] if start < len(seen) - 1 else None
 
-    def starts(self, window: Micros) -> dict[str, Micros | None]:
+    def starts(self, window: Micros) -> Mapping[str, Micros | None]:
         """Return every lane's baseline in the `window` that ends now."""
-        return {lane: self.baseline(window, lane) for lane in self.observed}
+        starts = self._starts.get(window)
+        if starts is None:
+            starts = self._starts[window] = {lane: self.baseline(window, lane) for lane in self.observed}
+        return starts
 
     def moves(self, window: Micros) -> Sequence[Move]:
         """Return the books that offer something else now than at their baseline, present at both without a gap."""
@@ -204,13 +210,20 @@ class Market:
         version, known_for, known = self._moves
         if version == self.version and known_for == starts:  # rules often share a baseline
             return known
-        found = [move for line in self.lines.values() if (move := _moved(line, starts)) is not None]
+        found = []
+        for line in self.lines.values():
+            now, start = line.now, starts.get(line.lane)
+            if now is not None and start is not None and now.since > start:
+                move = line.move(start)
+                if move is not None:
+                    found.append(move)
         self._moves = (self.version, starts, found)
         return found
 
     def observe(self, lane: str, at: Micros, horizon: Micros) -> None:
         """Note an observation, and drop those before `horizon`. Only the board does this."""
         self.lane, self.observed_at = lane, at
+        self._starts.clear()
         seen = self.observed.setdefault(lane, [])
         if not seen or at > seen[-1]:  # two answers of one instant are one observation
             seen.append(at)
@@ -221,13 +234,6 @@ class Market:
         """Let a book's line into `lines`, in its place. Only the board does this."""
         lines = [*self.lines.values(), line]
         self.lines = {each.book: each for each in sorted(lines, key=lambda each: (each.operator, each.book))}
-
-
-def _moved(line: BookLine, starts: Mapping[str, Micros | None]) -> Move | None:
-    start = starts.get(line.lane)
-    if start is None or line.now is None or line.now.since <= start:
-        return None
-    return line.move(start)
 
 
 class Tick:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from stratumd.odds import Fair
 from stratumd.plugin import BookLine, ConsensusPoint, Detector, Market, Micros, PluginConfig, Span, Tick, micros
 from stratumd_consensus.point import Voice, consensus_point, voice
 
@@ -39,6 +38,7 @@ class Consensus(Detector):
         super().__init__(options)
         self._lookback = micros(options.lookback)
         self._markets = frozenset(options.markets)
+        self._weights = options.weights
 
     def detect(self, tick: Tick) -> Iterator[ConsensusPoint]:
         """Yield the consensus of every market that the observation covers."""
@@ -72,15 +72,12 @@ class Consensus(Detector):
         for line in fresh:
             span = line.now
             assert span is not None, "a fresh book offers something"
-            voices[span] = known[span] if span in known else self._voice(line)
+            voices[span] = known[span] if span in known else self._voice(line, span)
         return voices
 
-    def _voice(self, line: BookLine) -> Voice | None:
-        fair = line.fair
-        return voice(line.operator, line.book, fair, self._weight(line.book)) if isinstance(fair, Fair) else None
-
-    def _weight(self, book: str) -> float:
-        return self.options.weights.get(book, 1.0)
+    def _voice(self, line: BookLine, span: Span) -> Voice | None:
+        fair = line.market.fair(span)
+        return None if isinstance(fair, str) else voice(line, fair, self._weights.get(line.book, 1.0))
 
 
 class _Memo(NamedTuple):

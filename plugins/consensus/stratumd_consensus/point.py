@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stratumd.odds import NORMAL_CONSISTENCY, Fair, compared_values, weighted_mad, weighted_median
-from stratumd.plugin import ConsensusPoint, Contributor, Market, MarketKey
+from stratumd.plugin import BookLine, ConsensusPoint, Contributor, Market, MarketKey
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 Weights = list[float] | None
@@ -22,9 +22,9 @@ class Voice(NamedTuple):
     """1/price of each outcome."""
 
 
-def voice(operator: str, book: str, fair: Fair, weight: float) -> Voice:
+def voice(line: BookLine, fair: Fair, weight: float) -> Voice:
     """Return the voice of a fresh book with a fair price."""
-    contributor = _new(Contributor, (operator, book, weight, compared_values(fair), fair.line, (book,)))
+    contributor = _new(Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, (line.book,)))
     return _new(Voice, (contributor, fair, tuple([1.0 / price for price in fair.prices])))
 
 
@@ -33,7 +33,7 @@ def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> 
     voices = _one_per_operator(voices)
     if market.sigma is None:
         voices = _at_one_line(voices)
-    contributors = tuple([contributor for contributor, _, _ in voices])
+    contributors = tuple([each.contributor for each in voices])
     books = sum([len(contributor.books) for contributor in contributors])
     if len(voices) < min_books:
         return ConsensusPoint(
@@ -73,12 +73,12 @@ def _at_one_line(voices: list[Voice]) -> list[Voice]:
     """Keep those that post the sides and the line of the greatest weight: without a margin model only equal
     lines compare.
     """
+    if len({each.fair.line for each in voices}) < 2 and len({each.fair.outcomes for each in voices}) < 2:
+        return voices
     weight_of: dict[tuple[int, float, tuple[str, ...]], float] = {}
     for each in voices:
         terms = _terms(each.fair)
         weight_of[terms] = weight_of.get(terms, 0.0) + each.contributor.weight
-    if len(weight_of) < 2:
-        return voices
     chosen = min(weight_of, key=lambda terms: (-weight_of[terms], terms))
     return [each for each in voices if _terms(each.fair) == chosen]
 
@@ -89,16 +89,16 @@ def _terms(fair: Fair) -> tuple[int, float, tuple[str, ...]]:
 
 def _point(key: MarketKey, voices: list[Voice], contributors: tuple[Contributor, ...], books: int) -> ConsensusPoint:
     weights = _weights(voices)
-    columns = list(zip(*[contributor.values for contributor in contributors], strict=True))
+    columns = _columns([each.values for each in contributors])
     centres = [weighted_median(column, weights) for column in columns]
-    spread = max([weighted_mad(column, centre, weights) for column, centre in zip(columns, centres, strict=True)])
+    spread = max([weighted_mad(column, centres[i], weights) for i, column in enumerate(columns)])
     first = voices[0].fair
     fair_line = None if first.fair_line is None else centres[0]
     if fair_line is None:
         line, posting, medians = first.line, voices, centres
     else:
-        line = _posted_line(voices, weights, fair_line)
-        posting = [each for each in voices if each.fair.line == line]
+        line = _posted_line(contributors, weights, fair_line)
+        posting = [each for each in voices if each.contributor.line == line]
         weights = _weights(posting)
         medians = _medians([each.fair.probabilities for each in posting], weights)
     total = sum(medians)
@@ -117,18 +117,22 @@ def _point(key: MarketKey, voices: list[Voice], contributors: tuple[Contributor,
     )
 
 
+def _columns(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    return list(zip(*rows))  # noqa: B905  # a market's rows are equally long, and asking costs as much again
+
+
 def _medians(rows: Sequence[tuple[float, ...]], weights: Weights) -> list[float]:
-    return [weighted_median(column, weights) for column in zip(*rows, strict=True)]
+    return [weighted_median(column, weights) for column in _columns(rows)]
 
 
 def _weights(voices: Sequence[Voice]) -> Weights:
-    weights = [contributor.weight for contributor, _, _ in voices]
+    weights = [each.contributor.weight for each in voices]
     return None if weights.count(weights[0]) == len(weights) else weights
 
 
-def _posted_line(voices: Sequence[Voice], weights: Weights, fair_line: float) -> float:
+def _posted_line(contributors: Sequence[Contributor], weights: Weights, fair_line: float) -> float:
     """Return the weighted median of the posted lines; at a tie the posted one that is nearest the fair line."""
-    posted = [line for _, fair, _ in voices if (line := fair.line) is not None]
+    posted = [line for each in contributors if (line := each.line) is not None]
     median = weighted_median(posted, weights)
     if median in posted:
         return median

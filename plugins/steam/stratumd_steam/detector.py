@@ -105,7 +105,7 @@ class Steam(Detector):
     def _is_evaluable(self, market: Market) -> bool:
         if market.key.market not in self._markets or market.key.player is not None or market.lay:
             return False
-        return market.offering > 0 and market.baseline(self._window) is not None
+        return market.offering > 0 and market.starts(self._window).get(market.lane) is not None
 
     def _far(self, market: Market) -> list[tuple[Move, Shift]]:
         """Return the books' moves that reach the threshold, whoever speaks for their operators."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from stratumd.odds import Fair, Shift
@@ -10,9 +10,6 @@ from stratumd.plugin import BookLine, Market, Micros, Span
 
 EPSILON = 1e-9
 """Absorbs the last bits of floating-point differences that meet a threshold exactly."""
-
-Starts = Mapping[str, Micros | None]
-"""By lane, the observation that a window begins with."""
 
 
 class Motion(NamedTuple):
@@ -55,8 +52,11 @@ def speaking(market: Market, window: Micros) -> list[BookLine]:
     found: list[BookLine] = []
     operator, hold = None, 0.0
     for line in market.lines.values():  # by operator and book
-        after = _fair_at_both_ends(line, starts)
-        if after is None:
+        span, start = line.now, starts.get(line.lane)
+        if span is None or start is None:
+            continue
+        after = market.fair(span)
+        if isinstance(after, str) or (span.since > start and not _was_fair(line, start)):
             continue
         if line.operator != operator:
             found.append(line)
@@ -71,16 +71,6 @@ def motions(market: Market, window: Micros) -> list[Motion]:
     moved = {move.line: move.shifts for move in market.moves(window)}
     starts = market.starts(window)
     return [_motion(line, starts[line.lane], moved.get(line, ())) for line in speaking(market, window)]
-
-
-def _fair_at_both_ends(line: BookLine, starts: Starts) -> Fair | None:
-    start = starts.get(line.lane)
-    if line.now is None or start is None:
-        return None
-    after = line.market.fair(line.now)
-    if isinstance(after, str) or (line.now.since > start and not _was_fair(line, start)):
-        return None
-    return after
 
 
 def _was_fair(line: BookLine, start: Micros) -> bool:

@@ -54,7 +54,8 @@ class Shares(State, frozen=True):
             if row is None:
                 row = counts[operator] = [0, 0]
             row[0] += 1
-            row[1] += far
+            if far:
+                row[1] += 1
         return Shares({**self.markets, market: Tally(window, bin, counts)})
 
     def chance(self, market: str, operators: Sequence[str], movers: int) -> float | None:
