@@ -35,13 +35,14 @@ class Memory:
         self.gate, self.states, self.bodies, self.records = gate.Memory(), {}, {}, {}
         return void
 
-    def keep(self, record: Record) -> bool:
-        """Keep `record` as the newest of its kind and market; say whether the history must have it too."""
+    def is_news(self, record: Record) -> bool:
+        """Say whether the history must have `record`, too."""
+        last = self.records.get(record.kind, {}).get(record.key)
+        return last is None or (last is not record and not record.same(last))
+
+    def keep(self, record: Record) -> None:
+        """Keep `record` as the newest of its kind and market."""
         known = self.records.get(record.kind)
         if known is None:
             known = self.records[record.kind] = {}
-        last = known.get(record.key)
-        if last is record:
-            return False
         known[record.key] = record
-        return last is None or not record.same(last)

@@ -10,10 +10,11 @@ import msgspec
 
 from stratumd.engine import gate
 from stratumd.engine.board import Board
-from stratumd.engine.containment import CONTAINED, NOTHING, failure, snapshot
+from stratumd.engine.containment import CONTAINED, NOTHING, Describe, failure, snapshot
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Failure, StateChange, Step
 from stratumd.engine.stepping import Stepping
+from stratumd.errors import described
 from stratumd.odds import Pricing
 from stratumd.plugin import DAY, HOUR, Detector, Micros, Normalizer, Observation, Record, Snapshot
 
@@ -32,8 +33,11 @@ class Pipeline:
         *,
         pricing: Pricing | None = None,
         operators: Mapping[str, str] | None = None,
+        describe: Describe = described,
     ) -> None:
+        """`describe` puts what a plugin raised into words."""
         self.name = name
+        self.describe = describe
         self.detectors = tuple(detectors)
         self.by_name = {detector.name: detector for detector in detectors}
         self.normalizers = dict(normalizers)
@@ -110,7 +114,7 @@ class Pipeline:
         try:
             return snapshot(normalizer.normalize(observation)), []
         except CONTAINED as error:
-            return NOTHING, [failure(normalizer.name, None, error)]
+            return NOTHING, [failure(normalizer.name, None, error, self.describe)]
 
 
 def _options_hash(detector: Detector, pricing: Pricing, operators: Mapping[str, str]) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from stratumd.engine import gate
 from stratumd.engine.board import Update
-from stratumd.engine.containment import CONTAINED, NOTHING, detect, failure, metadata
+from stratumd.engine.containment import CONTAINED, NOTHING, check_changes, detect, failure, metadata
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
 from stratumd.plugin import (
@@ -23,7 +21,6 @@ from stratumd.plugin import (
     Record,
     Signal,
     Snapshot,
-    State,
     Tick,
     rounded,
     signal_id,
@@ -69,9 +66,14 @@ class Stepping:
             quotes = sum([len(offer.quotes) for listing in understood.listings for offer, _ in listing.offers])
             updates = self._pipeline.board.apply(understood, self._at)
         except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
-            self._failures.append(failure(self._observation.format, None, error))
+            self._failed(self._observation.format, None, error)
             understood, updates = NOTHING, []
         for update in updates:
+            try:
+                check_changes(update.changes)
+            except CONTAINED as error:
+                self._failed(self._observation.format, update.event.id, error)
+                continue
             self._take(update)
         for event, memory in self._pipeline.forget(self._at):
             self._states += [StateChange(component, event, None) for component in memory.bodies]
@@ -112,36 +114,30 @@ class Stepping:
                 continue
             try:
                 tick.state = memory.states.get(detector.name)
-                output = detect(detector, tick)
+                output = detect(detector, tick, memory)
             except CONTAINED as error:
-                self._failures.append(failure(detector.name, event.id, error))
+                self._failed(detector.name, event.id, error)
                 failed.append(detector.name)
                 missing.update(detector.provides)
                 continue
             for record in output.records:
-                self._record(tick, memory, record)
+                tick.records.setdefault(record.kind, {})[record.key] = record
+                memory.keep(record)
+            self._records += [(event.id, record) for record in output.news]
             for finding, limits in output.findings:
                 candidates.append(gate.Candidate(detector.name, finding, limits))
             if output.state is not None:
-                self._remember(event.id, memory, detector.name, output.state)
+                memory.states[detector.name] = output.state
+                self._store(event.id, memory, detector.name, output.body)
         if candidates or not memory.gate.is_settled(self._at):
             self._judge(tick, memory, candidates, Judged(keys, failed))
-
-    def _record(self, tick: Tick, memory: Memory, record: Record) -> None:
-        found = tick.records.get(record.kind)
-        if found is None:
-            found = tick.records[record.kind] = {}
-        found[record.key] = record
-        if memory.keep(record):
-            self._records.append((tick.event.id, record))
-
-    def _remember(self, event: str, memory: Memory, detector: str, state: State) -> None:
-        memory.states[detector] = state
-        self._store(event, memory, detector, msgspec.json.encode(state))
 
     def _judge(self, tick: Tick, memory: Memory, candidates: list[gate.Candidate], judged: Judged) -> None:
         gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(tick, candidate))
         self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
+
+    def _failed(self, component: str, event: str | None, error: BaseException) -> None:
+        self._failures.append(failure(component, event, error, self._pipeline.describe))
 
     def _store(self, event: str, memory: Memory, component: str, body: bytes) -> None:
         if memory.bodies.get(component) != body:
@@ -152,7 +148,7 @@ class Stepping:
         try:
             evidence = metadata(candidate.finding)
         except CONTAINED as error:
-            self._failures.append(failure(candidate.detector, tick.event.id, error))
+            self._failed(candidate.detector, tick.event.id, error)
             return False
         detector = self._pipeline.by_name[candidate.detector]
         self._signals.append(self._signal(tick, detector, candidate.finding, candidate.limits, evidence))

@@ -14,7 +14,7 @@ from stratumd.engine import Pipeline
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Signal, Source
-from stratumd.redaction import learn
+from stratumd.redaction import described, learn
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.blame import blame
 from stratumd.runtime.calls import Owner
@@ -95,7 +95,9 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
         name: _built(registered, name, partial(_unconfigured, registered))
         for name, registered in registry.normalizers.items()
     }
-    return Pipeline(spec.name, detectors, normalizers, pricing=spec.pricing, operators=spec.operators)
+    return Pipeline(
+        spec.name, detectors, normalizers, pricing=spec.pricing, operators=spec.operators, describe=described
+    )
 
 
 def _unconfigured(registered: Registered) -> Normalizer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,14 +13,23 @@ import pytest
 
 from stratumd.engine import Pipeline, Step
 from stratumd.plugin import (
+    DAY,
     HOUR,
+    ConsensusPoint,
     Detector,
     Finding,
+    Issue,
+    Limits,
+    Listing,
     Market,
+    MarketKey,
     Micros,
     Normalizer,
     Observation,
+    Offer,
     PluginConfig,
+    Quote,
+    Record,
     Signal,
     State,
     Tick,
@@ -62,9 +72,12 @@ def poll(minute: int = 0) -> Observation:
     return observation(at, {game(NOON + HOUR): {"fanduel": [spread(-3.5 - minute, 1.91, 1.91)]}})
 
 
+def pipeline_of(sick: Sick) -> Pipeline:
+    return Pipeline("test", [sick, Healthy(PluginConfig())], {"plain": PlainNormalizer(PluginConfig())})
+
+
 def step(act: Callable[[Tick], Any]) -> Step:
-    pipeline = Pipeline("test", [Sick(act), Healthy(PluginConfig())], {"plain": PlainNormalizer(PluginConfig())})
-    return pipeline.step(poll())
+    return pipeline_of(Sick(act)).step(poll())
 
 
 def raising(error: BaseException) -> Callable[[Tick], Any]:
@@ -76,6 +89,31 @@ def raising(error: BaseException) -> Callable[[Tick], Any]:
 
 def with_fields(**fields: Any) -> Callable[[Tick], Any]:
     return lambda tick: [finding(tick.markets[0], **fields)]
+
+
+class Final(BaseException):
+    """What `except Exception` does not catch."""
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Noted(Record, frozen=True):
+    kind = "noted"
+    value: object = None
+
+
+class Nameless(Record, frozen=True):
+    """It has no kind."""
+
+
+KEY = MarketKey("spreads")
+
+
+def yielding(*results: Any) -> Callable[[Tick], Any]:
+    return lambda tick: results
 
 
 WRONG: dict[str, Callable[[Tick], Any]] = {
@@ -94,7 +132,38 @@ WRONG: dict[str, Callable[[Tick], Any]] = {
     "threshold is zero": with_fields(threshold=0.0),
     "strength is out of range": with_fields(strength=140),
     "strength is a fraction": with_fields(strength=50.5),
+    "magnitude is a boolean": with_fields(magnitude=True),
+    "magnitude is a decimal": with_fields(magnitude=Decimal(1)),
+    "strength is a boolean": with_fields(strength=True),
+    "type is nothing": with_fields(type=None),
+    "type is half a surrogate pair": with_fields(type="\ud800"),
+    "type has a NUL": with_fields(type="A\0"),
+    "direction is nothing": with_fields(direction=None),
+    "direction is half a surrogate pair": with_fields(direction="\ud800"),
     "outcome is no text": with_fields(outcome=7),
+    "outcome is nothing": with_fields(outcome=None),
+    "outcome is a text of its own kind": with_fields(outcome=type("Text", (str,), {})("home")),
+    "operator is no text": with_fields(operator=7),
+    "key is a plain tuple": with_fields(key=("spreads", None)),
+    "key is nothing": with_fields(key=None),
+    "market is nothing": with_fields(key=MarketKey(None)),  # type: ignore[arg-type]
+    "player is half a surrogate pair": with_fields(key=MarketKey("spreads", "\ud800")),
+    "books are nothing": with_fields(books=None),
+    "books are a text": with_fields(books="fanduel"),
+    "a book is nothing": with_fields(books=(None,)),
+    "a book is half a surrogate pair": with_fields(books=("\ud800",)),
+    "raises what is no Exception": raising(Final()),
+    "raises KeyboardInterrupt": raising(KeyboardInterrupt()),
+    "raises GeneratorExit": raising(GeneratorExit()),
+    "raises what has no text": raising(Mute()),
+    "record is no JSON": yielding(Noted(KEY, object())),
+    "record holds half a surrogate pair": yielding(Noted(KEY, "\ud800")),
+    "record has an unhashable key": yielding(Noted(["spreads"])),  # type: ignore[arg-type]
+    "record is keyed by a plain tuple": yielding(Noted(("spreads", None))),  # type: ignore[arg-type]
+    "record of no market": yielding(Noted(MarketKey(7))),  # type: ignore[arg-type]
+    "record of half a player": yielding(Noted(MarketKey("player_points", "\ud800"))),
+    "record without a kind": yielding(Nameless(KEY)),
+    "consensus with a line that is no number": yielding(ConsensusPoint(KEY, line="-3.5")),  # type: ignore[arg-type]
     "evidence raises": with_fields(evidence=lambda: 1 / 0),
     "evidence is no JSON": with_fields(evidence={"market": object()}),
     "evidence is no mapping": with_fields(evidence=lambda: ["a"]),
@@ -106,6 +175,64 @@ def test_what_a_detector_does_wrong_is_named_and_contained(act: Callable[[Tick],
     outcome = step(act)
     assert [failure.component for failure in outcome.failures] == ["sick"]
     assert [signal.detector for signal in outcome.signals] == ["healthy"]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        lambda type: None,
+        lambda type: 1 / 0,
+        lambda type: (0, None, None),
+        lambda type: Limits(cooldown=None),  # type: ignore[arg-type]
+        lambda type: Limits(cooldown=-1),
+        lambda type: Limits(cooldown=0.5),  # type: ignore[arg-type]
+        lambda type: Limits(per_hour="3"),  # type: ignore[arg-type]
+        lambda type: Limits(lifetime=10**20),
+        lambda type: Limits(lifetime=10_000 * 365 * DAY),
+    ],
+)
+def test_limits_that_are_none_are_named_and_contained(limits: Callable[[str], Any]) -> None:
+    sick: Any = Sick(with_fields())
+    sick.limits = limits
+    outcome = pipeline_of(sick).step(poll())
+    assert [failure.component for failure in outcome.failures] == ["sick"]
+    assert [signal.detector for signal in outcome.signals] == ["healthy"]
+
+
+class Remembered(State, frozen=True):
+    times: int
+
+
+@pytest.mark.parametrize("times", [object(), "\ud800", "three"])
+def test_a_state_that_could_not_be_read_back_is_no_state(times: Any) -> None:
+    """The last case can be written, and the next start would fail at it."""
+    sick = Sick(yielding(Remembered(times)))
+    sick.state = Remembered  # type: ignore[misc]
+    outcome = pipeline_of(sick).step(poll())
+    assert [failure.component for failure in outcome.failures] == ["sick"]
+    assert all(change.component != "sick" for change in outcome.states)
+
+
+class Incomparable(Noted, frozen=True):
+    def same(self, other: Record) -> bool:
+        raise ValueError("no")
+
+
+def test_a_record_that_cannot_be_compared_is_contained() -> None:
+    pipeline = pipeline_of(Sick(lambda tick: [Incomparable(KEY, tick.at)]))
+    assert not pipeline.step(poll()).failures
+    assert [failure.component for failure in pipeline.step(poll(1)).failures] == ["sick"]
+
+
+def test_of_two_records_of_one_market_the_later_counts() -> None:
+    outcome = step(yielding(Noted(KEY, 1), Noted(KEY, 2)))
+    assert [record for _, record in outcome.records] == [Noted(KEY, 2)]
+
+
+def test_names_from_a_provider_may_hold_what_the_store_cleans() -> None:
+    """The detector is not to blame for them."""
+    outcome = step(with_fields(key=MarketKey("player_points", "Jokić\0"), outcome="é", books=("b\0",)))
+    assert not outcome.failures
 
 
 def test_the_failing_line_is_named() -> None:
@@ -154,7 +281,45 @@ def broken_inside(seen: Observation) -> Any:
     return msgspec.structs.replace(sound, listings=["no listing"])
 
 
-@pytest.mark.parametrize("act", [exits, broken_inside, lambda seen: None, lambda seen: 1 / 0])
+def with_parts(**parts: Any) -> Callable[[Observation], Any]:
+    def act(seen: Observation) -> Any:
+        sound = PlainNormalizer(PluginConfig()).normalize(seen)
+        return msgspec.structs.replace(sound, **parts)
+
+    return act
+
+
+def with_event(**fields: Any) -> Callable[[Observation], Any]:
+    return with_parts(listings=[Listing(msgspec.structs.replace(game(NOON + HOUR), **fields), [])])
+
+
+def interrupts(seen: Observation) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        exits,
+        interrupts,
+        broken_inside,
+        lambda seen: None,
+        lambda seen: 1 / 0,
+        with_parts(scope="basketball_nba"),
+        with_parts(listings=None),
+        with_parts(issues=None),
+        with_parts(issues=[1]),
+        with_parts(issues=[Issue(None, "detail")]),  # type: ignore[arg-type]
+        with_parts(issues=[Issue("rule\ud800", "detail")]),
+        with_parts(issues=[Issue("rule", 7)]),  # type: ignore[arg-type]
+        with_parts(issues=[Issue("rule", "detail", 3)]),  # type: ignore[arg-type]
+        with_event(commence_at=10**25),
+        with_event(commence_at=-(2**62)),
+        with_event(commence_at=None),
+        with_event(home="\ud800"),
+        with_event(id=None),
+    ],
+)
 def test_a_normalizer_that_fails_says_nothing_and_the_next_answer_is_read(act: Callable[[Observation], Any]) -> None:
     normalizer = Wild(act)
     pipeline = Pipeline("test", [Healthy(PluginConfig())], {"plain": normalizer})
@@ -164,3 +329,37 @@ def test_a_normalizer_that_fails_says_nothing_and_the_next_answer_is_read(act: C
     assert [failure.component for failure in failed.failures] == ["plain"]
     assert not failed.signals
     assert good.signals
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        Offer("\ud800", "spreads", (Quote("home", 1.9, -3.5), Quote("away", 1.9, 3.5))),
+        Offer("fanduel", "alternate", (Quote("\ud800", 1.9),)),
+        Offer("fanduel", "alternate", (Quote("home", "1.9"),)),  # type: ignore[arg-type]
+    ],
+)
+def test_quotes_that_cannot_be_stored_cost_only_their_event(offer: Offer) -> None:
+    def act(seen: Observation) -> Any:
+        sound = PlainNormalizer(PluginConfig()).normalize(seen)
+        bad = Listing(game(NOON + HOUR, id="bad"), [(offer, NOON)])
+        return msgspec.structs.replace(sound, listings=[bad, *sound.listings])
+
+    outcome = Pipeline("test", [Healthy(PluginConfig())], {"plain": Wild(act)}).step(poll())
+    assert [(failure.component, failure.event) for failure in outcome.failures] == [("plain", "bad")]
+    assert {signal.event for signal in outcome.signals} == {"game"}
+    assert {change.event for change in outcome.changes} == {"game"}
+
+
+def test_issues_keep_the_words_of_a_provider() -> None:
+    """The store cleans them; an issue must not cost the observation."""
+    act = with_parts(issues=[Issue("rule", "odd \ud800 \0", event="\ud800")])
+    outcome = Pipeline("test", [Healthy(PluginConfig())], {"plain": Wild(act)}).step(poll())
+    assert not outcome.failures
+    assert outcome.signals
+
+
+def test_an_error_is_put_into_the_words_that_are_asked_for() -> None:
+    normalizers = {"plain": PlainNormalizer(PluginConfig())}
+    pipeline = Pipeline("test", [Sick(raising(ValueError("no")))], normalizers, describe=lambda error: "words")
+    assert [failure.error for failure in pipeline.step(poll()).failures] == ["words"]
