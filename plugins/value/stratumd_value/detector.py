@@ -9,7 +9,7 @@ import msgspec
 
 from stratumd.plugin import BookLine, ConsensusPoint, Detector, Finding, Limits, Market, Micros, Tick, micros
 from stratumd_value.findings import arbitrage_finding, low_hold_finding, middle_finding, positive_finding
-from stratumd_value.legs import Together, best_together, confirmed_at
+from stratumd_value.legs import Groups, Together, best_together, by_line, confirmed_at
 from stratumd_value.metadata import ArbitrageMetadata, LowHoldMetadata, MiddleMetadata, PositiveEvMetadata
 from stratumd_value.middle import Between, best_middle
 from stratumd_value.options import Options
@@ -76,14 +76,15 @@ class Value(Detector):
         if memo is not None and memo.version == market.version and memo.point is point and memo.fresh == fresh:
             return memo
         reference, worths = self._against(market, point, memo)
+        groups = by_line(fresh)
         seen = _Seen(
             version=market.version,
             fresh=fresh,
             point=point,
             reference=reference,
             worths=worths,
-            best=best_together(fresh),
-            middle=None if reference is None else self._middle(reference, fresh),
+            best=best_together(groups),
+            middle=None if reference is None else self._middle(reference, groups),
         )
         market.memo[self] = seen
         return seen
@@ -100,9 +101,9 @@ class Value(Detector):
         reference = Reference(market, point, self._sharp, self.options.min_books, before)
         return reference, positive(reference, self.options.positive_ev.min_ev_percent / 100.0)
 
-    def _middle(self, reference: Reference, fresh: list[BookLine]) -> Between | None:
+    def _middle(self, reference: Reference, groups: Groups) -> Between | None:
         options = self.options.middle
-        return best_middle(reference, fresh, options.min_width, options.min_ev_percent / 100.0)
+        return best_middle(reference, groups, options.min_width, options.min_ev_percent / 100.0)
 
 
 def _fresh(market: Market, oldest: Micros) -> list[BookLine]:

@@ -11,6 +11,10 @@ from stratumd.plugin import SECOND, BookLine, Micros, Span
 
 Posted = list[tuple[BookLine, Fair]]
 """Books that post the same outcomes at the same line, in the order of operators and books."""
+Groups = dict[tuple[tuple[str, ...], float | None], Posted]
+"""By outcomes and line."""
+Side = tuple[Posted, int]
+"""Books, and which of their outcomes."""
 
 
 class Quoted(NamedTuple):
@@ -59,9 +63,9 @@ def age_seconds(line: BookLine, at: Micros) -> float:
     return max(0, at - confirmed_at(line.now)) / SECOND
 
 
-def by_line(fresh: Sequence[BookLine]) -> dict[tuple[tuple[str, ...], float | None], Posted]:
+def by_line(fresh: Sequence[BookLine]) -> Groups:
     """Group the books with a fair price, which are those with a whole quote, by outcomes and line."""
-    groups: dict[tuple[tuple[str, ...], float | None], Posted] = {}
+    groups: Groups = {}
     for line in fresh:
         fair = line.fair
         if isinstance(fair, Fair):
@@ -69,41 +73,38 @@ def by_line(fresh: Sequence[BookLine]) -> dict[tuple[tuple[str, ...], float | No
     return groups
 
 
-def quotes(posted: Posted, side: int) -> list[Quoted]:
-    """Return the quotes of the outcome that stands at `side` in the books' order of outcomes."""
-    return [Quoted(line, fair.outcomes[side], fair.prices[side], fair.line) for line, fair in posted]
-
-
-def best_together(fresh: Sequence[BookLine]) -> Together | None:
+def best_together(groups: Groups) -> Together | None:
     """Return the line whose best prices ask for the least; None where no line is posted by two operators."""
     found = []
-    for posted in by_line(fresh).values():
-        legs = best_apart([quotes(posted, side) for side in range(len(posted[0][1].outcomes))])
+    for (outcomes, _), posted in groups.items():
+        legs = best_apart([(posted, side) for side in range(len(outcomes))])
         if legs is not None:
             found.append(Together(legs, posted))
     return min(found, key=lambda each: each.total, default=None)
 
 
-def best_apart(sides: Sequence[list[Quoted]]) -> Legs | None:
+def best_apart(sides: Sequence[Side]) -> Legs | None:
     """Return one quote of each side with the best prices that do not all come from one operator.
 
     At equal prices the first book counts. None where only one operator offers anything.
     """
-    best = [_best(side) for side in sides]
+    best = [_best(posted, side) for posted, side in sides]
     operator = best[0].line.operator
-    if any(leg.line.operator != operator for leg in best):
+    if any([leg.line.operator != operator for leg in best]):
         return tuple(best)
     # One leg has to come from somebody else; to change more than one could only be dearer.
     changed = []
-    for i, side in enumerate(sides):
-        others = [quote for quote in side if quote.line.operator != operator]
+    for i, (posted, side) in enumerate(sides):
+        others = [(line, fair) for line, fair in posted if line.operator != operator]
         if others:
-            changed.append((*best[:i], _best(others), *best[i + 1 :]))
+            changed.append((*best[:i], _best(others, side), *best[i + 1 :]))
     return min(changed, key=lambda legs: book_sum([leg.price for leg in legs]), default=None)
 
 
-def _best(side: list[Quoted]) -> Quoted:
-    return max(side, key=lambda quote: quote.price)
+def _best(posted: Posted, side: int) -> Quoted:
+    prices = [fair.prices[side] for _, fair in posted]
+    line, fair = posted[prices.index(max(prices))]
+    return Quoted(line, fair.outcomes[side], fair.prices[side], fair.line)
 
 
 def book_sum(prices: Sequence[float]) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
 from math import ceil, floor
 from typing import NamedTuple
 
 from stratumd.odds import Kind, Method, push_probability
-from stratumd.plugin import BookLine
-from stratumd_value.legs import Legs, Posted, best_apart, book_sum, by_line, quotes, stakes
+from stratumd_value.legs import Groups, Legs, best_apart, book_sum, stakes
 from stratumd_value.reference import EPSILON, METHODS, Reference
 
 
@@ -37,28 +36,27 @@ class Between(NamedTuple):
         return 1.0 - 1.0 / book_sum([leg.price for leg in self.legs])
 
 
-def best_middle(reference: Reference, fresh: Sequence[BookLine], width: float, least: float) -> Between | None:
+def best_middle(reference: Reference, groups: Groups, width: float, least: float) -> Between | None:
     """Return the middle of the greatest worst-case value among those at least as wide and worth `least` or more.
 
     None where there is none, and in markets without a margin model, which cannot tell how likely it is.
     """
-    if reference.market.sigma is None:
+    if reference.market.sigma is None or len(groups) < 2:
         return None
-    groups = by_line(fresh)
     operators = len({line.operator for posted in groups.values() for line, _ in posted})
     judged = (_judged(reference, legs, least, operators) for legs in _pairs(reference.market.kind, groups, width))
     found = [between for between in judged if between is not None]
     return max(found, key=lambda each: (min(each.ev.values()), each.width), default=None)
 
 
-def _pairs(kind: Kind, groups: dict[tuple[tuple[str, ...], float | None], Posted], width: float) -> Iterator[Legs]:
+def _pairs(kind: Kind, groups: Groups, width: float) -> Iterator[Legs]:
     """Yield the best prices at every two lines with a whole number between them."""
     by_points = {line: posted for (_, line), posted in groups.items() if line is not None}
     for low, high in combinations(sorted(by_points), 2):
         if high - low < width - EPSILON or floor(low) + 1 >= ceil(high):
             continue
         first, second = (high, low) if kind is Kind.SPREAD else (low, high)
-        legs = best_apart([quotes(by_points[first], 0), quotes(by_points[second], 1)])
+        legs = best_apart([(by_points[first], 0), (by_points[second], 1)])
         if legs is not None:
             yield legs
 

@@ -132,6 +132,16 @@ def test_a_sharp_book_speaks_alone_where_it_is_there() -> None:
     assert [each["book"] for each in found[0].metadata["rests_on"]] == ["pinnacle"]
 
 
+def test_the_weights_of_the_consensus_count() -> None:
+    """A book that weighs more than all others together is the median by itself."""
+    books = everyone(moneyline(1.80, 2.05), betmgm=moneyline(1.95, 1.87), fanduel=moneyline(2.02, 1.83))
+    running = Harness([detector("consensus", weights={"betmgm": 10.0}), Value(Options())])
+    found = running.feed(observation(NOON, {fixture(): books})).signals
+    assert {(s.operator, s.outcome) for s in found if s.type == "POSITIVE_EV"} == {
+        (book, "away") for book in BOOKS if book not in ("betmgm", "fanduel")
+    } | {("betmgm", "home")}
+
+
 def test_without_its_sharp_book_the_crowd_speaks() -> None:
     (signal,) = signals(everyone(moneyline(1.80, 2.05), fanduel=moneyline(2.02, 1.83)), sharp=["pinnacle"])
     assert (signal.operator, signal.metadata["reference"]) == ("fanduel", "others")
