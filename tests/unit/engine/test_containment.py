@@ -163,7 +163,7 @@ WRONG: dict[str, Callable[[Tick], Any]] = {
     "record of no market": yielding(Noted(MarketKey(7))),  # type: ignore[arg-type]
     "record of half a player": yielding(Noted(MarketKey("player_points", "\ud800"))),
     "record without a kind": yielding(Nameless(KEY)),
-    "consensus with a line that is no number": yielding(ConsensusPoint(KEY, line="-3.5")),  # type: ignore[arg-type]
+    "consensus with a reason that is half a surrogate pair": yielding(ConsensusPoint(KEY, reason="\ud800")),
     "evidence raises": with_fields(evidence=lambda: 1 / 0),
     "evidence is no JSON": with_fields(evidence={"market": object()}),
     "evidence is no mapping": with_fields(evidence=lambda: ["a"]),
