@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stratumd import redaction
 from tests.support import postgres
 
 
@@ -14,6 +15,13 @@ from tests.support import postgres
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the daemon does."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process stars the secrets of its configuration; a test's process has had many."""
+    monkeypatch.setattr(redaction._process, "_forms", set())
+    monkeypatch.setattr(redaction._process, "_pattern", None)
 
 
 @pytest.fixture(scope="session")

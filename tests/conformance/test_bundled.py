@@ -35,7 +35,13 @@ def needed(registry: Registry, component: type[Detector]) -> list[Detector]:
     return [each(each.config()) for each in found]
 
 
-FIRES = {"move": {"MOVE", "MULTIBOOK_SYNC"}, "dislocation": {"DISLOCATION"}, "steam": {"STEAM"}, "consensus": set()}
+FIRES = {
+    "consensus": set(),
+    "dislocation": {"DISLOCATION"},
+    "move": {"MOVE", "MULTIBOOK_SYNC"},
+    "steam": {"STEAM"},
+    "value": {"POSITIVE_EV", "MIDDLE"},
+}
 
 
 @pytest.mark.parametrize("name", FIRES)
