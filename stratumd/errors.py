@@ -36,10 +36,6 @@ __all__ = [
     "StratumError",
     "TransientError",
     "Unauthorized",
-    "described",
-    "fit",
-    "one_line",
-    "told",
 ]
 
 
