@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from stratumd.plugin import BookLine, ConsensusPoint, Detector, Market, Micros, PluginConfig, Span, Tick, micros
 from stratumd_consensus.point import Voice, consensus_point, voice
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""How much a book counts; to leave one out, leave it out of the source's books."""
 
 
 class Options(PluginConfig):
@@ -21,8 +24,8 @@ class Options(PluginConfig):
     """Operators (books that share their lines count once) without which there is no consensus."""
     lookback: timedelta = timedelta(minutes=10)
     """A quote counts while the book's own last update is no older than this."""
-    weights: dict[str, float] = {}
-    """Weight by book key, 1 where none is given: `{pinnacle: 3}` for a sharp book."""
+    weights: dict[str, Weight] = {}
+    """Weight by book key, above 0 and 1 where none is given: `{pinnacle: 3}` for a sharp book."""
     in_play: bool = False
     """Go on after the start of the event."""
 

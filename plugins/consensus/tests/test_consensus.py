@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from stratumd.plugin import HOUR, MINUTE, ConsensusPoint, Micros, Quote, parse_iso
 from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread, total
+from stratumd_consensus.detector import Options
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
@@ -59,6 +62,12 @@ def test_a_weight_pulls_the_median() -> None:
     books = at_lines(-3, -3, -3, -5, -5)
     assert points(books)["spreads"].line == -3
     assert points(books, weights={"draftkings": 3.0})["spreads"].line == -5
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
+def test_a_weight_is_a_number_above_zero(weight: float) -> None:
+    with pytest.raises(ValidationError, match=r"weights\.pinnacle"):
+        Options(weights={"pinnacle": weight})
 
 
 def test_a_lay_market_has_no_part() -> None:
