@@ -51,6 +51,7 @@ def create_app(view: View) -> ASGIApp:
         ],
         exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
     )
+    app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
     return SecurityHeaders(app)  # around everything, the answers to failures too
 
 

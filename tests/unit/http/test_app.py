@@ -84,7 +84,11 @@ async def test_metrics_keep_their_media_type(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "title"),
-    [("GET", "/nowhere", 404, "Not Found"), ("POST", "/status", 405, "Method Not Allowed")],
+    [
+        ("GET", "/nowhere", 404, "Not Found"),
+        ("GET", "/livez/", 404, "Not Found"),
+        ("POST", "/status", 405, "Method Not Allowed"),
+    ],
 )
 async def test_errors_are_problem_details(
     client: httpx.AsyncClient, method: str, path: str, status: int, title: str
