@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -11,6 +10,7 @@ import msgspec
 from stratumd.engine import gate
 from stratumd.engine.board import Board
 from stratumd.engine.containment import CONTAINED, NOTHING, Describe, failure, snapshot
+from stratumd.engine.identity import hashes
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Failure, StateChange, Step
 from stratumd.engine.stepping import Stepping
@@ -45,7 +45,7 @@ class Pipeline:
         pricing = pricing or Pricing()
         operators = dict(operators or {})
         self.board = Board(pricing, operators, self.lookback)
-        self.hashes = {d.name: _options_hash(d, pricing, operators) for d in detectors}
+        self.hashes = hashes(self.detectors, pricing, operators)
         """By detector: what its results depend on besides the observations."""
         self._memory: dict[str, Memory] = {}
         self._now: Micros = 0
@@ -115,9 +115,3 @@ class Pipeline:
             return snapshot(normalizer.normalize(observation)), []
         except CONTAINED as error:
             return NOTHING, [failure(normalizer.name, None, error, self.describe)]
-
-
-def _options_hash(detector: Detector, pricing: Pricing, operators: Mapping[str, str]) -> str:
-    """Hash what a detector's results depend on besides the observations."""
-    parts = (detector.options.model_dump_json(), repr(pricing), sorted(operators.items()))
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
