@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import lzma
 import multiprocessing
-import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -85,7 +85,13 @@ def _report(work: Callable[[str, str | None], tuple[int, int]], path: str, datab
     started = time.perf_counter()
     quotes, signals, *spent = work(path, database)
     seconds = spent[0] if spent else time.perf_counter() - started
-    send.send(Run(quotes, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, signals))
+    send.send(Run(quotes, seconds, _peak_megabytes(), signals))
+
+
+def _peak_megabytes() -> float:
+    """Return the most memory this process has held. Not ru_maxrss: that begins with the parent's on Linux."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def _replay(path: str, database: str | None) -> tuple[int, int, float]:
@@ -129,8 +135,8 @@ def _parse_msgspec(path: str, database: str | None) -> tuple[int, int, float]:
 
 def _uncompressed(path: Path, folder: Path) -> Path:
     target = folder / path.stem
-    with lzma.open(path) as source:
-        target.write_bytes(source.read())
+    with lzma.open(path) as source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
     return target
 
 
