@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
 from stratumd.odds import Shift, breadth, magnitude, speed, strength
 from stratumd.plugin import (
-    MINUTE,
     Detector,
     Finding,
     Limits,
@@ -24,34 +22,8 @@ from stratumd.plugin import (
 from stratumd_steam.evidence import steam_evidence
 from stratumd_steam.motion import EPSILON, Motion, motions, speaking
 from stratumd_steam.options import Options, SteamMetadata
+from stratumd_steam.run import Run
 from stratumd_steam.synchrony import Shares
-
-
-class Run(NamedTuple):
-    """Operators that moved the same way in one market's window."""
-
-    market: Market
-    outcome: str
-    direction: str
-    threshold: float
-    movers: list[Motion]
-    present: list[Motion]
-
-    @property
-    def magnitude(self) -> float:
-        """Return the median of the movers' moves, points or probability."""
-        return median([mover.toward(self.outcome, self.direction) for mover in self.movers])
-
-    def began(self, mover: Motion) -> tuple[Micros, Micros]:
-        """Return the instants between which `mover` moved far enough."""
-        return mover.began(self.outcome, self.direction, self.threshold)
-
-    @property
-    def minutes(self) -> float:
-        """Return the minutes from the first to the last mover's change, or since the previous observation."""
-        changes = [self.began(mover)[1] for mover in self.movers]
-        polls = [self.market.observed[mover.line.lane] for mover in self.movers]
-        return max(max(changes) - min(changes), *[seen[-1] - seen[-2] for seen in polls]) / MINUTE
 
 
 class Steam(Detector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,9 +12,7 @@ from stratumd.odds import Component, Fair, expected_value, probability_at
 from stratumd.plugin import SECOND, Micros, iso, rounded
 from stratumd_steam.motion import Motion
 from stratumd_steam.options import Mover, Stale, SteamMetadata, Terms
-
-if TYPE_CHECKING:
-    from stratumd_steam.detector import Run
+from stratumd_steam.run import Run
 
 
 def steam_evidence(
