@@ -33,6 +33,7 @@ QUADLET = sorted((CONTAINER / "quadlet").iterdir())
 EXPOSURE = 1.5
 """What `systemd-analyze security` may find at most, from 0 to 10."""
 
+NOTIFY_RELOAD_SINCE = 253
 KNOWN = {
     "Unit": "Description Wants After StartLimitIntervalSec",
     "Install": "WantedBy",
@@ -42,7 +43,7 @@ KNOWN = {
         PrivateDevices PrivateMounts PrivateTmp PrivateUsers ProtectClock ProtectControlGroups ProtectHome
         ProtectHostname ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc ProtectSystem
         RemoveIPC Restart RestartPreventExitStatus RestartSec RestrictAddressFamilies RestrictNamespaces
-        RestrictRealtime RestrictSUIDSGID StateDirectory StateDirectoryMode SystemCallArchitectures
+        RestrictRealtime RestrictSUIDSGID RuntimeDirectory RuntimeDirectoryMode StateDirectory StateDirectoryMode SystemCallArchitectures
         SystemCallErrorNumber SystemCallFilter TimeoutStartSec TimeoutStopSec Type UMask User WatchdogSec
         WatchdogSignal WorkingDirectory""",
     "Container": """
@@ -116,10 +117,18 @@ def test_every_option_of_a_unit_is_known(path: Path) -> None:
     assert [each for each in Unit.read(path, remarks=True) if each.name not in KNOWN[each.section].split()] == []
 
 
+def _systemd_version() -> int:
+    answer = subprocess.run([tool("systemd-analyze"), "--version"], capture_output=True, text=True, check=True)
+    return int(answer.stdout.split()[1])
+
+
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    """Only the program, which is not installed here, is replaced."""
+    """Only the program, which is not installed here, is replaced; and before 253 the type, as the unit itself says."""
     copy = tmp_path / SERVICE.name
-    copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", SERVICE.read_text(), flags=re.MULTILINE))
+    unit = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", SERVICE.read_text(), flags=re.MULTILINE)
+    if _systemd_version() < NOTIFY_RELOAD_SINCE:
+        unit = unit.replace("Type=notify-reload", "Type=notify")
+    copy.write_text(unit)
     done = subprocess.run(
         [tool("systemd-analyze"), "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60
     )
@@ -154,7 +163,7 @@ def test_the_daemon_stops_by_itself_before_it_is_killed() -> None:
 
 def test_the_unit_waits_for_what_the_daemon_says() -> None:
     unit = Unit.read(SERVICE)
-    assert unit.one("Type") == "notify"
+    assert unit.one("Type") == "notify-reload"
     assert unit.seconds("WatchdogSec") > 0
 
 
