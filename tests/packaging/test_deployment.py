@@ -43,9 +43,11 @@ KNOWN = {
         PrivateDevices PrivateMounts PrivateTmp PrivateUsers ProtectClock ProtectControlGroups ProtectHome
         ProtectHostname ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc ProtectSystem
         RemoveIPC Restart RestartPreventExitStatus RestartSec RestrictAddressFamilies RestrictNamespaces
-        RestrictRealtime RestrictSUIDSGID RuntimeDirectory RuntimeDirectoryMode StateDirectory StateDirectoryMode SystemCallArchitectures
+        RestrictRealtime RestrictSUIDSGID StateDirectory StateDirectoryMode SystemCallArchitectures
         SystemCallErrorNumber SystemCallFilter TimeoutStartSec TimeoutStopSec Type UMask User WatchdogSec
-        WatchdogSignal WorkingDirectory""",
+        WatchdogSignal WorkingDirectory
+        RuntimeDirectory RuntimeDirectoryMode
+    """,
     "Container": """
         ContainerName DropCapability Environment HealthCmd HealthInterval HealthOnFailure HealthRetries
         HealthStartPeriod HealthTimeout Image Network NoNewPrivileges Notify PidsLimit PublishPort ReadOnly
