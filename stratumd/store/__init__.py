@@ -1,7 +1,7 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
 from stratumd.store.deliveries import Waiting
-from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull
+from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
 from stratumd.store.files import plugin_migrations
 from stratumd.store.lookup import UnknownEventError
 from stratumd.store.migrate import Revision
@@ -22,6 +22,7 @@ __all__ = [
     "StoreDown",
     "StoreError",
     "StoreFull",
+    "StoreRefused",
     "UnknownEventError",
     "Waiting",
     "enable_sink",

@@ -5,6 +5,7 @@ StoreError             the database refused something; the transaction was rolle
 ├── StoreBusy          another writer held it too long; call again with the same arguments
 ├── StoreDown          the connection is gone, perhaps during the commit; call again with the same arguments
 ├── StoreFull          no space left; call again once there is
+├── StoreRefused       a value that no column takes; the same call is refused again
 └── StoreBroken        reading or writing failed or the file is damaged; stop, do not try again
 ```
 
@@ -30,6 +31,7 @@ __all__ = [
     "StoreDown",
     "StoreError",
     "StoreFull",
+    "StoreRefused",
     "mapped",
     "starting",
     "translate",
@@ -58,6 +60,10 @@ class StoreFull(StoreError):
     exit_code = 75
 
 
+class StoreRefused(StoreError):
+    """The database takes no such value; the same call is refused again."""
+
+
 class StoreBroken(StoreError):
     """The database file cannot be read or written, or is damaged; restore it or repair the disk."""
 
@@ -75,6 +81,9 @@ _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CANTOPEN: StoreBroken,
     sqlite3.SQLITE_NOMEM: StoreBusy,
     sqlite3.SQLITE_INTERRUPT: StoreBusy,
+    sqlite3.SQLITE_TOOBIG: StoreRefused,
+    sqlite3.SQLITE_CONSTRAINT: StoreRefused,
+    sqlite3.SQLITE_MISMATCH: StoreRefused,
 }
 
 # The first that matches counts: the order is from the special to the general.
@@ -90,9 +99,15 @@ _POSTGRES: tuple[tuple[type[Exception], type[StoreError]], ...] = (
     (postgres.DataCorrupted, StoreBroken),
     (postgres.IndexCorrupted, StoreBroken),
     (postgres.IoError, StoreBroken),
+    (psycopg.DataError, StoreRefused),
+    (psycopg.IntegrityError, StoreRefused),
     (psycopg.OperationalError, StoreDown),
     (psycopg.InterfaceError, StoreDown),
 )
+
+
+_UNFIT = (sqlite3.ProgrammingError, sqlite3.InterfaceError, psycopg.ProgrammingError)
+"""What the drivers themselves raise, before any statement is sent: of a type that they cannot bind."""
 
 
 def translate(error: BaseException) -> StratumError:
@@ -124,6 +139,8 @@ def starting(name: str) -> Iterator[None]:
 
 
 def _kind(error: BaseException) -> type[StoreError]:
+    if type(error) in _UNFIT:
+        return StoreRefused
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code; extended codes add where it happened.
         return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF, StoreError)

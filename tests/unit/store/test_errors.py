@@ -14,7 +14,16 @@ import sqlalchemy.exc
 
 from stratumd.errors import StartupError, StratumError
 from stratumd.store import errors
-from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, mapped, translate
+from stratumd.store.errors import (
+    StoreBroken,
+    StoreBusy,
+    StoreDown,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    mapped,
+    translate,
+)
 
 
 def sqlite_error(code: int) -> sqlite3.Error:
@@ -70,7 +79,9 @@ def assert_mapped(error: Exception) -> None:
         (sqlite3.SQLITE_CORRUPT, StoreBroken),
         (sqlite3.SQLITE_NOTADB, StoreBroken),
         (sqlite3.SQLITE_CANTOPEN, StoreBroken),
-        (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, StoreError),
+        (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, StoreRefused),
+        (sqlite3.SQLITE_TOOBIG, StoreRefused),
+        (sqlite3.SQLITE_ERROR, StoreError),
     ],
 )
 def test_the_reaction_to_codes_of_sqlite(code, expected):
@@ -90,7 +101,10 @@ def test_the_reaction_to_codes_of_sqlite(code, expected):
         (psycopg.errors.DiskFull, StoreFull),
         (psycopg.errors.ReadOnlySqlTransaction, StoreDown),
         (psycopg.errors.IoError, StoreBroken),
-        (psycopg.errors.UniqueViolation, StoreError),
+        (psycopg.errors.UniqueViolation, StoreRefused),
+        (psycopg.errors.InvalidTextRepresentation, StoreRefused),
+        (psycopg.errors.NumericValueOutOfRange, StoreRefused),
+        (psycopg.errors.UndefinedTable, StoreError),
     ],
 )
 def test_the_reaction_to_errors_of_postgresql(kind, expected):
@@ -100,6 +114,11 @@ def test_the_reaction_to_errors_of_postgresql(kind, expected):
 def test_what_sqlalchemy_wraps_counts_as_what_it_wraps():
     wrapped = sqlalchemy.exc.OperationalError("SELECT 1", {}, sqlite_error(sqlite3.SQLITE_FULL))
     assert type(translate(wrapped)) is StoreFull
+
+
+@pytest.mark.parametrize("kind", [sqlite3.ProgrammingError, sqlite3.InterfaceError, psycopg.ProgrammingError])
+def test_what_a_driver_cannot_bind_is_refused(kind):
+    assert type(translate(kind("something"))) is StoreRefused
 
 
 def test_the_statement_and_its_values_are_not_in_the_message():
@@ -121,7 +140,8 @@ def test_a_mistake_in_the_program_is_no_error_of_the_store():
 
 def test_the_errors_are_those_of_the_page():
     drawn = [name for name in errors.__doc__.split() if name.startswith("Store")]
-    assert drawn[: len(set(drawn))] == ["StoreError", "StoreBusy", "StoreDown", "StoreFull", "StoreBroken"]
+    named = ["StoreError", "StoreBusy", "StoreDown", "StoreFull", "StoreRefused", "StoreBroken"]
+    assert drawn[: len(set(drawn))] == named
     assert all(issubclass(getattr(errors, name), StratumError) for name in drawn)
 
 
