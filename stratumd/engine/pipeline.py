@@ -72,15 +72,24 @@ class Pipeline:
         states: Iterable[StateChange],
         records: Iterable[tuple[str, Record]] = (),
         seen: Mapping[str, Micros] | None = None,
-    ) -> None:
-        """Take back what gate and detectors remembered, the newest records, and when each event ticked last."""
+    ) -> list[Failure]:
+        """Take back what gate and detectors remembered, the newest records, and when each event ticked last.
+
+        What cannot be read any more, as after a change of a plugin, is forgotten; the failures say so.
+        """
+        failures = []
         for event, at in (seen or {}).items():
             self.memory(event).seen_at = at
         for change in states:
-            if change.body is not None:
+            if change.body is None:
+                continue
+            try:
                 self._recall(self.memory(change.event), change.component, change.body)
+            except CONTAINED as error:
+                failures.append(failure(change.component, change.event, error, self.describe))
         for event, record in records:
             self.memory(event).keep(record)
+        return failures
 
     def _recall(self, memory: Memory, component: str, body: bytes) -> None:
         memory.bodies[component] = body

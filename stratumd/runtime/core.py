@@ -12,6 +12,7 @@ from anyio import to_thread
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import Micros, Observation, Poll, Record
+from stratumd.redaction import described
 from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.delivery import Queue
 from stratumd.runtime.journal import Journal
@@ -66,8 +67,10 @@ async def transaction(call: Callable[[], T]) -> T:
 
 
 def _contained(call: Callable[[], T]) -> T:
-    """A plugin that calls `sys.exit` in a worker thread ends its call, not the daemon."""
+    """Whatever a plugin raises in a worker thread ends its call, not the daemon."""
     try:
         return call()
-    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        raise RuntimeError(f"{type(error).__name__} was raised: {error}") from error
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"{described(error)} was raised") from error

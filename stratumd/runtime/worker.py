@@ -1,7 +1,8 @@
 """One pipeline: stored observations in order, stepped off the event loop and committed with all that follows (T2).
 
 The engine's memory and the store stay equal: where a commit fails, the engine is thrown away and rebuilt from what is
-stored, and the observations are stepped through again.
+stored, and the observations are stepped through again. One that fails by itself is named, left out, and does not come
+again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from stratumd.config import PipelineSpec
 from stratumd.engine import Failure, Pipeline, Step
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Signal, delivery_id
+from stratumd.redaction import described
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.build import Outlet, build_pipeline
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.journal import Fault
+from stratumd.runtime.poison import Poisoned, empty, is_passing
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
 from stratumd.store import Commit, NewDelivery
@@ -74,6 +77,8 @@ class PipelineWorker:
         self._log = logger("stratumd.pipeline", pipeline=spec.name)
         self.turns = Turns()
         self._news = anyio.Event()
+        self._singly = 0
+        """Observations that are still to be processed one by one, since one of them spoilt its group."""
 
     @property
     def sources(self) -> Sequence[str]:
@@ -90,11 +95,18 @@ class PipelineWorker:
 
     async def run(self) -> None:
         """Process what is stored, and what comes until cancelled; or return with `once`."""
-        pipeline = await self._ready()
+        pipeline = await transaction(self._rebuilt)
+        stands = False
         while True:
             self._news = anyio.Event()
             with self.turns.turn():
-                more = await self._cycle(pipeline)
+                try:
+                    more = await self._cycle(pipeline)
+                except Poisoned as poisoned:
+                    pipeline, more = await self._past(pipeline, poisoned), True
+            if not (stands or self._singly):
+                stands = True  # not before it got ahead: what fails at each start is tried less and less often
+                self._core.states.put(KIND, self.name, State.OK)
             if more:
                 await anyio.lowlevel.checkpoint()  # where it is to end, it ends between two cycles
                 continue
@@ -103,17 +115,26 @@ class PipelineWorker:
             with anyio.move_on_after(LOOK_AGAIN):
                 await self._news.wait()
 
-    async def _ready(self) -> Pipeline:
-        pipeline = await transaction(self._rebuilt)
-        self._core.states.put(KIND, self.name, State.OK)
-        return pipeline
+    async def _past(self, pipeline: Pipeline, poisoned: Poisoned) -> Pipeline:
+        """Go on one by one, and past the observation that fails even so; return the engine rebuilt."""
+        if len(poisoned.observations) > 1:
+            self._singly = len(poisoned.observations)
+            return await transaction(self._rebuilt)
+        (observation,), error = poisoned.observations, poisoned.error
+        self._log.error("an observation that cannot be processed is left out", id=observation.id, exc_info=error)
+        step = empty(pipeline, observation, error)
+        await transaction(partial(self._core.store.commit, [Commit(step, ())]))
+        self._singly = max(0, self._singly - 1)
+        self._report(Cycle([step], [], 0))
+        return await transaction(self._rebuilt)
 
     def _rebuilt(self) -> Pipeline:
         store = self._core.store
         pipeline = build_pipeline(self._spec, self._registry)
         for observation, at in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
             pipeline.warm(observation, at)
-        pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
+        failures = pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
+        self._report_failures(failures, self._core.timer.now())
         return pipeline
 
     async def _cycle(self, pipeline: Pipeline) -> bool:
@@ -136,12 +157,18 @@ class PipelineWorker:
     def _advance(self, pipeline: Pipeline, sinks: Sequence[Outlet]) -> Cycle | None:
         store, timer = self._core.store, self._core.timer
         started = timer.monotonic()
-        observations = store.pending(self.name, self._spec.sources, GROUP)
+        observations = store.pending(self.name, self._spec.sources, 1 if self._singly else GROUP)
         if not observations:
             return None
-        steps = [pipeline.step(observation) for observation in observations]
-        deliveries = [self._deliveries(step, sinks) for step in steps]
-        store.commit([Commit(step, self._rows(each)) for step, each in zip(steps, deliveries, strict=True)])
+        try:
+            steps = [pipeline.step(observation) for observation in observations]
+            deliveries = [self._deliveries(step, sinks) for step in steps]
+            store.commit([Commit(step, self._rows(each)) for step, each in zip(steps, deliveries, strict=True)])
+        except BaseException as error:  # a plugin may raise anything
+            if is_passing(error):
+                raise
+            raise Poisoned(observations, error) from error
+        self._singly = max(0, self._singly - len(observations))
         flat = [each for some in deliveries for each in some]
         return Cycle(steps, flat, timer.monotonic() - started)
 
@@ -165,7 +192,7 @@ class PipelineWorker:
         except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
             target = outlet.target
             blamed = outlet.owner.blame(error)
-            text = f"{type(error).__name__}: {error}"
+            text = described(error)
             self._blame(Fault(target.name, target.plugin, target.version, text, blamed.where, signal.observed_at))
             return True
 
@@ -209,7 +236,7 @@ class PipelineWorker:
             ms=round(cycle.elapsed / 1_000, 1),
         )
         self._report_quality(steps)
-        self._report_failures(steps)
+        self._report_failures([failure for step in steps for failure in step.failures], last.observation.received_at)
 
     def _credits(self) -> int | None:
         entries = [self._core.journal.source(name) for name in self._spec.sources]
@@ -224,16 +251,14 @@ class PipelineWorker:
             detail = next(issue.detail for issue in issues if issue.rule == rule)
             self._log.debug("quality", rule=rule, count=count, first=detail)
 
-    def _report_failures(self, steps: Sequence[Step]) -> None:
+    def _report_failures(self, failures: Sequence[Failure], at: Micros) -> None:
         failed: dict[str, list[Failure]] = {}
-        for step in steps:
-            for failure in step.failures:
-                failed.setdefault(failure.component, []).append(failure)
-        at = steps[-1].observation.received_at
-        for component, failures in failed.items():
+        for failure in failures:
+            failed.setdefault(failure.component, []).append(failure)
+        for component, some in failed.items():
             plugin, version = self._plugin(component)
-            newest = failures[-1]
-            self._blame(Fault(component, plugin, version, newest.error, newest.where, at, len(failures)))
+            newest = some[-1]
+            self._blame(Fault(component, plugin, version, newest.error, newest.where, at, len(some)))
 
     def _plugin(self, component: str) -> tuple[str, str]:
         """Return the plugin of a detector or normalizer, and its version."""

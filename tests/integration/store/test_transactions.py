@@ -9,7 +9,8 @@ import pytest
 from psycopg import errors as postgres
 from sqlalchemy import func, select
 
-from stratumd.store import StoreBusy, StoreError, open_store
+from stratumd.runtime.poison import is_passing
+from stratumd.store import StoreBusy, StoreError, StoreRefused, open_store
 from stratumd.store.tables import metadata
 from stratumd.store.writes import Delete
 from tests.support import steps
@@ -41,6 +42,19 @@ class Breaking:
 
     def together(self):
         return self._bulk.together()
+
+
+@pytest.mark.parametrize("value", [object(), 2**63, {}])
+def test_what_cannot_be_stored_is_no_fault_of_the_surroundings(store, value):
+    """Whatever is raised, it says that trying again would end the same; and nothing of it stays."""
+    seen = steps.observation()
+    signal = msgspec.structs.replace(steps.signal(seen), strength=value)
+    with pytest.raises((StoreRefused, TypeError, OverflowError)) as caught:
+        steps.keep(store, msgspec.structs.replace(steps.step(seen), signals=(signal,)))
+    assert not is_passing(caught.value)
+    assert "signals" not in counted(store)
+    steps.keep(store, steps.step(seen))
+    assert counted(store)["signals"] == 1
 
 
 def break_at(store, monkeypatch, last: int) -> None:

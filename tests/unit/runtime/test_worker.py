@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from stratumd.config import DetectorSpec, PipelineSpec, When
@@ -34,11 +35,11 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Target
 from stratumd.runtime.states import State as Condition
 from stratumd.runtime.supervisor import attempt
-from stratumd.runtime.worker import Outlets, PipelineWorker
-from stratumd.store import StoreDown
+from stratumd.runtime.worker import GROUP, Outlets, PipelineWorker
+from stratumd.store import Commit, StoreDown, StoreRefused
 from stratumd.testing.harness import PlainNormalizer, game, observation, spread
 from tests.support.plugins import plugin
-from tests.unit.runtime.bench import core, store_of
+from tests.unit.runtime.bench import MemoryStore, core, store_of
 
 pytestmark = pytest.mark.anyio
 
@@ -235,9 +236,99 @@ async def test_a_detector_that_raises_is_named_and_counted() -> None:
     assert 'stratumd_plugin_failures_total{component="failing",plugin="failing"} 3.0' in exposed
 
 
+class Refusing(MemoryStore):
+    """Refuses what follows from some observations, whatever else is committed with it."""
+
+    def __init__(self, *minutes: int, all_of_it: bool = False) -> None:
+        super().__init__()
+        self._times = [START + minute * MINUTE for minute in minutes]
+        self._all_of_it = all_of_it
+        self.tries = 0
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        self.tries += 1
+        for each in commits:
+            if each.step.observation.received_at in self._times and (each.step.coverage or self._all_of_it):
+                raise StoreRefused("integer out of range")
+        super().commit(commits)
+
+
+async def test_what_cannot_be_committed_is_left_out_and_named_and_the_rest_goes_on() -> None:
+    store = Refusing(2, 5)
+    shared = core(store)
+    observe(shared, *range(8))
+    await worker(shared).run()
+    assert [each.received_at for each in store.processed] == [START + n * MINUTE for n in range(8)]
+    empty = [commit.step for commit in store.commits if not commit.step.coverage]
+    assert [step.observation.received_at for step in empty] == [START + 2 * MINUTE, START + 5 * MINUTE]
+    assert [failure.error for step in empty for failure in step.failures] == ["StoreRefused: integer out of range"] * 2
+    assert [signal.metadata["times"] for signal in signals(shared)] == [1, 3, 5]
+    assert shared.states.get("pipeline", "main").state is Condition.OK
+    assert shared.journal.faults["main"].count == 2
+
+
+async def test_groups_come_back_after_an_observation_was_left_out() -> None:
+    store = Refusing(0)
+    shared = core(store)
+    observe(shared, *range(GROUP + 10))
+    await worker(shared).run()
+    together, alone, left_out, rest = 1, GROUP, 1, 1
+    assert store.tries == together + alone + left_out + rest
+
+
+class Unversioned(Counting):
+    @property
+    def version(self) -> str:  # type: ignore[override]
+        raise LookupError("who knows")
+
+
+async def test_what_cannot_be_stepped_through_is_left_out_and_its_detector_named() -> None:
+    shared = core()
+    observe(shared, 0)
+    await worker(shared, Unversioned).run()
+    (commit,) = store_of(shared).commits
+    (failure,) = commit.step.failures
+    assert (failure.component, failure.error) == ("counting", "LookupError: who knows")
+    assert failure.where.startswith("test_worker.py:")
+
+
+async def test_a_pipeline_that_gets_nowhere_never_counts_as_ok() -> None:
+    """Else each restart would begin with the shortest wait."""
+    shared = core(Refusing(0, all_of_it=True))
+    observe(shared, 0)
+    with pytest.raises(StoreRefused):
+        await worker(shared).run()
+    with pytest.raises(KeyError):
+        shared.states.get("pipeline", "main")
+
+
+async def test_a_store_that_is_down_costs_no_observation() -> None:
+    shared = core()
+    observe(shared, 0)
+    store_of(shared).down = [StoreDown("gone")]
+    with pytest.raises(StoreDown):
+        await worker(shared).run()
+    assert store_of(shared).commits == []
+
+
+@pytest.mark.parametrize("component", ["counting", "gate"])
+async def test_a_state_that_cannot_be_read_any_more_is_forgotten_and_named(component: str) -> None:
+    """As after a change of the plugin: the pipeline goes on, and says so."""
+    shared = core()
+    observe(shared, 0)
+    await worker(shared).run()
+    store = store_of(shared)
+    (first,) = store.commits
+    states = [replace(each, body=b'["older"]') if each.component == component else each for each in first.step.states]
+    store.commits = [replace(first, step=replace(first.step, states=tuple(states)))]
+    observe(shared, 1)
+    await worker(shared).run()
+    assert len(store.commits) == 2
+    assert component in shared.journal.faults
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
 async def test_a_detector_that_exits_does_not_end_the_daemon(error: BaseException) -> None:
-    """Whether the engine or the supervisor contains it: nothing but an `Exception` leaves the thread."""
 
     class Exiting(Counting):
         def detect(self, tick: Tick) -> Iterable[Yield]:
@@ -245,7 +336,8 @@ async def test_a_detector_that_exits_does_not_end_the_daemon(error: BaseExceptio
 
     shared = core()
     observe(shared, 0)
-    assert await attempt(worker(shared, Exiting), shared) == ("counting" in shared.journal.faults)
+    assert await attempt(worker(shared, Exiting), shared)
+    assert "counting" in shared.journal.faults
 
 
 async def test_the_counts_are_kept() -> None:
