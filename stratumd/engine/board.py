@@ -247,8 +247,9 @@ def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> boo
 
 def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> list[Change]:
     """Return each quote that differs between two offers of the same book, market and player."""
-    if before is not None and after is not None and (moved := _moved(before.quotes, after.quotes)) is not None:
-        return [_change(event, after, quote.outcome, None, quote, last_update) for quote in moved]
+    if before is not None and after is not None and _are_same_sides(before.quotes, after.quotes):
+        pairs = ((before.quotes[0], after.quotes[0]), (before.quotes[1], after.quotes[1]))
+        return [_change(event, after, new.outcome, None, new, last_update) for old, new in pairs if old != new]
     named = after or before
     assert named is not None, "one of the two offers exists"
     old, new = _by_outcome(before), _by_outcome(after)
@@ -256,14 +257,11 @@ def _changes(event: str, before: Offer | None, after: Offer | None, last_update:
     return found + [_change(event, named, *key, None, last_update) for key in old if key not in new]
 
 
-def _moved(before: tuple[Quote, ...], after: tuple[Quote, ...]) -> list[Quote] | None:
-    """Return the quotes that changed between two offers of the same two sides, as nearly all are; else None."""
+def _are_same_sides(before: tuple[Quote, ...], after: tuple[Quote, ...]) -> bool:
+    """Say whether both are of the same two sides in the same order, as nearly all are: these need no looking up."""
     if len(before) != 2 or len(after) != 2:
-        return None
-    (old, other_old), (new, other_new) = before, after
-    if old.outcome != new.outcome or other_old.outcome != other_new.outcome or new.outcome == other_new.outcome:
-        return None
-    return [quote for was, quote in ((old, new), (other_old, other_new)) if was != quote]
+        return False
+    return before[0].outcome == after[0].outcome != after[1].outcome == before[1].outcome
 
 
 def _change(

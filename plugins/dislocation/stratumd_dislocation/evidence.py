@@ -102,9 +102,14 @@ def _ev_percent(market: Market, point: ConsensusPoint, apart: Apart, outcome: st
 
 
 def _fair(line: BookLine, pricing: Pricing) -> Fair | str:
-    market, offer = line.market, line.spans[-1].offer
-    assert offer is not None, "a contributor offers something"
-    return fair_quotes(market.key.market, market.sport, offer.quotes, pricing)
+    market, span = line.market, line.spans[-1]
+    assert span.offer is not None, "a contributor offers something"
+    known = market.fair(span)
+    if isinstance(known, Fair):
+        own = market.pricing.two_way if len(known.outcomes) == 2 else market.pricing.three_way
+        if own == pricing.two_way:
+            return known
+    return fair_quotes(market.key.market, market.sport, span.offer.quotes, pricing)
 
 
 def _round(value: float) -> float:
