@@ -19,6 +19,7 @@ from stratumd.errors import (
 )
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros, Poll
+from stratumd.redaction import told
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
@@ -164,9 +165,9 @@ class Collector:
         if error is None:
             return None
         entry.failed += 1
-        entry.last_error = str(error)
-        self._log.warning("poll failed", path=poll.request.path, outcome=_outcome(error), error=str(error))
-        return error if isinstance(error, SourceError) else TransientError(str(error))
+        entry.last_error = told(error)
+        self._log.warning("poll failed", path=poll.request.path, outcome=_outcome(error), error=told(error))
+        return error if isinstance(error, SourceError) else TransientError(told(error))
 
     def _judge(self, errors: Sequence[SourceError], answered: int) -> Micros:
         """Say how the source is, and return how long it is to be left alone."""
@@ -178,7 +179,7 @@ class Collector:
         asked = max((error.retry_after or 0.0 for error in limited), default=0.0)
         worst = limited[0] if limited else errors[0]
         wait = self._backoff.failed() if limited or not answered else 0
-        self._put(State.RECOVERABLE_ERROR, str(worst), self._backoff.failures)
+        self._put(State.RECOVERABLE_ERROR, told(worst), self._backoff.failures)
         return max(wait, round(min(asked, LONGEST_WAIT) * SECOND))
 
     async def _close(self) -> None:
@@ -186,7 +187,7 @@ class Collector:
             with anyio.CancelScope(shield=True):
                 await self._call(self._source.close, self._deadlines.close)
         except StratumError as error:
-            self._log.warning("source closed with an error", error=str(error))
+            self._log.warning("source closed with an error", error=told(error))
 
     async def _call(self, code: Callable[[], Awaitable[T]], deadline: float) -> T:
         return await call(self._owner, code, deadline)

@@ -10,10 +10,11 @@ import anyio
 import msgspec
 
 from stratumd.config import Config
-from stratumd.errors import StratumError
+from stratumd.errors import StratumError, fit
 from stratumd.observe import logs
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND
+from stratumd.redaction import described, redact
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.exchange import Exchange
 from stratumd.runtime.journal import Reloaded
@@ -144,5 +145,5 @@ def _answer(plan: Plan, new: Config) -> Answer:
 
 def _refusal(error: Exception) -> Answer:
     if isinstance(error, StratumError):
-        return Answer(os.getpid(), error.exit_code, str(error))
-    return Answer(os.getpid(), StratumError.exit_code, f"{type(error).__name__}: {error}")
+        return Answer(os.getpid(), error.exit_code, redact(fit(str(error))))
+    return Answer(os.getpid(), StratumError.exit_code, described(error))

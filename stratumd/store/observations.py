@@ -11,6 +11,7 @@ import zstandard
 from sqlalchemy import Connection, Row, select
 
 from stratumd.plugin import Observation, Poll, Request
+from stratumd.redaction import described, told
 from stratumd.store import writes
 from stratumd.store.keys import poll_key, request_key
 from stratumd.store.tables import observations
@@ -75,7 +76,8 @@ def poll_row(source: str, poll: Poll) -> writes.Row:
     """Return the row of the poll log. The error is described by its class, the provider's code and its message."""
     answer, error, credits = poll.observation, poll.error, poll.credits
     status = answer.status if answer is not None else getattr(error, "status", None)
-    outcome = answer.id if answer is not None else repr(error)
+    words = None if error is None else described(error)
+    outcome = answer.id if answer is not None else words or ""
     return (
         poll_key(source, poll.request, poll.started_at, poll.elapsed, outcome),
         clean(source),
@@ -86,7 +88,7 @@ def poll_row(source: str, poll: Poll) -> writes.Row:
         status,
         None if error is None else type(error).__name__,
         clean(getattr(error, "code", "")) or None,
-        None if error is None else clean(str(error)),
+        None if error is None else told(error),
         credits.remaining,
         credits.used,
         credits.last,
