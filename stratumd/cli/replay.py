@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import heapq
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -118,9 +121,31 @@ def _run(observations: Iterable[Observation], pipelines: list[Pipeline], store: 
     from stratumd.runtime.replaying import replay as run
 
     summary = Summary()
-    for step in run(observations, pipelines, store):
-        summary.add(step)
+    with _interruptible() as interruptions:
+        for step in run(observations, pipelines, store):
+            summary.add(step)
+            if interruptions:
+                raise KeyboardInterrupt
     return summary
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Let Ctrl-C end the replay between two observations; a second one ends it at once.
+
+    Inside of one, whatever is raised is contained as the fault of the plugin whose code is running.
+    """
+    interruptions: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interruptions.append(number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield interruptions
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _merged(files: list[Path]) -> Iterator[Observation]:
