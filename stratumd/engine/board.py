@@ -195,7 +195,9 @@ class _Taking:
         held = None if span is None else span.offer
         if held is not None:
             self._state.lanes[line.lane].pop(id(held), None)
-        line.lane = self._lane
+        if line.lane != self._lane:  # its moves are measured by another lane's observations now
+            line.lane = self._lane
+            line.market.version += 1
         if span is not None and held is not None and held.quotes == offer.quotes:
             span.offer, span.confirmed, span.last_update = offer, self._at, last_update
         else:

@@ -104,8 +104,15 @@ def snapshot(result: Any) -> Snapshot:
 
 def check_changes(changes: list[Change]) -> None:
     """Refuse changes of quotes that cannot be stored: names that are no text, prices that are no number."""
+    for change in changes:
+        if not (_is_storable(change.price) and _is_storable(change.line)):
+            raise ValueError(f"{change.book} offers {change.outcome} at {change.price!r}, line {change.line!r}")
     if changes:
         _CHANGES(_PACK(changes))
+
+
+def _is_storable(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
 
 
 def metadata(finding: Finding) -> dict[str, Any]:

@@ -67,8 +67,11 @@ class Stepping:
             updates = self._pipeline.board.apply(understood, self._at)
         except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
             self._failed(self._observation.format, None, error)
+            self._events += [listing.event for listing in understood.listings]  # the board may know them now
             understood, updates = NOTHING, []
         for update in updates:
+            if update.announced:
+                self._events.append(update.event)
             try:
                 check_changes(update.changes)
             except CONTAINED as error:
@@ -95,8 +98,6 @@ class Stepping:
 
     def _take(self, update: Update) -> None:
         event = update.event
-        if update.announced:
-            self._events.append(event)
         if not update.markets:
             return
         self._changes += update.changes
@@ -111,6 +112,7 @@ class Stepping:
         for detector in self._pipeline.detectors:
             if not missing.isdisjoint(detector.needs):  # nothing can be concluded from what is not there
                 failed.append(detector.name)
+                missing.update(detector.provides)
                 continue
             try:
                 tick.state = memory.states.get(detector.name)

@@ -157,6 +157,24 @@ def test_a_window_is_the_lanes_own() -> None:
     assert [move.line.book for move in found.moves(15 * MINUTE)] == ["fanduel"]
 
 
+def test_a_book_that_goes_over_to_another_lane_is_measured_by_that_lane() -> None:
+    """Also where what it offers did not change at that moment."""
+    b = board()
+    b.apply(snapshot(spread("fanduel", -3.5)), 0)
+    b.apply(snapshot(spread("pinnacle", -3.5), lane="regions=eu"), MINUTE)
+    b.apply(snapshot(spread("fanduel", -4.5)), 2 * MINUTE)
+    same = snapshot(spread("pinnacle", -3.5), spread("fanduel", -4.5), lane="regions=eu")
+    over = market(b.apply(same, 2 * MINUTE))
+    assert over.lines["fanduel"].lane == "regions=eu"
+    again = board()
+    again.apply(snapshot(spread("fanduel", -3.5)), 0)
+    again.apply(snapshot(spread("pinnacle", -3.5), lane="regions=eu"), MINUTE)
+    again.apply(snapshot(spread("fanduel", -4.5)), 2 * MINUTE)
+    market(again.apply(snapshot(spread("fanduel", -4.5)), 2 * MINUTE)).moves(10 * MINUTE)
+    fresh = market(again.apply(same, 2 * MINUTE))
+    assert [move.line.book for move in fresh.moves(10 * MINUTE)] == [m.line.book for m in over.moves(10 * MINUTE)]
+
+
 def test_two_answers_of_one_instant_are_one_observation() -> None:
     b = board()
     b.apply(snapshot(spread("fanduel", -3.5)), 0)

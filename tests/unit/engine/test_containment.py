@@ -259,6 +259,50 @@ def test_evidence_is_kept_as_a_store_gives_it_back() -> None:
     assert msgspec.convert(msgspec.to_builtins(signal), Signal).to_json() == signal.to_json()
 
 
+class Link(Detector):
+    """Passes on what it needs, or fails."""
+
+    def __init__(
+        self, name: str, needs: tuple[str, ...], provides: tuple[str, ...], act: Callable[[Tick], Any]
+    ) -> None:
+        super().__init__(PluginConfig())
+        self.name, self.needs, self.provides, self.act = name, needs, provides, act  # type: ignore[misc]
+
+    def detect(self, tick: Tick) -> Any:
+        return self.act(tick)
+
+
+def test_a_failure_two_steps_up_releases_no_edge() -> None:
+    """A fails once; B, which needs it, says nothing; C, which needs B, concludes nothing and does not fire again."""
+    first = Link("a", (), ("one",), lambda tick: [])
+    second = Link("b", ("one",), ("two",), lambda tick: [])
+    third = Link("c", ("two",), (), lambda tick: [finding(tick.markets[0])])
+    pipeline = Pipeline("test", [first, second, third], {"plain": PlainNormalizer(PluginConfig())})
+    fired = []
+    for minute in range(4):
+        first.act = (lambda tick: 1 / 0) if minute == 1 else (lambda tick: [])
+        fired.append(len(pipeline.step(poll(minute)).signals))
+    assert fired == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("price", [math.nan, math.inf])
+def test_a_price_that_is_no_number_is_refused(price: float) -> None:
+    """In a database it would look like a quote that is gone; the event is announced all the same."""
+    sick = observation(NOON, {game(NOON + HOUR): {"fanduel": [spread(-3.5, 1.91, 1.91)]}})
+
+    def act(seen: Observation) -> Any:
+        sound = PlainNormalizer(PluginConfig()).normalize(seen)
+        offer, at = sound.listings[0].offers[0]
+        quotes = tuple(quote._replace(price=price) for quote in offer.quotes)
+        sound.listings[0].offers[0] = (msgspec.structs.replace(offer, quotes=quotes), at)
+        return sound
+
+    outcome = Pipeline("test", [], {"plain": Wild(act)}).step(sick)
+    assert [failure.component for failure in outcome.failures] == ["plain"]
+    assert not outcome.changes
+    assert len(outcome.events) == 1
+
+
 class Wild(Normalizer):
     """Returns what the test says."""
 
