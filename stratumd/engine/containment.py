@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -56,25 +57,37 @@ _NAMES = msgspec.msgpack.Decoder(tuple[str, str, str, str, str | None, str | Non
 class Output(NamedTuple):
     """What one detector said of one tick, checked."""
 
-    findings: list[tuple[Finding, Limits]]
-    records: Collection[Record]
-    news: list[Record]
-    """Those records that the history needs."""
-    state: State | None
-    body: bytes
+    findings: Sequence[tuple[Finding, Limits]] = ()
+    records: Mapping[str, Mapping[MarketKey, Record]] = MappingProxyType({})
+    """By kind and market."""
+    changed: Sequence[Record] = ()
+    """Those records that are not the very ones kept."""
+    news: Sequence[Record] = ()
+    """Those of these that the history needs."""
+    state: State | None = None
+    body: bytes = b""
     """The state as it is stored."""
+
+
+_SILENCE = Output()
 
 
 def detect(detector: Detector, tick: Tick, memory: Memory) -> Output:
     """Run `detector` and check everything it yields, before any of it counts. Raises whatever the plugin does wrong."""
+    results = list(detector.detect(tick))
+    if not results:
+        return _SILENCE
     findings: list[tuple[Finding, Limits]] = []
-    records: dict[tuple[str, MarketKey], Record] = {}
+    records: dict[str, dict[MarketKey, Record]] = {}
     state = None
-    for result in detector.detect(tick):
+    for result in results:
         if isinstance(result, Record):
             if type(result.key) is not MarketKey:
                 raise TypeError(f"a record's key is a MarketKey, not {result.key!r}")
-            records[result.kind, result.key] = result
+            of_kind = records.get(result.kind)
+            if of_kind is None:
+                of_kind = records[result.kind] = {}
+            of_kind[result.key] = result
         elif isinstance(result, Finding):
             _check(result)
             findings.append((result, _checked(detector.limits(result.type), tick.at)))
@@ -82,11 +95,26 @@ def detect(detector: Detector, tick: Tick, memory: Memory) -> Output:
             state = result
         else:
             raise TypeError(f"yielded a {type(result).__name__}; a detector yields findings, records and its state")
-    news = [record for record in records.values() if memory.is_news(record)] if records else []
-    for record in news:
-        _check_record(record)
+    changed, news = _compare(records, memory)
     body = b"" if state is None else _body(state, memory.bodies.get(detector.name))
-    return Output(findings, records.values(), news, state, body)
+    return Output(findings, records, changed, news, state, body)
+
+
+def _compare(
+    records: Mapping[str, Mapping[MarketKey, Record]], memory: Memory
+) -> tuple[Sequence[Record], Sequence[Record]]:
+    """Return the records that are not the very ones kept, and those of them that the history needs, checked."""
+    changed: list[Record] = []
+    news: list[Record] = []
+    for kind, of_kind in records.items():
+        for key, record in of_kind.items():
+            last = memory.newest(kind, key)
+            if last is not record:
+                changed.append(record)
+                if last is None or not record.same(last):
+                    _check_record(record)
+                    news.append(record)
+    return changed, news
 
 
 def snapshot(result: Any) -> Snapshot:

@@ -35,14 +35,11 @@ class Memory:
         self.gate, self.states, self.bodies, self.records = gate.Memory(), {}, {}, {}
         return void
 
-    def is_news(self, record: Record) -> bool:
-        """Say whether the history must have `record`, too."""
-        last = self.records.get(record.kind, {}).get(record.key)
-        return last is None or (last is not record and not record.same(last))
+    def newest(self, kind: str, key: MarketKey) -> Record | None:
+        """Return the newest record of a kind and market."""
+        known = self.records.get(kind)
+        return None if known is None else known.get(key)
 
     def keep(self, record: Record) -> None:
         """Keep `record` as the newest of its kind and market."""
-        known = self.records.get(record.kind)
-        if known is None:
-            known = self.records[record.kind] = {}
-        known[record.key] = record
+        self.records.setdefault(record.kind, {})[record.key] = record

@@ -122,8 +122,9 @@ class Stepping:
                 failed.append(detector.name)
                 missing.update(detector.provides)
                 continue
-            for record in output.records:
-                tick.records.setdefault(record.kind, {})[record.key] = record
+            for kind, records in output.records.items():
+                tick.records.setdefault(kind, {}).update(records)
+            for record in output.changed:
                 memory.keep(record)
             self._records += [(event.id, record) for record in output.news]
             for finding, limits in output.findings:

@@ -100,7 +100,6 @@ class OddsApiNormalizer(Normalizer):
         super().__init__(options)
         self._known: dict[str, _Known] = {}  # least recently seen first
         self._times: dict[Stamp, Micros | None] = {None: None}
-        self._latest: Micros = 0  # of all times read
         self._turn = 0
 
     def normalize(self, observation: Observation) -> Snapshot:
@@ -170,8 +169,7 @@ class OddsApiNormalizer(Normalizer):
                 continue
             shelf.turn = turn
             self._read_book(book, shelf, known, offered, unreadable, issues)
-        if self._latest > known.seen + EARLY:  # else none of these is
-            issues.extend(_early(offered, known))
+        issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))
 
     def _read_book(
@@ -234,8 +232,7 @@ class OddsApiNormalizer(Normalizer):
         if stamp not in times:
             if len(times) >= KEEP_TIMES:
                 times.clear()
-            at = times[stamp] = _read_time(stamp)
-            self._latest = max(self._latest, at or 0)
+            times[stamp] = _read_time(stamp)
         return times[stamp]
 
     def _forget(self, now: Micros) -> None:
