@@ -24,6 +24,7 @@ from stratumd.plugin import (
     MarketKey,
     Micros,
     Record,
+    Result,
     Scope,
     Snapshot,
     State,
@@ -41,6 +42,8 @@ FIRST: Micros = -62_135_596_800_000_000
 LAST: Micros = 253_402_300_799_999_999
 """The times that can be written: the years 1 to 9999."""
 
+_HIGHEST_SCORE = 1_000_000
+
 Describe = Callable[[BaseException], str]
 """Puts an error into words."""
 
@@ -50,6 +53,7 @@ _JSON = msgspec.json.Encoder().encode
 _PACK = msgspec.msgpack.Encoder().encode
 _CHANGES = msgspec.msgpack.Decoder(list[Change]).decode
 _EVENT = msgspec.msgpack.Decoder(Event).decode
+_RESULT = msgspec.msgpack.Decoder(Result).decode
 _MARKET = msgspec.msgpack.Decoder(MarketKey).decode
 _NAMES = msgspec.msgpack.Decoder(tuple[str, str, str, str, str | None, str | None, tuple[str, ...]]).decode
 
@@ -127,6 +131,8 @@ def snapshot(result: Any) -> Snapshot:
         _check_event(listing.event)
     for issue in result.issues:
         _check_issue(issue)
+    for each in result.results:
+        _check_result(each)
     return result
 
 
@@ -226,6 +232,16 @@ def _check_event(event: object) -> None:
 def _check_issue(issue: object) -> None:
     if not isinstance(issue, Issue):
         raise TypeError(f"an issue is an Issue, not a {type(issue).__name__}")
+def _check_result(result: object) -> None:
+    if not isinstance(result, Result):
+        raise TypeError(f"a result is a Result, not a {type(result).__name__}")
+    _RESULT(_PACK(result))
+    if not FIRST <= result.commence_at <= LAST:
+        raise ValueError(f"a game starts between the years 1 and 9999, in µs, not at {result.commence_at!r}")
+    if any(score is not None and not 0 <= score <= _HIGHEST_SCORE for score in (result.home_score, result.away_score)):
+        raise ValueError(f"{result.home_score!r} to {result.away_score!r} is no score")
+
+
     rule, severity = issue.rule, issue.severity
     if "\0" in rule or not isinstance(severity, str):
         raise ValueError(f"an issue's rule and severity are words, not {rule!r} and {severity!r}")

@@ -9,7 +9,7 @@ from stratumd.plugin import DAY, MarketKey, Micros, Record, State
 class Memory:
     """One event's memory. The bodies of gate and states are what the store holds."""
 
-    __slots__ = ("bodies", "gate", "records", "seen_at", "states")
+    __slots__ = ("bodies", "gate", "records", "seen_at", "started", "states")
 
     def __init__(self) -> None:
         self.gate = gate.Memory()
@@ -21,6 +21,8 @@ class Memory:
         """By kind and market, the newest record."""
         self.seen_at: Micros | None = None
         """When the event ticked last."""
+        self.started: bool | None = None
+        """Whether it had started then; None at first."""
 
     def outlived(self, at: Micros) -> list[str]:
         """Start anew where the event was away for more than a day; return the components whose state is void.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stratumd.plugin import Change, Event, Issue, MarketKey, Micros, Observation, Record, Signal
+from stratumd.plugin import Change, Event, Issue, MarketKey, Micros, Observation, Record, Result, Signal
 
 
 class StateChange(msgspec.Struct, frozen=True):
@@ -35,6 +35,13 @@ class Coverage(msgspec.Struct, frozen=True):
     markets: tuple[MarketKey, ...]
 
 
+class Play(msgspec.Struct, frozen=True):
+    """Whether an event that is on offer has started, by the start that is announced for it."""
+
+    event: str
+    started: bool
+
+
 class Step(msgspec.Struct, frozen=True):
     """The outcome of one observation in one pipeline."""
 
@@ -52,6 +59,10 @@ class Step(msgspec.Struct, frozen=True):
     states: tuple[StateChange, ...] = ()
     issues: tuple[Issue, ...] = ()
     failures: tuple[Failure, ...] = ()
+    plays: tuple[Play, ...] = ()
+    """Events that started, or whose start was put off again; at first of each event that is on offer."""
+    results: tuple[Result, ...] = ()
+    """What a provider of scores said."""
     quotes: int = 0
     """Quotes that the observation held."""
     whole: bool = False

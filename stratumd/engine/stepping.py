@@ -9,7 +9,7 @@ from stratumd.engine import gate
 from stratumd.engine.board import Update
 from stratumd.engine.containment import CONTAINED, NOTHING, check_changes, detect, failure, metadata
 from stratumd.engine.memory import Memory
-from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
+from stratumd.engine.outcome import Coverage, Failure, Play, StateChange, Step
 from stratumd.plugin import (
     Change,
     Detector,
@@ -57,6 +57,7 @@ class Stepping:
         self._signals: list[Signal] = []
         self._states: list[StateChange] = []
         self._failures: list[Failure] = []
+        self._plays: list[Play] = []
 
     def run(self) -> Step:
         """Return all that follows."""
@@ -92,6 +93,8 @@ class Stepping:
             states=tuple(self._states),
             issues=tuple(understood.issues),
             failures=tuple(self._failures),
+            plays=tuple(self._plays),
+            results=tuple(understood.results),
             quotes=quotes,
             whole=_is_whole(understood),
         )
@@ -106,6 +109,9 @@ class Stepping:
         memory = self._pipeline.memory(event.id)
         self._states += [StateChange(component, event.id, None) for component in memory.outlived(self._at)]
         tick = Tick(self._observation.id, self._at, event, update.markets)
+        if memory.started is not tick.in_play:
+            memory.started = tick.in_play
+            self._plays.append(Play(event.id, tick.in_play))
         candidates: list[gate.Candidate] = []
         failed: list[str] = []
         missing: set[str] = set()

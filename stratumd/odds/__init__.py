@@ -53,6 +53,7 @@ from .margin import (
 from .markets import Kind, is_lay, kind
 from .markov import Chain, Filtered, Fit, Smoothed, expectation_maximisation, markov_filter, markov_smoother
 from .prices import PriceError, american_to_decimal, decimal_to_american, expected_value, implied
+from .ranking import Ranking, Timing, ranking, timing
 from .regime import (
     RegimeLabel,
     RegimeParameters,
@@ -82,6 +83,7 @@ from .scores import Score, adjusted_p_values, discoveries, score
 from .shift import Shift, line_shift, probability_at, probability_shifts, shifts
 from .staking import growth_kept, growth_rate, kelly, kelly_stake
 from .strength import Component, breadth, magnitude, speed, strength
+from .teams import TEAMS, Team, canonical_team, team_of
 
 __all__ = [
     "MARGIN_MODELS",
@@ -90,6 +92,7 @@ __all__ = [
     "MIN_PERIODS",
     "NORMAL_CONSISTENCY",
     "OPERATORS",
+    "TEAMS",
     "BetRecord",
     "Chain",
     "ClosingValue",
@@ -108,6 +111,7 @@ __all__ = [
     "PriceError",
     "Pricing",
     "Quote",
+    "Ranking",
     "RegimeLabel",
     "RegimeParameters",
     "RegimeReading",
@@ -119,6 +123,8 @@ __all__ = [
     "Sharpe",
     "Shift",
     "Smoothed",
+    "Team",
+    "Timing",
     "Unfair",
     "additive",
     "adjusted_p_values",
@@ -126,6 +132,7 @@ __all__ = [
     "bankroll_curve",
     "bet_record",
     "breadth",
+    "canonical_team",
     "chance_of_at_least",
     "closing_probability",
     "closing_value",
@@ -175,6 +182,7 @@ __all__ = [
     "probability_shifts",
     "probit",
     "push_probability",
+    "ranking",
     "regime_guess",
     "regime_label",
     "regime_reading",
@@ -186,6 +194,8 @@ __all__ = [
     "shin",
     "speed",
     "strength",
+    "team_of",
+    "timing",
     "transition_risk",
     "translate_spread",
     "translate_total_over",

@@ -11,7 +11,20 @@ from stratumd.plugin.components import (
     Source,
     State,
 )
-from stratumd.plugin.market import BookLine, Market, Move, Span, Tick
+from stratumd.plugin.jobs import (
+    Drop,
+    EventPast,
+    Job,
+    JobContext,
+    KnownEvent,
+    Ledger,
+    QuotePath,
+    QuotePoint,
+    Report,
+    Row,
+    Start,
+)
+from stratumd.plugin.market import BookLine, Market, Move, Priced, Span, Tick
 from stratumd.plugin.options import Duration, PluginConfig, Secret
 from stratumd.plugin.times import (
     DAY,
@@ -42,11 +55,14 @@ from stratumd.plugin.values import (
     Offer,
     Offered,
     Place,
+    Past,
+    Phase,
     Poll,
     Quote,
     Record,
     Request,
     Scope,
+    Result,
     Severity,
     Signal,
     Snapshot,
@@ -75,6 +91,7 @@ __all__ = [
     "Event",
     "Finding",
     "Issue",
+    "EventPast",
     "Limits",
     "Listing",
     "Log",
@@ -92,6 +109,8 @@ __all__ = [
     "Quote",
     "Record",
     "Request",
+    "Past",
+    "Phase",
     "Scope",
     "Secret",
     "Severity",
@@ -102,6 +121,8 @@ __all__ = [
     "Span",
     "State",
     "Tick",
+    "Result",
+    "Row",
     "delivery_id",
     "format_duration",
     "iso",

@@ -17,6 +17,7 @@ from stratumd.plugin.values import (
     Finding,
     Limits,
     Observation,
+    Past,
     Poll,
     Record,
     Signal,
@@ -58,6 +59,9 @@ class Context(Protocol):
     def source(self, use: str, options: Mapping[str, Any]) -> Source:
         """Build another plugin's source, for a source that stands in front of it. Name it in `requires`."""
 
+    def is_over(self, event: str) -> bool:
+        """Say whether the event is known to be final or cancelled, so that nothing more need be asked about it."""
+
 
 class Component:
     """Base of everything that a plugin provides."""
@@ -82,6 +86,8 @@ class Source(Component):
     """The name of the normalizer that reads its observations."""
     continuous: ClassVar[bool] = False
     """True where `poll` is called once and runs until the input ends; then the source takes no schedule."""
+    remembers: ClassVar[bool] = False
+    """True where the provider can be asked about the past: then `recall` and `price` are there, for `backfill`."""
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options)
@@ -110,6 +116,16 @@ class Source(Component):
     def credits(self) -> Credits | None:
         """Return the newest word of the provider about its quota, or None where it has none."""
         return None
+
+    async def recall(self, past: Past) -> Poll:
+        """Ask how `past` was, retries included. The observation's `origin` is `historical` and it is `received_at` the
+        time of which it tells. A failed exchange is returned with its error, not raised.
+        """
+        raise NotImplementedError
+
+    def price(self, past: Past) -> int:
+        """Return the most credits that the answer to `past` can cost."""
+        raise NotImplementedError
 
 
 class Normalizer(Component):

@@ -58,6 +58,19 @@ class Observation(msgspec.Struct, frozen=True):
         return digest.hexdigest()[:32]
 
 
+class Past(msgspec.Struct, frozen=True):
+    """What is asked of a source that remembers: how something was at a time gone by."""
+
+    sport: str
+    at: Micros
+    markets: tuple[str, ...] = ()
+    """Markets whose quotes are wanted; none where only the list of events is."""
+    events: tuple[str, ...] = ()
+    """Ids of the only events that are wanted; all where none is given."""
+    singly: bool = False
+    """Ask for the one event by itself: dearer, and any market can be asked for."""
+
+
 class Credits(msgspec.Struct, frozen=True):
     """What a provider says of its quota, in its own credits; None where it does not say."""
 
@@ -162,6 +175,41 @@ class Issue(msgspec.Struct, frozen=True):
     market: str | None = None
 
 
+class Phase(StrEnum):
+    """Where an event is in its life."""
+
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    FINAL = "final"
+    CANCELLED = "cancelled"
+    POSTPONED = "postponed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be played or offered: final or cancelled. What is postponed may come back."""
+        return self in (Phase.FINAL, Phase.CANCELLED)
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a provider of scores says of one game. Core finds the event that it belongs to, or refuses to guess."""
+
+    game: str
+    """The provider's own id of the game."""
+    sport: str
+    """The sport's key as the odds have it, such as `basketball_nba`."""
+    home: str
+    """The team's whole name, such as `Los Angeles Clippers`; `stratumd.odds.team_of` knows other spellings."""
+    away: str
+    commence_at: Micros
+    phase: Phase
+    home_score: int | None = None
+    away_score: int | None = None
+    clock: str = ""
+    """Where in the game it is, in the provider's words, such as `Q2 07:15`."""
+    event: str | None = None
+    """The event's id, where scores and odds come from one provider and share their ids."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """An observation, understood."""
 
@@ -171,6 +219,8 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     issues: list[Issue]
     complete: bool = True
     """False where an event was there but could not even be named: then no event is concluded to be gone."""
+    results: list[Result] = []
+    """Scores. A game that is missing here is not cancelled: only a word of the provider is."""
 
 
 class Change(NamedTuple):

@@ -69,9 +69,13 @@ class Context:
         self.name = "nba"
         self.clock: Clock = VirtualClock(NOON)
         self.log: Log = Lines()
+        self.over: set[str] = set()
 
     def source(self, use: str, options: object) -> Source:
         raise AssertionError("the odds-api source stands in front of no other")
+
+    def is_over(self, event: str) -> bool:
+        return event in self.over
 
 
 QUICK = {"backoff": "1ms", "max_backoff": "2ms", "timeout": "5s"}

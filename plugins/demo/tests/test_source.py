@@ -37,6 +37,9 @@ class Lent:
         self.built.append(component(component.config.model_validate(options), self))
         return self.built[-1]
 
+    def is_over(self, event: str) -> bool:
+        return False
+
 
 class Demo:
     """A source that is open while entered."""

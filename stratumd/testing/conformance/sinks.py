@@ -54,6 +54,10 @@ class Lent:
         """Lend no source: a sink has no use for one."""
         raise LookupError("a sink is lent no source")
 
+    def is_over(self, event: str) -> bool:
+        """Know of no event that is over."""
+        return False
+
 
 class _Quiet:
     def debug(self, event: str, **fields: Any) -> None:

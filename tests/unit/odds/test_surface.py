@@ -19,6 +19,7 @@ PURE = {
     "itertools",
     "math",
     "operator",
+    "re",
     "statistics",
     "types",
     "typing",

@@ -24,7 +24,7 @@ from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
-from stratumd.store import Commit, Disabled, Waiting
+from stratumd.store import Commit, Disabled, Outage, Waiting
 from tests.unit.runtime.virtual import VirtualTimer
 
 REQUEST = Request("/odds", {"markets": "spreads"})
@@ -101,6 +101,14 @@ class MemoryStore:
     def disabled(self) -> dict[str, Disabled]:
         return {}
 
+    def trip(self, kind: str, name: str, outage: Outage) -> None:
+        raise AssertionError("nothing was sent")
+
+    def mend(self, kind: str, name: str) -> None: ...
+
+    def outage(self, kind: str, name: str) -> Outage | None:
+        return None
+
 
 def core(store: MemoryStore | None = None) -> Core:
     """A core on virtual time."""
@@ -174,3 +182,6 @@ class _NoContext:
 
     def source(self, use: str, options: Mapping[str, Any]) -> Source:
         raise AssertionError("it stands in front of no other")
+
+    def is_over(self, event: str) -> bool:
+        return False

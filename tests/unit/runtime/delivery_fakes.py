@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from stratumd.plugin import SECOND, Clock, Context, Delivery, Log, Micros, PluginConfig, Signal, Sink, Source
-from stratumd.runtime.delivery import Target, Worker
+from stratumd.runtime.attempts import Target
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import States
-from stratumd.store import Disabled
+from stratumd.store import Disabled, Outage
 
 START = 1_784_000_000 * SECOND
 
@@ -102,6 +103,7 @@ class MemoryQueue:
         self.broken: list[Exception] = []
         """Raised by the next calls, one each."""
         self.off: dict[str, Disabled] = {}
+        self.outages: dict[str, Outage] = {}
 
     def add(self, sink: str, *signals: Signal) -> None:
         self.rows += [Row(Delivery(f"{sink}:{signal.id}", signal), sink) for signal in signals]
@@ -149,7 +151,18 @@ class MemoryQueue:
         self._break()
         self.off[sink] = found
 
+    def trip(self, kind: str, name: str, outage: Outage) -> None:
+        self._break()
+        self.outages[name] = outage
+
+    def mend(self, kind: str, name: str) -> None:
+        self.outages.pop(name, None)
+
+    def outage(self, kind: str, name: str) -> Outage | None:
+        return self.outages.get(name)
+
     def enable(self, sink: str) -> bool:
+        self.outages.pop(sink, None)
         return self.off.pop(sink, None) is not None
 
     def disabled(self) -> dict[str, Disabled]:
@@ -177,6 +190,9 @@ class MemoryContext:
 
     def source(self, use: str, options: Any) -> Source:
         raise NotImplementedError
+
+    def is_over(self, event: str) -> bool:
+        return False
 
 
 class Scripted(Sink):
