@@ -42,10 +42,10 @@ class Pipeline:
         self.by_name = {detector.name: detector for detector in detectors}
         self.normalizers = dict(normalizers)
         self.lookback: Micros = max((detector.lookback for detector in detectors), default=0)
-        pricing = pricing or Pricing()
-        operators = dict(operators or {})
-        self.board = Board(pricing, operators, self.lookback)
-        self.hashes = hashes(self.detectors, pricing, operators)
+        self.pricing = pricing or Pricing()
+        self.operators = dict(operators or {})
+        self.board = Board(self.pricing, self.operators, self.lookback)
+        self.hashes = hashes(self.detectors, self.pricing, self.operators)
         """By detector: what its results depend on besides the observations."""
         self._memory: dict[str, Memory] = {}
         self._now: Micros = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from stratumd.engine import Pipeline, Step
 from stratumd.plugin import Observation, Poll
+from stratumd.runtime.builds import build_of
 from stratumd.store import Commit, Store
 
 GROUP = 64
@@ -25,10 +26,11 @@ def replay(
             for pipeline in pipelines:
                 yield pipeline.step(observation)
         return
+    builds = {pipeline.name: build_of(pipeline).text() for pipeline in pipelines}
     for group in _grouped(observations):
         store.observe([(each.source, Poll(each.request, each.received_at, 0, each)) for each in group])
         steps = [pipeline.step(each) for each in group for pipeline in pipelines]
-        store.commit([Commit(step, ()) for step in steps])
+        store.commit([Commit(step, (), builds[step.pipeline]) for step in steps])
         yield from steps
 
 

@@ -22,6 +22,7 @@ from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Signal, de
 from stratumd.redaction import described
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.build import Outlet, build_pipeline
+from stratumd.runtime.builds import build_of
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.journal import Fault
 from stratumd.runtime.poison import Poisoned, empty, is_passing
@@ -77,6 +78,8 @@ class PipelineWorker:
         self._log = logger("stratumd.pipeline", pipeline=spec.name)
         self.turns = Turns()
         self._news = anyio.Event()
+        self._build: str | None = None
+        """What the engine at hand is built from."""
         self._singly = 0
         """Observations that are still to be processed one by one, since one of them spoilt its group."""
 
@@ -123,7 +126,7 @@ class PipelineWorker:
         (observation,), error = poisoned.observations, poisoned.error
         self._log.error("an observation that cannot be processed is left out", id=observation.id, exc_info=error)
         step = empty(pipeline, observation, error)
-        await transaction(partial(self._core.store.commit, [Commit(step, ())]))
+        await transaction(partial(self._core.store.commit, [Commit(step, (), self._build)]))
         self._singly = max(0, self._singly - 1)
         self._report(Cycle([step], [], 0))
         return await transaction(self._rebuilt)
@@ -135,6 +138,7 @@ class PipelineWorker:
             pipeline.warm(observation, at)
         failures = pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
         self._report_failures(failures, self._core.timer.now())
+        self._build = build_of(pipeline).text()
         return pipeline
 
     async def _cycle(self, pipeline: Pipeline) -> bool:
@@ -163,7 +167,9 @@ class PipelineWorker:
         try:
             steps = [pipeline.step(observation) for observation in observations]
             deliveries = [self._deliveries(step, sinks) for step in steps]
-            store.commit([Commit(step, self._rows(each)) for step, each in zip(steps, deliveries, strict=True)])
+            failpoints.reached("pipeline: stepped")
+            pairs = zip(steps, deliveries, strict=True)
+            store.commit([Commit(step, self._rows(each), self._build) for step, each in pairs])
         except BaseException as error:  # a plugin may raise anything
             if is_passing(error):
                 raise

@@ -3,7 +3,7 @@
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
 from stratumd.store.files import plugin_migrations
-from stratumd.store.lookup import UnknownEventError
+from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
 from stratumd.store.opening import enable_sink, open_reader, open_store, schema
 from stratumd.store.reader import Reader
@@ -24,6 +24,7 @@ __all__ = [
     "StoreFull",
     "StoreRefused",
     "UnknownEventError",
+    "UnknownSignalError",
     "Waiting",
     "enable_sink",
     "open_reader",

@@ -55,6 +55,7 @@ class Batch:
         self.new_series: dict[str, dict[SeriesKey, tuple[int, int]]] = {}
         self.books: Rows = {}
         self.processed: Rows = {}
+        self.builds: Rows = {}
         self.events: Rows = {}
         self.event_starts: Rows = {}
         self.series: Rows = {}
@@ -73,6 +74,7 @@ class Batch:
     def tables(self) -> Iterable[tuple[Insert | Delete, Rows]]:
         """Yield what is to be written, in the order of writing."""
         yield writes.PROCESSED, self.processed
+        yield writes.BUILDS, self.builds
         yield writes.EVENTS, self.events
         yield writes.EVENT_STARTS, self.event_starts
         yield writes.BOOKS, self.books
@@ -101,6 +103,12 @@ class Batch:
         self._quality(step, at)
         for signal in step.signals:
             self.signals[signal.id] = signal_row(signal)
+        seen = step.observation
+        self.lives.append(Life(at, seen.source, seen.id, step.events, step.plays, step.results))
+
+    def build(self, pipeline: str, position: int, body: str) -> None:
+        """Note what the pipeline is built from, from its step `position` on."""
+        self.builds[pipeline, position] = (pipeline, position, body)
 
     def deliver(self, id: str, signal: Signal, sink: str) -> None:
         """Add a delivery that is due at once."""

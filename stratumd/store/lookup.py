@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from stratumd.errors import StratumError
-from stratumd.plugin import DAY, Micros, micros
+from stratumd.plugin import DAY, Micros, Signal, micros
 from stratumd.store.keys import event_key
-from stratumd.store.tables import coverage, event_starts, events
+from stratumd.store.signals import COLUMNS, restored_signal
+from stratumd.store.tables import coverage, event_starts, events, signals
 from stratumd.store.views import EventRow, Start
 
 _SHOWN = 5  # candidates that the error names
@@ -18,6 +19,22 @@ _SHOWN = 5  # candidates that the error names
 
 class UnknownEventError(StratumError):
     """There is no such event."""
+
+
+class UnknownSignalError(StratumError):
+    """There is no such signal."""
+
+
+def find_signal(connection: Connection, prefix: str) -> Signal:
+    """Return the one signal whose id is or begins with `prefix`; `UnknownSignalError` where none does, or several."""
+    begins = signals.c.id.startswith(prefix, autoescape=True)
+    rows = connection.execute(select(*COLUMNS).where(begins).order_by(signals.c.id).limit(_SHOWN)).all()
+    found = [row for row in rows if row.id.startswith(prefix)]
+    if len(found) == 1:
+        return restored_signal(found[0])
+    if not found:
+        raise UnknownSignalError(f"no signal's id begins with {prefix!r}: `stratumd signals` lists them")
+    raise UnknownSignalError(f"several signals begin with {prefix!r}: {', '.join(row.id for row in found)}")
 
 
 def find_event(connection: Connection, prefix: str) -> str:

@@ -8,14 +8,16 @@ from datetime import date
 
 from sqlalchemy import Connection, Engine, select
 
-from stratumd.plugin import Micros, Signal
-from stratumd.store import lookup, overview, points, quotes
+from stratumd.plugin import Micros, Observation, Signal
+from stratumd.store import history, lookup, overview, points, quotes
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
+from stratumd.store.observations import fetch
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import signals
 from stratumd.store.views import (
     BoardRow,
+    Built,
     Comparison,
     ConsensusRow,
     DisabledRow,
@@ -23,8 +25,10 @@ from stratumd.store.views import (
     PathPoint,
     PollRow,
     QuoteRow,
+    Skipped,
     Status,
     TableRow,
+    Taken,
 )
 
 
@@ -166,11 +170,45 @@ class Reader:
             event, pipeline = _facts(connection, event, pipeline)
             return points.history(connection, event, pipeline, market=market, since=since, until=until)
 
+    def signal(self, id: str) -> Signal:
+        """Return the one signal whose id is or begins with `id`. `UnknownSignalError` where none does, or several."""
+        with self._reading() as connection:
+            return lookup.find_signal(connection, id)
+
+    def builds(self, pipeline: str) -> list[Built]:
+        """Return what the pipeline was built from over time, oldest first."""
+        with self._reading() as connection:
+            return history.list_builds(connection, pipeline)
+
+    def taken(self, pipeline: str, sources: Sequence[str] = ()) -> list[Taken]:
+        """Return what is stored of the pipeline's sources and of `sources`, by the time received."""
+        with self._reading() as connection:
+            return history.list_taken(connection, pipeline, sources)
+
+    def skipped(self, pipeline: str) -> list[Skipped]:
+        """Return the components that failed, and at which observation, oldest first."""
+        with self._reading() as connection:
+            return history.list_skipped(connection, pipeline)
+
+    def first_needed(self, pipeline: str, since: Micros, event: str | None = None) -> Micros | None:
+        """Return since when everything was observed that says something of the events of that time, or of `event`."""
+        with self._reading() as connection:
+            return history.first_needed(connection, pipeline, since, event)
+
+    def observations(self, ids: Sequence[str]) -> Iterator[Observation]:
+        """Yield the stored observations `ids` in this order; only a few are held at once."""
+        with self._reading() as connection:
+            yield from fetch(connection, ids)
+
     def board(self, now: Micros, *, sport: str | None = None) -> list[BoardRow]:
-        """Return the events that start after `now`, each with its newest consensus per market and last signal."""
+        """Return the events that start after `now`, each with its newest consensus per market and last signal.
+
+        An event on which nobody offers anything any more is left off.
+        """
         with self._reading() as connection:
             upcoming = lookup.list_events(connection, day=None, team=None, sport=sport, upcoming_at=now)
-            return [_board_row(connection, event) for event in upcoming]
+            rows = (_board_row(connection, event) for event in upcoming)
+            return [row for row in rows if row is not None]
 
     def polls(
         self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None

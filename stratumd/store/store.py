@@ -13,10 +13,12 @@ from psycopg import errors as postgres
 from sqlalchemy import Connection, Engine, Select, select, text
 from sqlalchemy.exc import DBAPIError
 
+from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, deliveries, sinks, writes
+from stratumd.store import backlog, breakers, deliveries, history, lives, sinks, writes
 from stratumd.store.batch import Batch, Known, Rows
+from stratumd.store.breakers import Outage
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
@@ -51,6 +53,9 @@ class Commit(msgspec.Struct, frozen=True):
 
     step: Step
     deliveries: tuple[NewDelivery, ...] = ()
+    build: str | None = None
+    """What the pipeline that stepped is built from, as JSON, the same text for the same build; kept where it is another
+    than before."""
 
 
 class Store:
@@ -192,9 +197,13 @@ class Store:
             # Counting first holds off every other process on this pipeline until the end of the transaction.
             position = _count(connection, f"processed/{pipeline}", len(mine)) - len(mine)
             done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
+            built = history.newest_build(connection, pipeline)
             for commit in (commit for id, commit in mine.items() if id not in done):
                 position += 1
                 batch.add(commit.step, position)
+                if commit.build not in (None, built):
+                    built = commit.build
+                    batch.build(pipeline, position, built)
                 for delivery in commit.deliveries:
                     batch.deliver(delivery.id, delivery.signal, delivery.sink)
         return batch

@@ -118,6 +118,9 @@ processed = _table(
 )
 """T2: one row per step that was committed; `position` is the order in which the pipeline took them."""
 
+builds = _table("builds", _text("pipeline", key=True), _int("position", key=True), _text("body"), clustered=True)
+"""What a pipeline was built from (JSON) since its step `position`: versions, options, hashes of the code."""
+
 events = _table(
     "events",
     _int("event_id", key=True),

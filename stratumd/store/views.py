@@ -162,6 +162,38 @@ class DisabledRow(View, frozen=True):
     since_at: Micros
 
 
+class Built(View, frozen=True):
+    """What a pipeline was built from, since one of its steps."""
+
+    position: int
+    body: str
+    """JSON, as `Commit.build` was."""
+
+
+class Taken(View, frozen=True):
+    """An observation, and when a pipeline took it."""
+
+    observation: str
+    source: str
+    received_at: Micros
+    position: int | None
+    """The number of the step, from 1; None where the pipeline has not taken it."""
+    taken_at: Micros | None
+    """The pipeline's own time at that step: later than `received_at` where it had taken a later one before."""
+    signals: int | None
+
+
+class Skipped(View, frozen=True):
+    """A component that failed at an observation."""
+
+    observation: str
+    component: str
+    event: str | None
+    observed_at: Micros
+    error: str
+    place: str
+
+
 class Status(View, frozen=True):
     """How everything is, by what is stored."""
 
