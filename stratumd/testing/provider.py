@@ -27,14 +27,15 @@ from stratumd.testing.provider_answers import (
     regions_asked,
     selected,
 )
-from stratumd.testing.provider_http import MANNERS, HttpReply, HttpRequest, LoopbackServer
+from stratumd.testing.provider_http import BOMB, MANNERS, HttpReply, HttpRequest, LoopbackServer
 from stratumd.testing.provider_recorded import AtEnd, RecordedContent, is_as_asked
 
 __all__ = ["AtEnd", "Content", "FakeOddsApi", "RecordedContent", "Served"]
 
-FAULTS = ("500", "502", "503", "504", "not_json", "html", "redirect", *MANNERS[1:])
+FAULTS = ("429", "500", "502", "503", "504", "not_json", "html", "redirect", "wrong_types", *MANNERS[1:])
 """What `fail_next` takes besides the provider's error codes."""
 
+_GIVEN = "given"
 _JSON = {"content-type": "application/json; charset=utf-8"}
 _HTML = {"content-type": "text/html"}
 _STEP = 5 * 60 * 1_000_000  # historical snapshots are five minutes apart
@@ -89,6 +90,8 @@ class Served(NamedTuple):
 class _Fault(NamedTuple):
     kind: str
     headers: dict[str, str]
+    body: bytes = b""
+    """What is answered where the kind is `_GIVEN`."""
 
 
 class _Answer(NamedTuple):
@@ -111,7 +114,9 @@ class FakeOddsApi:
         credits: int = 1_000_000,
         paid: bool = True,
         unknown_markets: frozenset[str] = frozenset({"player_free_throws"}),
+        bomb: int = BOMB,
     ) -> None:
+        """`bomb` is how many bytes a bomb unpacks to."""
         self.content = content
         self.key = key
         self.remaining = credits
@@ -121,7 +126,7 @@ class FakeOddsApi:
         self.served: deque[Served] = deque(maxlen=10_000)
         """The newest exchanges, oldest first."""
         self._faults: deque[_Fault] = deque()
-        self._server = LoopbackServer(self._reply)
+        self._server = LoopbackServer(self._reply, bomb=bomb)
 
     @property
     def url(self) -> str:
@@ -144,6 +149,10 @@ class FakeOddsApi:
             raise ValueError(f"unknown fault {kind!r}; there are {', '.join([*FAULTS, *ERRORS])}")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._faults.extend([_Fault(kind, named)] * count)
+
+    def answer_next(self, body: bytes, **headers: str) -> None:
+        """Answer the next request with status 200 and exactly these bytes."""
+        self._faults.append(_Fault(_GIVEN, {name.replace("_", "-"): value for name, value in headers.items()}, body))
 
     async def _reply(self, request: HttpRequest) -> HttpReply:
         fault = self._faults.popleft() if self._faults else None
@@ -271,13 +280,26 @@ class FakeOddsApi:
         return self._charged(envelope, price)
 
 
+_WRONG = [
+    {"id": 7, "sport_key": None, "commence_time": [], "bookmakers": {}},
+    {"id": "e", "sport_key": "s", "commence_time": True, "home_team": 1, "away_team": {}, "bookmakers": "none"},
+    "an event",
+    None,
+]
+"""Events whose parts are of other types than documented."""
+
+
 def _faulty(fault: _Fault) -> HttpReply:
-    if fault.kind in ERRORS:
+    if fault.kind == _GIVEN:
+        reply = HttpReply(200, fault.body, _JSON)
+    elif fault.kind in ERRORS:
         reply = _refused(Refusal(fault.kind))
     elif fault.kind == "redirect":
         reply = HttpReply(302, b"", {"location": "http://127.0.0.1:9/"})
     elif fault.kind.isdigit():
         reply = HttpReply(int(fault.kind), b"<html><body>The server has a problem</body></html>", _HTML)
+    elif fault.kind == "wrong_types":
+        reply = HttpReply(200, msgspec.json.encode(_WRONG), _JSON)
     elif fault.kind == "html":
         reply = HttpReply(200, b"<!doctype html><title>Down for maintenance</title>", _HTML)
     else:

@@ -7,20 +7,26 @@ import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import anyio
+import zstandard
 from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-MANNERS = ("whole", "slow", "hang", "reset", "truncated", "gzip", "gzip_bomb", "bad_gzip", "garbage")
-"""How a reply can be sent: as it should be; a byte at a time without end; not at all; a reset connection; half of it;
-compressed; 64 kB that inflate to 64 MB; falsely said to be compressed; something that is no HTTP."""
+MANNERS = (
+    *("whole", "slow", "hang", "reset", "reset_midway", "truncated", "garbage", "gzip", "deflate", "zstd", "bad_gzip"),
+    *("nested_gzip", "gzip_bomb", "deflate_bomb", "zstd_bomb", "br_bomb"),
+)
+"""How a reply can be sent: as it should be; a byte at a time without end; not at all; a reset connection, before or in
+the middle of it; half of it; something that is no HTTP; packed; falsely said to be packed; packed twice; so packed that
+it unpacks to as much as the server's `bomb` says. Nothing here packs brotli: its bomb only says so."""
 
 _HEAD_LIMIT = 65536
-_BOMB = 64 * 1024 * 1024
+BOMB = 64 * 1024 * 1024
 _DRIP = 0.02
 _GONE = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -52,8 +58,10 @@ class LoopbackServer:
     What `answer` raises ends the server and is raised by it.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, bomb: int = BOMB) -> None:
+        """`bomb` is how many bytes a bomb unpacks to."""
         self._answer = answer
+        self._bomb = bomb
         self._stack = AsyncExitStack()
         self.url = ""
 
@@ -77,8 +85,8 @@ class LoopbackServer:
                 while True:
                     head = await received.receive_until(b"\r\n\r\n", _HEAD_LIMIT)
                     reply = await self._answer(_parse(head))
-                    await _send(stream, reply)
-                    if reply.manner not in ("whole", "gzip"):
+                    await _send(stream, reply, self._bomb)
+                    if reply.manner not in ("whole", *_PACKERS):
                         return
             except _GONE:
                 return
@@ -92,7 +100,7 @@ def _parse(head: bytes) -> HttpRequest:
     return HttpRequest(method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers)
 
 
-async def _send(stream: SocketStream, reply: HttpReply) -> None:
+async def _send(stream: SocketStream, reply: HttpReply, bomb: int) -> None:
     manner = reply.manner
     if manner == "hang":
         await anyio.sleep_forever()
@@ -100,12 +108,14 @@ async def _send(stream: SocketStream, reply: HttpReply) -> None:
         await stream.send(b"\x00\x01 this is no HTTP\r\n\r\n")
     elif manner == "reset":
         _reset(stream)
-    elif manner == "truncated":
-        await stream.send(_head(reply, len(reply.body)) + reply.body[: len(reply.body) // 2])
+    elif manner in ("truncated", "reset_midway"):
+        await stream.send(_head(reply, len(reply.body) or 1) + reply.body[: len(reply.body) // 2])
+        if manner == "reset_midway":
+            _reset(stream)
     elif manner == "slow":
         await _drip(stream, reply)
     else:
-        body, encoding = _encoded(reply)
+        body, encoding = _encoded(reply, bomb)
         await stream.send(_head(reply, len(body), encoding) + body)
 
 
@@ -123,19 +133,44 @@ async def _drip(stream: SocketStream, reply: HttpReply) -> None:
         await anyio.sleep(_DRIP)
 
 
-def _encoded(reply: HttpReply) -> tuple[bytes, dict[str, str]]:
+def _encoded(reply: HttpReply, bomb: int) -> tuple[bytes, dict[str, str]]:
     if reply.manner == "whole":
         return reply.body, {}
-    encoding = {"content-encoding": "gzip"}
+    name, _, is_bomb = reply.manner.removeprefix("bad_").removeprefix("nested_").partition("_")
+    encoding = {"content-encoding": "gzip, gzip" if reply.manner == "nested_gzip" else name}
     if reply.manner == "bad_gzip":
         return reply.body, encoding
-    return gzipped(bytes(_BOMB) if reply.manner == "gzip_bomb" else reply.body), encoding
+    if is_bomb:
+        return _zeros(name, bomb), encoding
+    packed = _PACKERS[name](reply.body)
+    return gzipped(packed) if reply.manner == "nested_gzip" else packed, encoding
 
 
 def gzipped(body: bytes) -> bytes:
     """Return `body` in gzip's format, the same bytes at any time."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     return packer.compress(body) + packer.flush()
+
+
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzipped,
+    "deflate": zlib.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+
+
+@lru_cache(maxsize=4)
+def _zeros(name: str, length: int) -> bytes:
+    """Return `length` zeros, packed without ever holding them."""
+    piece = bytes(1 << 20)
+    pieces = length // len(piece)
+    if name == "br":
+        return piece
+    if name == "zstd":
+        zstd = zstandard.ZstdCompressor().compressobj()
+        return b"".join([zstd.compress(piece) for _ in range(pieces)]) + zstd.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS + (16 if name == "gzip" else 0))
+    return b"".join([packer.compress(piece) for _ in range(pieces)]) + packer.flush()
 
 
 def _head(reply: HttpReply, length: int, more: Mapping[str, str] | None = None) -> bytes:

@@ -9,31 +9,34 @@ import pytest
 
 from tests.support import ROOT
 
-CONTRACT = {"stratumd", "stratumd.plugin", "stratumd.errors", "stratumd.odds"}
+CONTRACT = {"stratumd", "stratumd.client", "stratumd.plugin", "stratumd.errors", "stratumd.odds"}
 """What a plugin's code may import; of `stratumd` itself only `hookimpl`."""
 
 ARROWS: dict[str, set[str]] = {
     # room       may import, of the other rooms
     "odds": set(),
-    "plugin": {"odds"},
+    "plugin": {"errors", "odds"},
     "errors": set(),
+    "client": {"errors", "plugin"},
+    "failpoints": set(),
     "hookspecs": {"plugin"},
     "registry": {"errors", "hookspecs", "plugin"},
     "recording": {"errors", "plugin"},
     "engine": {"errors", "odds", "plugin"},
     "redaction": {"errors", "plugin"},
     "config": {"errors", "odds", "plugin", "redaction", "registry"},
-    "store": {"engine", "errors", "odds", "plugin", "redaction"},
+    "store": {"engine", "errors", "failpoints", "odds", "plugin", "redaction"},
     "observe": {"errors", "plugin", "redaction"},
     "http": {"errors", "observe", "plugin", "store"},
     "runtime": {
-        "config", "engine", "errors", "http", "observe", "odds", "plugin", "recording", "redaction", "registry",
-        "store",
+        "config", "engine", "errors", "failpoints", "http", "observe", "odds", "plugin", "recording", "redaction",
+        "registry", "store",
     },
+    "proof": {"config", "engine", "errors", "odds", "plugin", "redaction", "registry", "runtime", "store"},
     "testing": {"engine", "errors", "hookspecs", "odds", "plugin", "recording", "registry", "runtime"},
     "cli": {
-        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "recording", "redaction",
-        "registry", "runtime", "store", "testing",
+        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "proof", "recording",
+        "redaction", "registry", "runtime", "store", "testing",
     },
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ from stratumd.plugin import (
 )
 from stratumd_odds_api.asked import Asked, read_request
 from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
-from stratumd_odds_api.wire import Fixture, Stamp, WireBook, WireMarket, is_name, read_body
+from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, read_body
 
 EARLY = 5 * MINUTE
 """How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
@@ -107,6 +107,11 @@ class OddsApiNormalizer(Normalizer):
         asked = read_request(observation.request)
         if observation.status != 200 or asked is None:
             return Snapshot(None, [], [])
+        refused = observation.headers.get(REFUSED)
+        if refused is not None:
+            return Snapshot(
+                None, [], [Issue("refused_body", f"the answer is not strict JSON: {refused}", Severity.ERROR)]
+            )
         body = read_body(observation.body, enveloped=asked.enveloped, one=asked.event is not None)
         if body is None:
             return Snapshot(None, [], [Issue("malformed_body", "the answer is no JSON of its kind", Severity.ERROR)])

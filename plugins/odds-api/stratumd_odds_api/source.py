@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 
 import anyio
-import httpx
 import msgspec
 
-from stratumd.errors import BadPayload, RateLimited, SourceError, TransientError
+from stratumd.client import Answer, Client, checked
+from stratumd.errors import RateLimited, SourceError, TransientError
 from stratumd.plugin import SECOND, Context, Credits, Micros, Observation, Poll, Request, Source, micros
-from stratumd_odds_api.http import Answer, connect, get
 from stratumd_odds_api.options import OddsApiOptions
 from stratumd_odds_api.refusals import GONE, WHOLE_KEY, refusal
 from stratumd_odds_api.rounds import Exchange, Question, Round
-from stratumd_odds_api.wire import UNREADABLE
+from stratumd_odds_api.wire import REFUSED, UNREADABLE
 
 KEPT_HEADERS = ("content-type", "date", "x-requests-last", "x-requests-remaining", "x-requests-used")
 
@@ -37,17 +36,19 @@ class OddsApiSource(Source):
 
     def __init__(self, options: OddsApiOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._client: httpx.AsyncClient | None = None
+        self._client: Client | None = None
         self._credits: Credits | None = None
 
     async def open(self) -> None:
         """Make the client; nothing is asked yet."""
-        self._client = connect(self.options.base_url, self.options.api_key, self.options.concurrency)
+        options = self.options
+        key = ("apiKey", options.api_key)
+        self._client = Client(options.base_url, query_key=key, connections=options.concurrency)
 
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.aclose()
+            await self._client.close()
             self._client = None
 
     async def probe(self) -> str:
@@ -107,7 +108,7 @@ class OddsApiSource(Source):
         request, clock = question.request, self.context.clock
         deadline = self.options.timeout.total_seconds()
         try:
-            answer = await get(self._client, request.path, request.params, deadline)
+            answer = await self._client.get(request.path, request.params, deadline=deadline)
         except SourceError as error:
             return Poll(request, started, clock.now() - started, error=error)
         now, credits = clock.now(), self._count(answer.headers)
@@ -118,11 +119,15 @@ class OddsApiSource(Source):
             )  # an error may repeat the address
             refused = refusal(answer.status, said, by_event=question.by_event, now=now, retry_after=wait)
             return Poll(request, started, now - started, error=refused, credits=credits)
-        observation = self._observation(request, answer, now)
-        return Poll(request, started, now - started, observation, _check(answer.body), credits)
+        wrong = await checked(answer.body)
+        observation = self._observation(request, answer, now, "" if wrong is None else wrong.code)
+        return Poll(request, started, now - started, observation, wrong, credits)
 
-    def _observation(self, request: Request, answer: Answer, now: Micros) -> Observation:
+    def _observation(self, request: Request, answer: Answer, now: Micros, wrong: str) -> Observation:
+        """Return the answer as it is kept. What is `wrong` with it is noted, and its normalizer reads nothing of it."""
         kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+        if wrong:
+            kept[REFUSED] = wrong
         return Observation(
             source=self.context.name,
             format=self.format,
@@ -182,12 +187,3 @@ def _retry_after(headers: Mapping[str, str], now: Micros) -> float | None:
         return max(0.0, (micros(parsedate_to_datetime(text)) - now) / SECOND)
     except (ValueError, TypeError):
         return None
-
-
-def _check(body: bytes) -> BadPayload | None:
-    """Say whether `body` is JSON at all; what it says is the normalizer's matter."""
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except UNREADABLE as error:
-        return BadPayload(f"the answer is no JSON: {type(error).__name__}", code="not_json", status=200)
-    return None

@@ -12,6 +12,9 @@ from stratumd.plugin import Issue, Place, Severity
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """Everything that decoding any bytes can raise."""
 
+REFUSED = "stratumd-refused"
+"""The header under which an observation notes why its body is not strict JSON: then nothing is read of it."""
+
 Stamp = str | int | None
 """A time as ISO 8601 or, with `dateFormat=unix`, in seconds."""
 Part = TypeVar("Part")

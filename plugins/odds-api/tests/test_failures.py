@@ -5,8 +5,8 @@ import ssl
 import httpx
 import pytest
 
+from stratumd.client import FAILURES, mapped
 from stratumd.errors import SourceError, TransientError
-from stratumd_odds_api.http import FAILURES, mapped
 
 EXCEPTIONS = [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 
