@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from stratumd.errors import StratumError
 from stratumd.plugin import DAY, Micros, Signal, micros
+from stratumd.store import scores
 from stratumd.store.keys import event_key
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import coverage, event_starts, events, signals
@@ -101,7 +102,8 @@ def _plays(team: str) -> ColumnElement[bool]:
 
 def _rows(connection: Connection, query: Select[*tuple[object, ...]]) -> list[EventRow]:
     found = connection.execute(query).all()
-    starts = _starts(connection, [row.event_id for row in found])
+    keys = [row.event_id for row in found]
+    starts, words, phases = _starts(connection, keys), scores.words(connection, keys), scores.phases(connection, keys)
     return [
         EventRow(
             row.event,
@@ -112,6 +114,8 @@ def _rows(connection: Connection, query: Select[*tuple[object, ...]]) -> list[Ev
             row.first_seen,
             row.observed_at,
             tuple(starts.get(row.event_id, ())),
+            **words.get(row.event_id, {}),
+            phases=tuple(phases.get(row.event_id, ())),
         )
         for row in found
     ]

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Micros, Observation, Signal
-from stratumd.store import history, lookup, overview, points, quotes
+from stratumd.store import history, lookup, overview, points, quotes, scores
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
 from stratumd.store.observations import fetch
@@ -23,6 +23,7 @@ from stratumd.store.views import (
     DisabledRow,
     EventRow,
     PathPoint,
+    GameRow,
     PollRow,
     QuoteRow,
     Skipped,
@@ -218,6 +219,18 @@ class Reader:
             return overview.list_polls(connection, source=source, since=since, limit=limit)
 
     def disabled_sinks(self) -> list[DisabledRow]:
+    def games(
+        self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None
+    ) -> list[GameRow]:
+        """Return the games of score providers by their start, those without an event with suggestions."""
+        with self._reading() as connection:
+            return scores.list_games(connection, unmatched=unmatched, source=source, sport=sport)
+
+    def decisions(self, source: str | None = None, game: str | None = None) -> list[DecisionRow]:
+        """Return which event each game was given or refused, when and by whom, oldest first."""
+        with self._reading() as connection:
+            return scores.decisions(connection, source, game)
+
         """Return the sinks that are off, by name."""
         with self._reading() as connection:
             return overview.disabled_sinks(connection)

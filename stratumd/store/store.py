@@ -16,12 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, breakers, deliveries, history, lives, sinks, writes
+from stratumd.store import backlog, breakers, deliveries, history, lives, scores, sinks, writes
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
+from stratumd.store.lookup import find_event
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
 from stratumd.store.sinks import Disabled
@@ -118,6 +119,7 @@ class Store:
         """Return the first observations that the pipeline has not processed, by the time received and the id."""
         with mapped(), self._readers.begin() as connection:
             known = backlog.floors(connection, pipeline)
+            lives.settle(connection, bulk, batch.lives)
             start = {source: known.get(source, 0) for source in sources}
             ids, floors = backlog.pending(connection, pipeline, start, limit)
             found = list(fetch(connection, ids))
@@ -207,6 +209,36 @@ class Store:
                 for delivery in commit.deliveries:
                     batch.deliver(delivery.id, delivery.signal, delivery.sink)
         return batch
+    def trip(self, kind: str, name: str, outage: Outage) -> None:
+        """Remember that a component is left alone, until `mend`."""
+        self._write("trip", lambda connection, _: breakers.trip(connection, kind, name, outage))
+
+    def mend(self, kind: str, name: str) -> None:
+        """Forget that it is."""
+        self._write("mend", lambda connection, _: breakers.mend(connection, kind, name))
+
+    def outage(self, kind: str, name: str) -> Outage | None:
+        """Return what is known of a component's outage; None where it has none."""
+        with mapped(), self._readers.begin() as connection:
+            return breakers.outage(connection, kind, name)
+
+    def over(self, since: Micros) -> list[str]:
+        """Return the events that are final or cancelled, by a word from `since` on."""
+        with mapped(), self._readers.begin() as connection:
+            return scores.over(connection, since)
+
+    def match_game(self, source: str, game: str, event: str | None, *, by: str, note: str, at: Micros) -> bool:
+        """Give a score provider's game the event that the person `by` chose, or none, for good.
+
+        Returns False where there is no such game; `UnknownEventError` where no event begins with `event`, or several.
+        """
+
+        def write(connection: Connection, bulk: Bulk) -> bool:
+            chosen = None if event is None else find_event(connection, event)
+            return scores.decide(connection, bulk, source, game, chosen, by=by, note=note, at=at)
+
+        return self._write("match", write)
+
 
     def _new_floors(self, commits: Sequence[Commit]) -> Rows:
         pipelines = sorted({commit.step.pipeline for commit in commits})

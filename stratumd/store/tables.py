@@ -144,6 +144,67 @@ event_starts = _table(
 )
 """Every start that was announced for an event, and when."""
 
+event_phases = _table(
+    "event_phases",
+    _int("event_id", key=True),
+    _int("observed_at", key=True),
+    _text("phase"),
+    _text("source"),
+    _int("home_score", null=True),
+    _int("away_score", null=True),
+    clustered=True,
+)
+"""An event's life: every phase it entered, whose word that is (`offers`, or a source of scores), and the score then."""
+
+event_results = _table(
+    "event_results",
+    _int("event_id", key=True),
+    _text("phase"),
+    _int("since"),
+    _text("source"),
+    _text("game"),
+    _int("home_score", null=True),
+    _int("away_score", null=True),
+    _text("clock"),
+    _int("observed_at"),
+)
+"""The newest word on each event's phase and score; `game` is empty where offers alone speak of it."""
+
+games = _table(
+    "games",
+    _text("source", key=True),
+    _text("game", key=True),
+    _text("sport"),
+    _text("home"),
+    _text("away"),
+    _int("commence_at"),
+    _text("phase"),
+    _int("home_score", null=True),
+    _int("away_score", null=True),
+    _text("clock"),
+    _text("named", null=True),
+    _int("observed_at"),
+    _text("observation"),
+    _int("event_id", null=True),
+    _text("matched_by"),
+    _text("reason"),
+    Index("games_by_start", "sport", "commence_at"),
+    Index("games_by_event", "event_id"),
+)
+"""The newest word of each source of scores on each of its games, and the event that it belongs to: NULL where none is
+sure. `named` is the event's id where the provider shares its ids with the odds."""
+
+game_matches = _table(
+    "game_matches",
+    _text("source", key=True),
+    _text("game", key=True),
+    _int("decided_at", key=True),
+    _int("event_id", null=True),
+    _text("matched_by"),
+    _text("reason"),
+)
+"""Which event each game was given or refused, when, and by whom: `id`, `teams`, or `hand` with the person's name."""
+
 books = _table("books", _text("key", key=True), _int("first_seen"), clustered=True)
 
 series = _table(

@@ -31,6 +31,69 @@ class EventRow(View, frozen=True):
     """When this word on it was received; it is announced again only when it changes."""
     starts: tuple[Start, ...] = ()
     """Every start that was announced, oldest word first."""
+    phase: str = "scheduled"
+    """`scheduled`, `live`, `final`, `cancelled` or `postponed`."""
+    home_score: int | None = None
+    away_score: int | None = None
+    clock: str = ""
+    """Where in the game it is, in the words of the provider of scores."""
+    scored_by: str | None = None
+    """The source whose word the phase is: `offers` where only the odds speak of it."""
+    phases: tuple[PhaseRow, ...] = ()
+    """Every phase that it entered, oldest first."""
+
+
+class PhaseRow(View, frozen=True):
+    """A phase that an event entered."""
+
+    observed_at: Micros
+    phase: str
+    source: str
+    home_score: int | None
+    away_score: int | None
+
+
+class GameRow(View, frozen=True):
+    """A game of a provider of scores, and the event that it belongs to."""
+
+    source: str
+    game: str
+    sport: str
+    home: str
+    away: str
+    commence_at: Micros
+    phase: str
+    home_score: int | None
+    away_score: int | None
+    observed_at: Micros
+    event: str | None
+    """None where no event is sure."""
+    matched_by: str
+    """`id`, `teams`, or `hand` with who decided; empty where nothing was chosen."""
+    reason: str
+    suggestions: tuple[SuggestedRow, ...] = ()
+    """Events that a person may choose, the likeliest first. None is ever applied on its own."""
+
+
+class SuggestedRow(View, frozen=True):
+    """An event that a game may be."""
+
+    event: str
+    home: str
+    away: str
+    commence_at: Micros
+    why: str
+
+
+class DecisionRow(View, frozen=True):
+    """Which event a game was given or refused, and why."""
+
+    decided_at: Micros
+    source: str
+    game: str
+    event: str | None
+    matched_by: str
+    reason: str
 
 
 class Start(View, frozen=True):

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 
-from stratumd.engine.outcome import Coverage, Failure, StateChange, Step
+from stratumd.engine.outcome import Coverage, Failure, Play, StateChange, Step
 from stratumd.plugin import (
     MINUTE,
     Change,
@@ -17,8 +17,10 @@ from stratumd.plugin import (
     Issue,
     MarketKey,
     Observation,
+    Phase,
     Poll,
     Request,
+    Result,
     Signal,
     delivery_id,
 )
@@ -109,9 +111,18 @@ def step(
         states=(StateChange("gate", at.id, b'{"open":["STEAM"]}'), StateChange("steam", at.id, b'{"x":1.5}')),
         issues=(Issue("price_range", "1001 is out of range\nand more", event=at.id, book="betmgm"),),
         failures=(Failure("stranger", at.id, "ValueError: no", "stranger.py:7"),),
+        plays=(Play(at.id, False),),
+        results=(result(event_number),),
         quotes=3,
         whole=whole,
     )
+
+
+def result(number: int = 0, *, phase: Phase = Phase.SCHEDULED, **more: object) -> Result:
+    """Return what a provider of scores says of the game that is `event(number)`."""
+    at = event(number)
+    fields: dict[str, object] = {"home": at.home, "away": at.away, "commence_at": at.commence_at, **more}
+    return Result(f"game-{number}", at.sport, phase=phase, **fields)  # type: ignore[arg-type]  # tests may go wrong
 
 
 def feed(polls: int, *, events: int = 15, books: int = 11, changed: float = 0.1, seed: int = 7) -> Iterator[Step]:

@@ -16,7 +16,7 @@ from stratumd.store.writes import Delete
 from tests.support import steps
 from tests.support.steps import START
 
-STATEMENTS = 13  # that `second` below takes: one for each table it concerns
+STATEMENTS = 17  # that `second` below takes: one for each table it concerns
 
 
 def counted(store) -> dict[str, int]:
