@@ -20,10 +20,11 @@ from stratumd.store.views import (
     Built,
     Comparison,
     ConsensusRow,
+    DecisionRow,
     DisabledRow,
     EventRow,
-    PathPoint,
     GameRow,
+    PathPoint,
     PollRow,
     QuoteRow,
     Skipped,
@@ -211,6 +212,16 @@ class Reader:
             rows = (_board_row(connection, event) for event in upcoming)
             return [row for row in rows if row is not None]
 
+    def quotas(self, now: Micros, month: Micros) -> list[Quota]:
+        """Return what sources with a quota have used and have left; `month` is when the present month began."""
+        with self._reading() as connection:
+            return charges.quotas(connection, now, month)
+
+    def upcoming(self, now: Micros, until: Micros) -> list[Fixture]:
+        """Return the events that start between `now` and `until`, in order."""
+        with self._reading() as connection:
+            return [Fixture(*each) for each in charges.upcoming(connection, now, until)]
+
     def polls(
         self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None
     ) -> list[PollRow]:
@@ -218,7 +229,6 @@ class Reader:
         with self._reading() as connection:
             return overview.list_polls(connection, source=source, since=since, limit=limit)
 
-    def disabled_sinks(self) -> list[DisabledRow]:
     def games(
         self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None
     ) -> list[GameRow]:
@@ -231,6 +241,7 @@ class Reader:
         with self._reading() as connection:
             return scores.decisions(connection, source, game)
 
+    def disabled_sinks(self) -> list[DisabledRow]:
         """Return the sinks that are off, by name."""
         with self._reading() as connection:
             return overview.disabled_sinks(connection)
@@ -257,8 +268,10 @@ def _facts(connection: Connection, event: str, pipeline: str | None) -> tuple[st
     return found, pipeline or lookup.newest_pipeline(connection, found) or ""
 
 
-def _board_row(connection: Connection, event: EventRow) -> BoardRow:
+def _board_row(connection: Connection, event: EventRow) -> BoardRow | None:
     pipeline = lookup.newest_pipeline(connection, event.id) or ""
+    if not quotes.offered(connection, event.id, pipeline):
+        return None
     last = (
         select(*COLUMNS)
         .where(signals.c.event == event.id)

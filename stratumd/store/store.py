@@ -16,15 +16,17 @@ from sqlalchemy.exc import DBAPIError
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, breakers, deliveries, history, lives, scores, sinks, writes
+from stratumd.store import backlog, breakers, charges, deliveries, history, lives, scores, sinks, writes
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
+from stratumd.store.charges import Charge
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
+from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
 from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
@@ -65,7 +67,9 @@ class Store:
     Every method raises a `StoreError` that says how to react; then nothing of the call was written.
     """
 
-    def __init__(self, engine: Engine, readers: Engine, owner: Owner, lock: FileLock | None) -> None:
+    def __init__(
+        self, engine: Engine, readers: Engine, owner: Owner, lock: FileLock | None, lease: Micros = LEASE
+    ) -> None:
         self._engine = engine
         self._readers = readers
         self._owner = owner
@@ -73,6 +77,10 @@ class Store:
         self._turn = threading.RLock()
         self._known = Known()
         self._floors: dict[str, dict[str, int]] = {}
+        self.sharing = Sharing(self._write, readers, str(owner), lease)
+        """What is shared out among several daemons."""
+        self._held: set[str] = set()
+        """Deliveries that are known to be lent to this process: a claim may have been committed without its answer."""
 
     def close(self) -> None:
         """Close every connection and let go of the lock."""
@@ -88,6 +96,7 @@ class Store:
         recorder = Recorder()
         bodies = [recorder.row(0, answer)[1:] for answer in answers]
         log = [poll_row(source, poll) for source, poll in polls]
+        costs = [charges.row(row[0], *poll) for row, poll in zip(log, polls, strict=True)]
 
         def write(connection: Connection, bulk: Bulk) -> None:
             if bodies:
@@ -95,23 +104,29 @@ class Store:
                 bulk(writes.OBSERVATIONS, [(first + n, *body) for n, body in enumerate(bodies)])
             if log:
                 bulk(writes.POLLS, log)
+                bulk(writes.CHARGES, costs)
 
-        self._write(write)
+        self._write("observe", write)
 
     def commit(self, commits: Sequence[Commit]) -> None:
-        """Store all that follows from these steps. T2, one transaction; steps that are there already are left out."""
+        """Store all that follows from these steps. T2, one transaction; steps that are there already are left out.
+
+        `LeaseLost` where another daemon works one of the pipelines by now.
+        """
 
         def write(connection: Connection, bulk: Bulk) -> Batch:
+            self.sharing.require(connection, {commit.step.pipeline for commit in commits})
             batch = self._batch(connection, commits)
             floors = self._new_floors(commits)
             with bulk.together():
                 for statement, rows in [*batch.tables(), (writes.CURSORS, floors)]:
                     if rows:
                         bulk(statement, rows.values())
+            lives.settle(connection, bulk, batch.lives)
             return batch
 
         with self._turn:
-            self._known.learn(self._write(write))
+            self._known.learn(self._write("commit", write))
             for commit in commits:
                 self._floors.pop(commit.step.pipeline, None)
 
@@ -119,7 +134,6 @@ class Store:
         """Return the first observations that the pipeline has not processed, by the time received and the id."""
         with mapped(), self._readers.begin() as connection:
             known = backlog.floors(connection, pipeline)
-            lives.settle(connection, bulk, batch.lives)
             start = {source: known.get(source, 0) for source in sources}
             ids, floors = backlog.pending(connection, pipeline, start, limit)
             found = list(fetch(connection, ids))
@@ -153,62 +167,51 @@ class Store:
 
     def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
         """Take up to `limit` deliveries due at `now`, oldest first; per event no more than one is in flight."""
-        owner = str(self._owner)
-        return self._write(lambda connection, _: deliveries.claim(connection, sink, limit, now, owner))
+        owner, lease = str(self._owner), self.sharing.claim
+        with self._turn:
+            held = sorted(self._held)
+            found = self._write("claim", lambda c, _: deliveries.claim(c, sink, limit, now, owner, lease, held))
+            self._held.update(delivery.id for delivery in found)
+        return found
 
     def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
         """Settle deliveries that arrived. Those whose lease was lost meanwhile stay with the new owner."""
         owner = str(self._owner)
-        self._write(lambda connection, _: deliveries.delivered(connection, ids, now, receipt, owner))
+        self._write("delivered", lambda connection, _: deliveries.delivered(connection, ids, now, receipt, owner))
+        self._held.difference_update(ids)
 
     def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
         """Put a delivery back until `retry_at`, or into the dead letters where that is None."""
         owner = str(self._owner)
-        self._write(lambda connection, _: deliveries.failed(connection, id, now, error, retry_at, owner))
+        self._write("failed", lambda connection, _: deliveries.failed(connection, id, now, error, retry_at, owner))
+        self._held.discard(id)
 
     def expire(self, sink: str, now: Micros) -> int:
         """Settle as expired what waits for `sink` and is worth nothing any more. Returns how many."""
-        return self._write(lambda connection, _: deliveries.expire(connection, sink, now))
+        return self._write("expire", lambda connection, _: deliveries.expire(connection, sink, now))
 
     def release(self) -> int:
-        """At start: put back what was in flight in processes that are gone. Returns how many."""
-        return self._write(lambda connection, _: deliveries.release(connection, self._gone))
+        """At start: put back what was in flight with the daemon before. Returns how many.
+
+        Several daemons leave each other's deliveries alone until their leases have run out.
+        """
+        if self.sharing.shared:
+            return 0
+        return self._write("release", lambda connection, _: deliveries.release(connection, str(self._owner)))
 
     def disable(self, sink: str, found: Disabled) -> None:
         """Remember that a sink is off, until `enable`."""
-        self._write(lambda connection, _: sinks.disable(connection, sink, found))
+        self._write("disable", lambda connection, _: sinks.disable(connection, sink, found))
 
     def enable(self, sink: str) -> bool:
         """Forget that a sink is off. Returns False where it was not."""
-        return self._write(lambda connection, _: sinks.enable(connection, sink))
+        return self._write("enable", lambda connection, _: sinks.enable(connection, sink))
 
     def disabled(self) -> dict[str, Disabled]:
         """Return the sinks that are off, by name."""
         with mapped(), self._readers.begin() as connection:
             return sinks.disabled(connection)
 
-    def delivery_counts(self) -> dict[tuple[str, str], Waiting]:
-        """Return, by sink and state, how many deliveries there are and how old the oldest is."""
-        with mapped(), self._readers.begin() as connection:
-            return deliveries.counts(connection)
-
-    def _batch(self, connection: Connection, commits: Sequence[Commit]) -> Batch:
-        batch = Batch(self._known)
-        for pipeline in sorted({commit.step.pipeline for commit in commits}):
-            mine = {c.step.observation.id: c for c in commits if c.step.pipeline == pipeline}
-            # Counting first holds off every other process on this pipeline until the end of the transaction.
-            position = _count(connection, f"processed/{pipeline}", len(mine)) - len(mine)
-            done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
-            built = history.newest_build(connection, pipeline)
-            for commit in (commit for id, commit in mine.items() if id not in done):
-                position += 1
-                batch.add(commit.step, position)
-                if commit.build not in (None, built):
-                    built = commit.build
-                    batch.build(pipeline, position, built)
-                for delivery in commit.deliveries:
-                    batch.deliver(delivery.id, delivery.signal, delivery.sink)
-        return batch
     def trip(self, kind: str, name: str, outage: Outage) -> None:
         """Remember that a component is left alone, until `mend`."""
         self._write("trip", lambda connection, _: breakers.trip(connection, kind, name, outage))
@@ -239,33 +242,58 @@ class Store:
 
         return self._write("match", write)
 
+    def charges(self, source: str, since: Micros) -> list[Charge]:
+        """Return what a source's exchanges cost from `since` on, oldest first."""
+        with mapped(), self._readers.begin() as connection:
+            return charges.since(connection, source, since)
+
+    def delivery_counts(self) -> dict[tuple[str, str], Waiting]:
+        """Return, by sink and state, how many deliveries there are and how old the oldest is."""
+        with mapped(), self._readers.begin() as connection:
+            return deliveries.counts(connection)
+
+    def _batch(self, connection: Connection, commits: Sequence[Commit]) -> Batch:
+        batch = Batch(self._known)
+        for pipeline in sorted({commit.step.pipeline for commit in commits}):
+            mine = {c.step.observation.id: c for c in commits if c.step.pipeline == pipeline}
+            # Counting first holds off every other process on this pipeline until the end of the transaction.
+            position = _count(connection, f"processed/{pipeline}", len(mine)) - len(mine)
+            done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
+            built = history.newest_build(connection, pipeline)
+            for commit in (commit for id, commit in mine.items() if id not in done):
+                position += 1
+                batch.add(commit.step, position)
+                if commit.build not in (None, built):
+                    built = commit.build
+                    batch.build(pipeline, position, built)
+                for delivery in commit.deliveries:
+                    batch.deliver(delivery.id, delivery.signal, delivery.sink)
+        return batch
 
     def _new_floors(self, commits: Sequence[Commit]) -> Rows:
         pipelines = sorted({commit.step.pipeline for commit in commits})
         return {(p, source): (p, source, at) for p in pipelines for source, at in self._floors.get(p, {}).items()}
 
-    def _gone(self, owner: str) -> bool:
-        if self._file_lock is not None:
-            return owner != str(self._owner)  # the lock says that nobody else is there
-        found = Owner.parse(owner)
-        return found is not None and owner != str(self._owner) and found.gone(self._owner)
-
-    def _write(self, work: Callable[[Connection, Bulk], T]) -> T:
+    def _write(self, name: str, work: Callable[[Connection, Bulk], T]) -> T:
         """Run `work` in one transaction; where PostgreSQL asks for it, again from the start."""
         with self._turn:
             for retry in range(_RETRIES):
                 try:
-                    return self._once(work)
+                    return self._once(name, work)
                 except StoreError as error:
                     if not _again(error):
                         raise
                 time.sleep(random.uniform(0, _FIRST_PAUSE * 2**retry))  # noqa: S311 (jitter is no secret)
-            return self._once(work)
+            return self._once(name, work)
 
-    def _once(self, work: Callable[[Connection, Bulk], T]) -> T:
+    def _once(self, name: str, work: Callable[[Connection, Bulk], T]) -> T:
         try:
             with mapped(), self._engine.begin() as connection:
-                return work(connection, self._bulk(connection))
+                failpoints.reached(f"{name}: begun")
+                done = work(connection, self._bulk(connection))
+                failpoints.reached(f"{name}: written")
+            failpoints.reached(f"{name}: committed")
+            return done
         except StoreDown:
             self._engine.dispose()  # whatever is left of that connection: the next call opens a new one
             raise
