@@ -24,6 +24,7 @@ def build() -> typer.Typer:
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
     )
     app.callback()(_root)

@@ -36,7 +36,8 @@ FilePath = Annotated[Path, typer.Argument(metavar="[FILE]", help="The configurat
 
 
 def check(
-    file: FilePath = DEFAULT_CONFIG,
+    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
     connect: Annotated[
         bool, typer.Option("--probe", help="Also ask the database, sources and sinks whether they are there.")
     ] = False,
@@ -49,12 +50,13 @@ def check(
     """
     from stratumd.config import load_config
 
-    config = load_config(file)
-    for warning in config.warnings:
+    path = file or config
+    loaded = load_config(path)
+    for warning in loaded.warnings:
         warn(warning.render())
     if not as_json:
-        say(_summary(file, config))
-    return _probe(config, as_json) if connect else OK
+        say(_summary(path, loaded))
+    return _probe(loaded, as_json) if connect else OK
 
 
 def _summary(file: Path, config: Config) -> str:

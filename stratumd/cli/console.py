@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +18,63 @@ from stratumd.redaction import described, redact, told
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 """Option of every command that reads the configuration. Default: `DEFAULT_CONFIG`."""
-DatabaseUrl = Annotated[str | None, typer.Option("--database", help="Use this database, not the file's.")]
-"""Option of every command that opens the store."""
+
+
+def _database_url(text: str) -> str:
+    """Check a URL as the file's own is checked, and keep its password out of everything that is printed."""
+    from pydantic import ValidationError
+
+    from stratumd.config import Database
+    from stratumd.config.models import masked
+    from stratumd.redaction import learn
+
+    try:
+        database = Database(url=text)
+    except ValidationError as invalid:
+        wrong = invalid.errors()[0]["ctx"]["error"]
+        hint = f"; {wrong.hint}" if wrong.hint else ""
+        # Not chained: pydantic's own words hold the URL as it was given.
+        raise ConfigError(f"--database {masked(text)!r}: {wrong}{hint}") from None
+    learn(database.secret)
+    return database.url
+
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", parser=_database_url, metavar="URL", help="Use this database, not the file's."),
+]
+"""Option of every command that opens the store; `ConfigError` where it is none."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 """Option of every command that prints rows."""
 
 DEFAULT_CONFIG = Path("stratumd.yaml")
 
-OK, FAILED, USAGE, DEPENDENCY_DOWN, CONFIG_WRONG, INTERRUPTED = 0, 1, 2, 75, 78, 130
-"""Exit codes. 75: a restart may help. 78: a person must edit a file."""
+OK, FAILED, USAGE, DEPENDENCY_DOWN, CONFIG_WRONG, INTERRUPTED, READER_LEFT = 0, 1, 2, 75, 78, 130, 141
+"""Exit codes. 75: a restart may help. 78: a person must edit a file. 130 and 141: what a shell shows of a program that
+SIGINT or SIGPIPE ended."""
 
 
 EMPTY = "-"
 """What a table shows where there is no value."""
 
 
+class ReaderLeft(Exception):
+    """Whatever read standard output, such as `head`, has seen enough."""
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    # Converted at once: typer ends with 1 whatever breaks a pipe, a socket of the program's own too.
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderLeft from None
+
+
 def say(text: str) -> None:
     """Print a line on standard output."""
-    print(text, flush=True)
+    with _printing():
+        print(text, flush=True)
 
 
 def warn(text: str) -> None:
@@ -44,17 +84,19 @@ def warn(text: str) -> None:
 
 def emit_lines(lines: Iterable[bytes]) -> None:
     """Write each of `lines` to standard output as it is, with an end of line."""
-    sys.stdout.flush()
-    for line in lines:
-        sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
+    with _printing():
+        sys.stdout.flush()
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
 
 
-def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool) -> None:
+def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, none: str = "") -> None:
     """Print rows: whole, as JSON Lines, or their `columns` (key to heading) as a table.
 
     The table is Rich's on a terminal, without columns that are empty. Elsewhere it is plain text in columns, always
-    the same ones and never cut off, for grep and awk.
+    the same ones and never cut off, for grep and awk. Where there are no rows, `none` says on standard error what
+    that means and what to do next.
     """
     if as_json:
         import msgspec
@@ -62,11 +104,25 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
         emit_lines(msgspec.json.encode(row) for row in rows)
         return
     cells = [[_cell(row.get(key)) for key in columns] for row in rows]
+    if none and not rows:
+        warn(none)
     if sys.stdout.isatty():
-        _draw(list(columns.values()), cells)
+        if rows or not none:
+            _draw(list(columns.values()), cells)
     else:
         for line in plain_columns([list(columns.values()), *cells]):
             say(line)
+
+
+def emit_headed(lines: Iterable[tuple[str, bool]]) -> None:
+    """Print lines on a terminal, those marked True as headings."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()  # honours NO_COLOR
+    with _printing():
+        for line, heading in lines:
+            console.print(Text(line, style="bold" if heading else ""), soft_wrap=True)
 
 
 def plain_columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -99,7 +155,8 @@ def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
         table.add_column(headings[number], overflow="fold")
     for row in cells:
         table.add_row(*[Text(row[number]) for number in filled])
-    Console().print(table)  # honours NO_COLOR
+    with _printing():
+        Console().print(table)  # honours NO_COLOR
 
 
 def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
@@ -113,7 +170,7 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
         return _wrong_usage(error)
     except typer.Abort:
         return FAILED
-    except BrokenPipeError:
+    except ReaderLeft:
         return _reader_left()
     except StratumError as error:
         if debug:
@@ -140,6 +197,6 @@ def _wrong_usage(error: TyperException) -> int:
 
 
 def _reader_left() -> int:
-    """End quietly: the reader of a pipe, such as `head`, has seen enough."""
+    """End quietly: Python would complain that it cannot flush what is left."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return OK
+    return READER_LEFT

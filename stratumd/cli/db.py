@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, warn
+from stratumd.errors import ConfigError
 
 if TYPE_CHECKING:
     from stratumd.registry import Registry
@@ -68,14 +69,20 @@ def stats(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_
 def _target(path: Path, database: str | None) -> tuple[str, Mapping[str, Path]]:
     """Return the database's URL and the migrations of the plugins that the configuration names.
 
-    With a database given and no configuration there, it is the core's schema alone.
+    With a database given and no configuration that can be used, it is the core's schema alone.
     """
-    if database is not None and not path.is_file():
+    if database is not None and path == DEFAULT_CONFIG and not path.is_file():
         return database, {}
     from stratumd.config import load_config
 
-    config = load_config(path)
-    return database or config.database.connect_url(), _migrations(config.registry)
+    try:
+        config = load_config(path)
+    except ConfigError:
+        if database is None:
+            raise
+        warn(f"{path} cannot be used ('stratumd check' says why): the tables of plugins are left out")
+        return database, {}
+    return config.database.connect_url() if database is None else database, _migrations(config.registry)
 
 
 def _migrations(registry: Registry) -> Mapping[str, Path]:

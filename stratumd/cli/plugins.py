@@ -74,6 +74,7 @@ def new(
     """Write a small plugin that works at once, with its test, into the new folder stratumd-NAME."""
     if not NAME.fullmatch(name):
         raise StratumError(f"{name!r} is no plugin name: use lower-case words joined by hyphens, such as late-money")
+    _refuse_taken(name)
     folder = Path(f"stratumd-{name}")
     words = _words(name)
     try:
@@ -85,7 +86,18 @@ def new(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_filled((TEMPLATES / template).read_text(encoding="utf-8"), words), encoding="utf-8")
     (folder / words["module"] / "py.typed").touch()
-    say(f"wrote {folder}; next: pip install -e {folder} && pytest {folder} && stratumd plugins verify {name}")
+    options = " --option path=signals.txt" if kind is Kind.SINK else ""
+    verify = f"stratumd plugins verify {name}{options}"
+    say(f"wrote {folder}; next: pip install -e {folder} && pytest {folder} && {verify}")
+
+
+def _refuse_taken(name: str) -> None:
+    """Refuse the name of a bundled plugin: where two plugins have one name, neither is loaded."""
+    from stratumd.registry import discover
+
+    found = discover().get(name)
+    if found is not None and found.distribution == "stratumd":
+        raise StratumError(f"{name!r} is a plugin that stratumd brings along; choose another name")
 
 
 def _files(kind: Kind, module: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratumd.cli import tables
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, emit_lines, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, emit_headed, emit_lines, say
 from stratumd.plugin import Micros, micros, parse_duration, parse_iso
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _moment(text: str) -> Micros:
+def moment(text: str) -> Micros:
     """Read a length before now, such as 2h, or an ISO 8601 time with its zone."""
     try:
         return _now() - micros(parse_duration(text))
@@ -53,14 +54,15 @@ def _length(text: str) -> Micros:
         raise typer.BadParameter(str(error)) from None
 
 
+NO_SIGNALS = "no signals yet, or none that these options admit: `stratumd status` shows whether quotes come in"
 EventId = Annotated[str, typer.Argument(metavar="EVENT", help="The event's id, or how it begins.")]
 Market = Annotated[str | None, typer.Option("--market", help="Only this market, such as spreads.")]
 Pipeline = Annotated[str | None, typer.Option("--pipeline", help="As this pipeline saw it.")]
 Sport = Annotated[str | None, typer.Option("--sport", help="Only this sport, such as basketball_nba.")]
 Since = Annotated[
-    Micros | None, typer.Option("--since", parser=_moment, metavar="TIME", help="From then on: 2h, or an ISO time.")
+    Micros | None, typer.Option("--since", parser=moment, metavar="TIME", help="From then on: 2h, or an ISO time.")
 ]
-Until = Annotated[Micros | None, typer.Option("--until", parser=_moment, metavar="TIME", help="Up to then.")]
+Until = Annotated[Micros | None, typer.Option("--until", parser=moment, metavar="TIME", help="Up to then.")]
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
@@ -70,7 +72,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as
     if as_json:
         emit([found.public()], {}, as_json=True)
         return
-    emit(tables.sources(found), tables.SOURCES, as_json=False)
+    emit(tables.sources(found), tables.SOURCES, as_json=False, none="nothing was polled yet: `stratumd run` does so")
     if found.deliveries:
         say("")
         emit(tables.deliveries(found), tables.DELIVERIES, as_json=False)
@@ -97,9 +99,10 @@ def signals(
     as_json: AsJson = False,
 ) -> None:
     """Show signals, oldest first. With --json these are the very bytes that `stratumd replay --out` writes."""
+    wanted = [each.upper() for each in types or ()]
     with _reading(config, database) as reader:
         found = reader.signals(
-            types=[each.upper() for each in types or ()],
+            types=wanted,
             pipeline=pipeline,
             event=event,
             market=market,
@@ -109,10 +112,30 @@ def signals(
             min_strength=min_strength,
             limit=limit,
         )
+        unheard_of = [each for each in wanted if not found and not reader.signals(types=[each], limit=1)]
+    _refuse_unknown(unheard_of)
     if as_json:
         emit_lines(signal.to_json() for signal in found)
     else:
-        emit([tables.signal(each) for each in found], tables.SIGNALS, as_json=False)
+        emit([tables.signal(each) for each in found], tables.SIGNALS, as_json=False, none=NO_SIGNALS)
+
+
+def _refuse_unknown(types: Sequence[str]) -> None:
+    """Refuse types that no signal has and no detector gives, unless a detector does not tell its own."""
+    if not types:
+        return
+    from stratumd.config.report import suggest
+    from stratumd.registry import discover, load
+
+    detectors = [each.component for each in load(discover()).detectors.values()]
+    known = sorted({type for detector in detectors for type in detector.signals})
+    unknown = next((each for each in types if each not in known), None)
+    if unknown is None or not all(detector.signals or detector.provides for detector in detectors):
+        return
+    hint = suggest(unknown, known, listed="there are")
+    raise typer.BadParameter(
+        f"no signal has the type {unknown!r}, and no detector gives any" + (f"; {hint}" if hint else "")
+    )
 
 
 def events(
@@ -129,7 +152,7 @@ def events(
     """Show events in the order of their start."""
     with _reading(config, database) as reader:
         found = reader.events(day=day, team=team, sport=sport, upcoming_at=_now() if upcoming else None)
-    _show(found, tables.EVENTS, as_json)
+    _show(found, tables.EVENTS, as_json, "no events, or none that these options admit")
 
 
 def odds(
@@ -139,7 +162,7 @@ def odds(
     market: Market = None,
     pipeline: Pipeline = None,
     at: Annotated[
-        Micros | None, typer.Option("--at", parser=_moment, metavar="TIME", help="As known then; nothing later counts.")
+        Micros | None, typer.Option("--at", parser=moment, metavar="TIME", help="As known then; nothing later counts.")
     ] = None,
     tolerance: Annotated[
         Micros | None,
@@ -150,7 +173,7 @@ def odds(
     """Show what every book offers on an event, now or at a time."""
     with _reading(config, database) as reader:
         found = reader.odds(event, at=at, tolerance=tolerance, market=market, pipeline=pipeline)
-    _show(found, tables.QUOTES, as_json)
+    _show(found, tables.QUOTES, as_json, _no_quotes(event, at))
 
 
 def movement(
@@ -178,7 +201,7 @@ def movement(
             until=until,
             pipeline=pipeline,
         )
-    _show(found, tables.MOVEMENT, as_json)
+    _show(found, tables.MOVEMENT, as_json, "no quotes were seen, or none that these options admit")
 
 
 def best(
@@ -192,7 +215,7 @@ def best(
     """Show the best price of each outcome at each line."""
     with _reading(config, database) as reader:
         found = reader.best(event, market=market, pipeline=pipeline)
-    _show(found, tables.QUOTES, as_json)
+    _show(found, tables.QUOTES, as_json, _no_quotes(event))
 
 
 def compare(
@@ -206,25 +229,32 @@ def compare(
     """Show the books side by side, with the implied probabilities."""
     with _reading(config, database) as reader:
         found = reader.compare(event, market=market, pipeline=pipeline)
-    _show(found, tables.COMPARISON, as_json)
+    _show(found, tables.COMPARISON, as_json, _no_quotes(event))
 
 
 def board(
     config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, sport: Sport = None, as_json: AsJson = False
 ) -> None:
-    """Show the events that have not started, with the consensus in each market and the last signal."""
+    """Show the events that have not started and have quotes: the consensus in each market, and the last signal."""
     with _reading(config, database) as reader:
         found = reader.board(_now(), sport=sport)
     if as_json:
         emit([row.public() for row in found], {}, as_json=True)
+    elif found and sys.stdout.isatty():
+        emit_headed(tables.board_lines(found))
     else:
-        emit([line for row in found for line in tables.board(row)], tables.BOARD, as_json=False)
+        lines = [line for row in found for line in tables.board(row)]
+        emit(lines, tables.BOARD, as_json=False, none="no quotes now on anything that is to come")
 
 
-def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool) -> None:
+def _no_quotes(event: str, at: Micros | None = None) -> str:
+    return f"no quotes {'now' if at is None else 'then'}: `stratumd movement {event}` shows what there was, and when"
+
+
+def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool, none: str) -> None:
     """Print rows of the store: whole with --json, else with times as short as a table can bear."""
     public = [row.public() for row in rows]
-    emit(public if as_json else [tables.shortened(row) for row in public], columns, as_json=as_json)
+    emit(public if as_json else [tables.shortened(row) for row in public], columns, as_json=as_json, none=none)
 
 
 @contextmanager

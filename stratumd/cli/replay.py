@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import heapq
+import os
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,11 +19,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.errors import StratumError
 
 if TYPE_CHECKING:
     from stratumd.engine import Pipeline, Step
     from stratumd.plugin import Observation, Signal
     from stratumd.store import Store
+
+
+NO_SIGNALS = "no signals: see that windows fit the time between two observations (docs/how-to/replay.md)"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +43,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Step recordings through every pipeline of the configuration. Nothing is stored unless --database names where."""
+    _refuse_unwritable(out)
     pipelines = _pipelines(config)
     observations = _progress(_merged(files), files)
     _prepare_memory()
@@ -53,8 +60,27 @@ def replay(
             store.close()
     summary.seconds = time.perf_counter() - started
     if out is not None:
-        out.write_bytes(b"".join(signal.to_json() + b"\n" for signal in summary.in_order()))
+        _write(out, summary.in_order())
     summary.show(as_json)
+
+
+def _refuse_unwritable(out: Path | None) -> None:
+    """Look before a replay that takes hours; nothing is touched before it is over."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise StratumError(f"cannot write {out}: it is a folder")
+    if not out.parent.is_dir():
+        raise StratumError(f"cannot write {out}: there is no folder {out.parent}; create it first")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise StratumError(f"cannot write {out}: {os.strerror(errno.EACCES)}")
+
+
+def _write(out: Path, signals: Sequence[Signal]) -> None:
+    try:
+        out.write_bytes(b"".join(signal.to_json() + b"\n" for signal in signals))
+    except OSError as error:
+        raise StratumError(f"cannot write {out}: {error.strerror}") from error
 
 
 class Summary:
@@ -99,7 +125,8 @@ class Summary:
         if as_json:
             emit([figures | {"by_type": rows}], {}, as_json=True)
             return
-        emit(rows, {"pipeline": "PIPELINE", "type": "TYPE", "market": "MARKET", "signals": "SIGNALS"}, as_json=False)
+        columns = {"pipeline": "PIPELINE", "type": "TYPE", "market": "MARKET", "signals": "SIGNALS"}
+        emit(rows, columns, as_json=False, none=NO_SIGNALS)
         rate = self.quotes / self.seconds if self.seconds else 0.0
         say(
             f"{len(self.observations):,} observations, {self.quotes:,} quotes, {self.changes:,} changes, "

@@ -70,7 +70,7 @@ def _load(path: Path, database: str | None) -> Config:
     from stratumd.config import Database, load_config
 
     config = load_config(path)
-    return replace(config, database=Database(url=database)) if database else config
+    return config if database is None else replace(config, database=Database(url=database))
 
 
 def _announce(config: Config, address: str | None, for_people: bool) -> None:

@@ -54,7 +54,7 @@ def _chosen(config: Config, name: str | None) -> list[SinkSpec]:
     enabled = [
         sink for pipeline in config.pipelines.values() if pipeline.runs for sink in pipeline.sinks if sink.enabled
     ]
-    found = [sink for sink in enabled if name is None or name in (sink.name, sink.name.partition(".")[2])]
+    found = [sink for sink in enabled if name is None or _matching(name, [sink.name])]
     if enabled and not found:
         raise typer.BadParameter(f"no enabled sink is called {name!r}; there are {', '.join(s.name for s in enabled)}")
     return found
@@ -72,15 +72,32 @@ def enable(
     from stratumd.config import load_config
     from stratumd.store import enable_sink
 
-    url = database or load_config(file).database.connect_url()
+    config = load_config(file) if database is None else None
+    url = config.database.connect_url() if config is not None else str(database)
     off = _disabled(url)
-    if not off:
-        warn("no sink is off: there is nothing to enable")
+    if not off or not _matching(name, off):
+        _refuse_unknown(name, config, off)
+        warn(f"{name} is not off; what is: {', '.join(off)}" if off else "no sink is off: there is nothing to enable")
         return FAILED
     sink = _named(name, off)
     enable_sink(url, sink)
     say(f"{sink} is enabled; a running daemon goes on with it in a second")
     return 0
+
+
+def _refuse_unknown(name: str, config: Config | None, off: Sequence[str]) -> None:
+    """Refuse a name that no sink has: none of the configuration, or where that is not read, none that is off."""
+    if config is None and off:
+        raise typer.BadParameter(f"no sink that is off is called {name!r}; there are {', '.join(off)}")
+    if config is None:
+        return
+    from stratumd.config.report import suggest
+
+    known = [sink.name for pipeline in config.pipelines.values() for sink in pipeline.sinks]
+    if not _matching(name, known):
+        short = [each.partition(".")[2] for each in known]
+        hint = suggest(name, [*known, *short]) or f"there are {', '.join(dict.fromkeys([*known, *off]))}"
+        raise typer.BadParameter(f"no sink is called {name!r}; {hint}")
 
 
 def _disabled(url: str) -> list[str]:
@@ -93,13 +110,15 @@ def _disabled(url: str) -> list[str]:
         reader.close()
 
 
+def _matching(name: str, sinks: Sequence[str]) -> list[str]:
+    return [sink for sink in sinks if name in (sink, sink.partition(".")[2])]
+
+
 def _named(name: str, sinks: Sequence[str]) -> str:
-    found = [sink for sink in sinks if name in (sink, sink.partition(".")[2])]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    found = _matching(name, sinks)
+    if len(found) > 1:
         raise typer.BadParameter(f"several sinks that are off are called {name!r}: {', '.join(found)}")
-    raise typer.BadParameter(f"no sink that is off is called {name!r}; there are {', '.join(sinks)}")
+    return found[0]
 
 
 async def _try_all(sinks: Sequence[SinkSpec], registry: Registry) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from stratumd.cli.console import plain_columns
 from stratumd.odds import Kind, kind
 from stratumd.plugin import Micros, Signal, format_duration, iso
 
@@ -39,6 +40,7 @@ BOARD = {
     "start": "START", "game": "EVENT", "market": "MARKET", "line": "LINE", "fair": "FAIR", "operators": "OPERATORS",
     "last": "LAST SIGNAL", "id": "ID",
 }  # fmt: skip
+"""One line per market, each with its game: for pipes. `board_lines` is for eyes."""
 
 SHORT_ID = 12
 """Characters of an id that tables show; every command takes the beginning of an event's id."""
@@ -129,15 +131,34 @@ def board(row: BoardRow) -> Iterator[dict[str, Any]]:
         } | (_consensus(consensus) if consensus else {})
 
 
+def board_lines(rows: Sequence[BoardRow]) -> Iterator[tuple[str, bool]]:
+    """Yield the board for a terminal of 80 columns: a heading per game, below it its markets; True marks a heading."""
+    listed = [[_market_cells(each) for each in row.consensus] for row in rows]
+    flat = iter(plain_columns([cells for some in listed for cells in some]))
+    for row, cells in zip(rows, listed, strict=True):
+        event, last = row.event, row.last_signal
+        start = moment(event.commence_at) or ""
+        yield f"{start[:16]}  {event.away} at {event.home}  {event.id[:SHORT_ID]}", True
+        yield from ((f"  {next(flat)}", False) for _ in cells)
+        if last is not None:
+            yield f"  last signal: {last.type} {last.market} {moment(last.observed_at)}", False
+
+
+def _market_cells(row: ConsensusRow) -> list[str]:
+    found = _consensus(row)
+    return [found["market"], found["line"] or "", found["fair"], f"{found['operators']} operators"]
+
+
 def _consensus(row: ConsensusRow) -> dict[str, Any]:
     point = row.point
     shares = " ".join(
         f"{outcome} {share:.1%}" for outcome, share in zip(point.outcomes, point.probabilities, strict=False)
     )
+    fair = shares if point.fair_line is None else _line(point.key.market, point.fair_line)
     return {
         "market": str(point.key),
         "line": _line(point.key.market, point.line),
-        "fair": point.reason or (shares if point.fair_line is None else _line(point.key.market, point.fair_line)),
+        "fair": fair if point.reason is None else point.reason.replace("_", " "),
         "operators": point.operators,
     }
 

@@ -82,7 +82,11 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; 'stratumd init' writes a commented one") from None
+        raise ConfigError(
+            f"{path}: there is no such file; name another (-c FILE), or let 'stratumd init' write one"
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: this is a folder; name the file in it") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import croniter
@@ -48,7 +48,7 @@ class Database(Section):
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in _SCHEMES:
             raise Hinted("expected sqlite:///path or postgresql://user@host/name", _meant_scheme(url))
-        if scheme == "sqlite" and (not rest.startswith("/") or rest == "/"):
+        if scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
             raise Hinted("a SQLite URL names a file after three slashes", "write sqlite:///stratumd.db")
         if scheme == "postgresql":
             _check_postgresql(url)
@@ -76,25 +76,42 @@ class Database(Section):
     @property
     def secret(self) -> Secret | None:
         """The password, wherever it is written."""
-        inside = urlsplit(self.url).password
-        return Secret(unquote(inside)) if inside else self.password
+        split = urlsplit(self.url)
+        inside = unquote(split.password or "") or dict(parse_qsl(split.query)).get("password")
+        return Secret(inside) if inside else self.password
 
     def shown_url(self) -> str:
         """Return the URL as it may be shown, the password starred."""
-        return re.sub(r"(://[^/@:]*:)[^/]*@", r"\1***@", self.url)
+        return masked(self.url)
+
+
+def masked(url: str) -> str:
+    """Return a database's URL, be it right or wrong, without any password in it."""
+    return _QUERY_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1***\2", url))
+
+
+# Up to the last @, for a password may hold one; without any, whatever is no port may be the password.
+_USER_PASSWORD = re.compile(r"(://[^/@:]*:)(?:.*(@)|(?!\d+(?:[/?]|$)).+)")
+_QUERY_PASSWORD = re.compile(r"([?&][a-z]*password=)[^&]*", re.IGNORECASE)
 
 
 def _meant_scheme(url: str) -> str | None:
     scheme, separator, rest = url.partition(":")
     family = scheme.partition("+")[0].lower()
     if separator and family in ("postgres", "postgresql"):
-        return f"write postgresql://{rest.lstrip('/')}" if "@" not in rest else "begin it with postgresql://"
+        return "begin it with postgresql://" if _maybe_secret(rest) else f"write postgresql://{rest.lstrip('/')}"
     if separator and family.startswith("sqlite"):
         return f"write sqlite:///{rest.lstrip('/') or 'stratumd.db'}"
     near = suggest(scheme, _SCHEMES)
     if near or separator:
         return near or "stratumd stores in SQLite or in PostgreSQL"
-    return f"write sqlite:///{url}" if "@" not in url else "begin it with postgresql://"
+    if not url:
+        return "write sqlite:///stratumd.db"
+    return "begin it with postgresql://" if _maybe_secret(url) else f"write sqlite:///{url}"
+
+
+def _maybe_secret(text: str) -> bool:
+    return any(sign in text for sign in "@?:")
 
 
 def _check_postgresql(url: str) -> None:

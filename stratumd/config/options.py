@@ -170,7 +170,10 @@ def _add(
     path = ".".join(place.path[owner.single :])
     subject = f"option {path!r} of {owner.label}" if path else owner.label
     hint = _scrubbed(mistake.hint, values) or _default_hint(model, place.path)
-    if place.path and names_secret(place.path[-1]):
+    origins = [each.origin for each in references(place.node.text)] if isinstance(place.node, Scalar) else []
+    if origins:
+        hint = f"it comes from {', '.join(origins)}: correct it there"
+    elif place.path and names_secret(place.path[-1]):
         hint = "write a reference, such as ${env:NAME}"
     report.add(place.span, f"{subject}: {_scrubbed(text, values)}", hint=hint, docs=owner.docs)
 

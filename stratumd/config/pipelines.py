@@ -110,13 +110,16 @@ class _Pipeline:
 
     def _detectors(self, items: list[Item], running: bool) -> Iterator[DetectorSpec]:
         provided: set[str] = set()
+        unknown = False
         for item in items:
             enabled = self.reader.enabled(item.options)
             found = self.reader.component("detector", item.name, item.at, enabled=enabled)
             if found is None:
+                unknown = True  # and so is what it would have provided
                 continue
-            if enabled:
+            if enabled and not unknown:
                 self._ordered(item, found, provided, items)
+            if enabled:
                 provided |= set(found.component.provides)
             options = self._options("detector", item, found, enabled and running)
             if enabled and options is not None:

@@ -50,8 +50,8 @@ _EXPECTED = "expected sqlite:///file.db or postgresql://user@host/database"
 
 def printable(url: URL) -> str:
     """Return `url` as messages show it: with its password hidden, and a file by its path."""
-    if url.drivername == "sqlite":
-        return str(url.database)
+    if url.drivername == "sqlite" and url.database:
+        return url.database
     return url.set(drivername=url.drivername.split("+")[0]).render_as_string()
 
 
@@ -70,8 +70,7 @@ def writer(url: URL) -> Engine:
         return engine
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StartupError(f"SQLite {sqlite3.sqlite_version} is too old: stratumd needs 3.35 or newer")
-    if not path.absolute().parent.is_dir():
-        raise StartupError(f"{path}: its folder does not exist; create it first")
+    refuse_unfit(path)
     engine = _sqlite(url, pool_size=1)
     event.listen(engine, "connect", _write_sqlite)
     event.listen(engine, "begin", _begin_immediate)
@@ -86,6 +85,26 @@ def reader(url: URL) -> Engine:
             url,
             pool_size=_READERS,
             max_overflow=0,
+def refuse_unfit(path: Path) -> None:
+    """Refuse a place where no SQLite database can be. `StartupError` says what to do."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StartupError(f"{path}: there is no folder {folder}; create it, or mount what belongs there")
+    if path.is_dir():
+        raise StartupError(f"{path} is a folder; name a file in it")
+    if path.is_file() and not _begins_as_sqlite(path):
+        raise StartupError(f"{path} is no SQLite database; name another file, or move this one away")
+
+
+def _begins_as_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        beginning = file.read(len(_SQLITE))
+    return beginning in (b"", _SQLITE)  # an empty file is an empty database
+
+
+_SQLITE = b"SQLite format 3\0"
+
+
             pool_pre_ping=True,
             connect_args=_POSTGRES_CONNECT,
             execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
@@ -100,6 +119,7 @@ def reader(url: URL) -> Engine:
     return engine
 
 
+    refuse_unfit(path)
 def check_server(connection: Connection) -> None:
     """Refuse a PostgreSQL that is too old. `StartupError` names both versions."""
     found = connection.dialect.server_version_info

@@ -71,6 +71,8 @@ def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None) -> 
     parsed = engines.parse_url(url)
     path, owner = engines.sqlite_path(parsed), Owner.here()
     with starting(engines.printable(parsed)):
+        if path is not None:
+            engines.refuse_unfit(path)  # before the lock, which leaves a file beside it
         lock = None if path is None else FileLock(path, owner)
         engine = engines.writer(parsed)
         try:

@@ -30,6 +30,18 @@ def present(connection: Connection, event: str, pipeline: str) -> list[QuoteRow]
     return _ordered(_quote(event, row, row.changed_at, confirmed) for row in rows)
 
 
+def offered(connection: Connection, event: str, pipeline: str) -> bool:
+    """Say whether anybody offers anything now."""
+    same = and_(latest.c.event_id == series.c.event_id, latest.c.series_id == series.c.series_id)
+    query = (
+        select(latest.c.series_id)
+        .join(series, same)
+        .where(latest.c.event_id == event_key(event), latest.c.price.is_not(None), series.c.pipeline == pipeline)
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
 def at_time(connection: Connection, event: str, pipeline: str, at: Micros, tolerance: Micros | None) -> list[QuoteRow]:
     """Return what was offered at `at`, by nothing that was observed later.
 

@@ -77,3 +77,24 @@ def test_status_without_any_says_nothing_of_it(tmp_path: Path, capsys: pytest.Ca
     open_store(url).close()
     assert stratumd("status", "--database", url) == 0
     assert "OFF" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("nosuch", 2, "no sink is called 'nosuch'; there are nba.log, nba.mail"),
+        ("mial", 2, "no sink is called 'mial'; did you mean 'mail'?"),
+        ("log", 1, "log is not off; what is: nba.discord, nba.mail, wnba.discord"),
+    ],
+)
+def test_a_name_is_looked_up_in_the_configuration(
+    url: str, name: str, code: int, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"database: {url}\nsources: {{nba: {{use: demo, schedule: {{every: 2s}}}}}}\n"
+        "pipelines: {nba: {sources: [nba], sinks: [log, log: {name: mail}]}}\n"
+    )
+    assert stratumd("sinks", "enable", name, "-c", str(config)) == code
+    assert told in capsys.readouterr().err
+    assert len(left(url)) == 3

@@ -105,17 +105,35 @@ def test_a_missing_file_is_not_created_by_a_reader(tmp_path, url):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(StartupError, match="nowhere"):
-        open_store(f"sqlite:///{tmp_path / 'nowhere' / 'stratum.db'}")
+@pytest.mark.parametrize("opening", [open_store, open_reader])
+def test_a_missing_folder_is_named(opening, tmp_path):
+    folder = tmp_path / "nowhere"
+    with pytest.raises(StartupError, match=rf"no folder {folder}; create it"):
+        opening(f"sqlite:///{folder / 'stratum.db'}")
+    assert not folder.exists()
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path, url):
-    (tmp_path / "stratum.db").write_bytes(b"not a database, but long enough to look like one" * 100)
-    with pytest.raises(StartupError, match=r"cannot open the database .*stratum.db"):
-        open_store(url)
-    (tmp_path / "stratum.db").unlink()
+@pytest.mark.parametrize("opening", [open_store, open_reader])
+def test_a_file_that_is_no_database_is_refused_and_nothing_is_left_beside_it(opening, tmp_path, url):
+    file = tmp_path / "stratum.db"
+    file.write_bytes(b"not a database, but long enough to look like one" * 100)
+    with pytest.raises(StartupError, match=rf"{file} is no SQLite database; name another file"):
+        opening(url)
+    assert list(tmp_path.iterdir()) == [file]
+    file.unlink()
     open_store(url).close()
+
+
+def test_an_empty_file_becomes_a_database(tmp_path, url):
+    (tmp_path / "stratum.db").touch()
+    open_store(url).close()
+    open_reader(url).close()
+
+
+def test_a_folder_is_no_database(tmp_path):
+    with pytest.raises(StartupError, match="is a folder; name a file in it"):
+        open_store(f"sqlite:///{tmp_path}")
+    assert list(tmp_path.parent.glob("*.lock")) == []
 
 
 def test_a_server_that_is_down_is_named_without_its_password():

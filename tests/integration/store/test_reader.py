@@ -238,6 +238,15 @@ def test_the_board_shows_what_is_to_come_with_its_consensus_and_last_signal(stor
     assert reader.board(START + HOUR) == []
 
 
+def test_the_board_leaves_off_what_nobody_offers_any_more(store, reader):
+    first, last = (steps.step(steps.observation(START + n), signals=0) for n in range(2))
+    steps.keep(store, first)
+    assert len(reader.board(START)) == 1
+    gone = tuple(change._replace(line=None, price=None) for change in first.changes)
+    steps.keep(store, msgspec.structs.replace(last, changes=gone))
+    assert reader.board(START) == []
+
+
 def test_the_status_counts(store, reader):
     steps.keep(store, steps.step(steps.observation(), signals=2))
     failed = Poll(Request("/odds"), START + 5, 9, None, RateLimited("slow down", code="EXCEEDED", status=429))

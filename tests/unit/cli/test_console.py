@@ -147,11 +147,15 @@ def test_a_group_without_a_command_shows_its_help(words: list[str], capsys: pyte
     assert "Commands:" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
-    """`stratumd … | head -1` ends quietly."""
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_reader_that_leaves_is_no_error(as_json: bool) -> None:
+    """`stratumd … | head -1` ends quietly, and as every program does that SIGPIPE ends: with 128 + 13."""
     code = (
-        "from stratumd.cli.console import emit, run_guarded\nimport sys\n"
-        "rows = [{'a': 'x' * 1000}] * 1000\nsys.exit(run_guarded(lambda: emit(rows, {'a': 'A'}, as_json=True)))"
+        "from stratumd import cli\nfrom stratumd.cli.console import emit\nimport typer\n"
+        "rows = [{'a': 'x' * 1000}] * 1000\n"
+        "def build():\n    app = typer.Typer(add_completion=False)\n"
+        f"    app.command()(lambda: emit(rows, {{'a': 'A'}}, as_json={as_json}))\n    return app\n"
+        "cli.build = build\ncli.main([])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -161,7 +165,27 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         process.stdout.read(10)
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == 0
+    assert process.returncode == 141
+
+
+def test_a_table_without_rows_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    emit([], COLUMNS, as_json=False, none="nothing yet: do this")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("BOOK  LINE  PRICE  BEST\n", "nothing yet: do this\n")
+    emit(ROWS, COLUMNS, as_json=False, none="nothing yet: do this")
+    emit([], COLUMNS, as_json=True, none="nothing yet: do this")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_no_headings_without_rows() -> None:
+    code = "from stratumd.cli.console import emit\nemit([], {'a': 'HEADING'}, as_json=False, none='nothing')"
+    assert "HEADING" not in on_a_terminal(code + "\nprint('end')")
+
+
+@pytest.mark.parametrize("words", [["-h"], ["db", "-h"], ["db", "status", "-h"], ["--help"]])
+def test_help_is_asked_for_in_short(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd(*words) == 0
+    assert capsys.readouterr().out.startswith("Usage: stratumd")
 
 
 def test_help_imports_nothing_heavy() -> None:

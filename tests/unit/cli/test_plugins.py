@@ -54,6 +54,25 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
     assert list((tmp_path / "stratumd-mine").iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["move", "odds-api"])
+def test_the_name_of_a_bundled_plugin_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stratumd("plugins", "new", name) == 1
+    assert "is a plugin that stratumd brings along" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "options"), [("detector", ""), ("sink", " --option path=signals.txt")])
+def test_what_comes_next_is_said_whole(
+    kind: str, options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stratumd("plugins", "new", "mine", "--kind", kind) == 0
+    assert capsys.readouterr().out.endswith(f"stratumd plugins verify mine{options}\n")
+
+
 @pytest.mark.parametrize("kind", ["detector", "sink"])
 def test_a_new_plugin_is_green_at_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its test passes, its style and types are clean, and so they are without any edit."""

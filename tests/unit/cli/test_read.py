@@ -184,6 +184,47 @@ def test_the_board_shows_each_market(tmp_path: Path) -> None:
         ("spreads", "+3.5", "+3.25"),
         ("totals", "221.5", "221.25"),
         ("h2h", None, "home 40.0% away 60.0%"),
-        ("btts", None, "too_few_operators"),
+        ("btts", None, "too few operators"),
     ]
     assert len(list(tables.board(BoardRow(event, (), None)))) == 1
+    lines = list(tables.board_lines([row]))
+    assert lines[0] == (f"{iso(scenario.START)[:16].replace('T', ' ')}  Foxes at Bears  eeeeeeeeeeee", True)
+    assert lines[3] == ("  h2h             home 40.0% away 60.0%  7 operators", False)
+    assert max(len(text) for text, _ in lines) <= 80
+
+
+def test_a_board_without_quotes_says_so(filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("board", "--database", filled[0]) == 0
+    assert capsys.readouterr().err == "no quotes now on anything that is to come\n"
+
+
+@pytest.mark.parametrize("command", ["odds", "best", "compare"])
+def test_a_game_without_quotes_says_where_they_went(
+    command: str, filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd(command, "game", "--market", "btts", "--database", filled[0]) == 0
+    assert capsys.readouterr().err == "no quotes now: `stratumd movement game` shows what there was, and when\n"
+
+
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_a_misspelt_type_is_wrong_usage(
+    words: list[str], filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd("signals", "--type", "staem", "--database", filled[0], *words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no signal has the type 'STAEM', and no detector gives any; did you mean 'STEAM'?" in shown.err
+
+
+def test_a_type_that_only_is_not_there_yet_is_none(
+    filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd("signals", "--type", "POSITIVE_EV", "--database", filled[0]) == 0
+    assert "no signals yet, or none that these options admit" in capsys.readouterr().err
+
+
+def test_a_type_of_a_detector_that_does_not_tell_its_own_may_come(
+    filled: tuple[str, list[Signal]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load(["steam"]).detectors["steam"].component, "signals", {})
+    assert stratumd("signals", "--type", "STALE_LINE", "--database", filled[0]) == 0

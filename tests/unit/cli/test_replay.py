@@ -1,9 +1,11 @@
-"""Ctrl-C ends a replay, although whatever is raised inside of an observation is contained."""
+"""How a replay ends: by Ctrl-C, whatever is contained inside of an observation, or before it began."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from stratumd.cli.replay import _run
 from stratumd.engine import Pipeline
 from stratumd.plugin import HOUR, MINUTE, Detector, Finding, Observation, PluginConfig, Tick
 from stratumd.testing.harness import PlainNormalizer, game, observation, spread
+from tests.support.cli import stratumd
 
 START = 1_767_268_800_000_000
 
@@ -40,3 +43,37 @@ def test_ctrl_c_ends_a_replay_after_the_observation_at_hand() -> None:
         _run(observations(), [pipeline], None)
     assert taken == [0]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("no/signals.jsonl", "there is no folder no; create it first"),
+        (".", "it is a folder"),
+        ("/proc/signals.jsonl", "No such file or directory"),
+        pytest.param("kept", "Permission denied", marks=pytest.mark.skipif(os.geteuid() == 0, reason="root may write")),
+    ],
+)
+def test_an_unwritable_file_is_refused_before_anything_is_stepped(
+    out: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("kept").touch(mode=0o400)
+    config = Path("c.yaml")
+    config.write_text(
+        "sources: {demo: {use: demo, schedule: {every: 2s}}}\npipelines: {demo: {sources: [demo], sinks: [log]}}\n"
+    )
+    Path("empty.jsonl").touch()
+    words = ["replay", "empty.jsonl", "-c", "c.yaml", "--database", "sqlite:///replay.db", "--out", out]
+    assert stratumd(*words) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"error: cannot write {out}: {why}\n")
+    assert out.startswith("/proc") or not Path("replay.db").exists()
+
+
+def test_replay_without_a_configuration_says_how_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stratumd("replay", "week.jsonl") == 78
+    assert "name another (-c FILE)" in capsys.readouterr().err

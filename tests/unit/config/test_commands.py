@@ -61,7 +61,14 @@ def test_init_where_nothing_can_be_written(run: Run) -> None:
 
 def test_check_without_a_file(run: Run) -> None:
     code, _, err = run("check")
-    assert (code, err) == (78, "stratumd.yaml: there is no such file; 'stratumd init' writes a commented one\n")
+    told = "stratumd.yaml: there is no such file; name another (-c FILE), or let 'stratumd init' write one\n"
+    assert (code, err) == (78, told)
+
+
+def test_check_takes_a_file_as_every_command_does(run: Run) -> None:
+    Path("c.yaml").write_text(example())
+    assert run("check", "-c", "c.yaml") == run("check", "c.yaml")
+    assert run("check", "-c", "c.yaml")[0] == 0
 
 
 def test_check_prints_every_mistake_on_standard_error(run: Run) -> None:

@@ -40,13 +40,13 @@ def test_what_belongs_to_later_is_refused(reading: Reading) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such file; 'stratumd init' writes a commented one") as caught:
+    with pytest.raises(ConfigError, match=r"there is no such file; name another .* 'stratumd init'") as caught:
         load_config(tmp_path / "none.yaml")
     assert caught.value.exit_code == 78
 
 
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Is a directory"):
+    with pytest.raises(ConfigError, match="this is a folder; name the file in it"):
         load_config(tmp_path)
 
 

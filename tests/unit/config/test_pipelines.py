@@ -74,6 +74,16 @@ def test_what_a_detector_needs_comes_before_it(reading: Reading, detectors: str,
     assert problem.docs == "plugins/gap"
 
 
+def test_a_misspelt_detector_is_one_mistake(reading: Reading) -> None:
+    problem = reading.problem(changed("[average, gap]", "[averge, gap]"))
+    assert (place(problem), problem.hint) == ("averge", "did you mean 'average'?")
+
+
+def test_a_detector_before_the_misspelt_one_is_judged(reading: Reading) -> None:
+    problems = reading.problems(changed("[average, gap]", "[gap, averge]"))
+    assert [place(problem) for problem in problems] == ["gap", "averge"]
+
+
 def test_a_disabled_detector_needs_nothing(reading: Reading) -> None:
     assert reading.config(changed("[average, gap]", "[gap: {enabled: false}]")).pipelines["nba"].detectors == ()
 
