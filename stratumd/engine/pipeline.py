@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from stratumd.engine import gate
+from stratumd.engine import gate, quarantine
 from stratumd.engine.board import Board
 from stratumd.engine.containment import CONTAINED, NOTHING, Describe, failure, snapshot
 from stratumd.engine.identity import hashes
@@ -47,13 +47,17 @@ class Pipeline:
         self.board = Board(self.pricing, self.operators, self.lookback)
         self.hashes = hashes(self.detectors, self.pricing, self.operators)
         """By detector: what its results depend on besides the observations."""
+        self.quarantine = quarantine.Quarantine()
         self._memory: dict[str, Memory] = {}
         self._now: Micros = 0
         self._forgot_at: Micros = 0
 
-    def step(self, observation: Observation) -> Step:
-        """Take one observation and return everything that follows from it, to be committed together."""
-        return Stepping(self, observation).run()
+    def step(self, observation: Observation, obey: Sequence[Failure] | None = None) -> Step:
+        """Take one observation and return everything that follows from it, to be committed together.
+
+        `obey` is what failed or was left out when it was taken before: that is not asked again, and fails the same way.
+        """
+        return Stepping(self, observation, obey).run()
 
     def time_of(self, observation: Observation) -> Micros:
         """Return when `observation` counts as received: time goes on, also where an answer was stored late."""
@@ -84,7 +88,10 @@ class Pipeline:
             if change.body is None:
                 continue
             try:
-                self._recall(self.memory(change.event), change.component, change.body)
+                if change.component == quarantine.COMPONENT:
+                    self.quarantine.load(change.body)
+                else:
+                    self._recall(self.memory(change.event), change.component, change.body)
             except CONTAINED as error:
                 failures.append(failure(change.component, change.event, error, self.describe))
         for event, record in records:

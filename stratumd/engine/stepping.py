@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stratumd.engine import gate
 from stratumd.engine.board import Update
 from stratumd.engine.containment import CONTAINED, NOTHING, check_changes, detect, failure, metadata
+from stratumd.engine.leaving_out import Asked, asked
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Coverage, Failure, Play, StateChange, Step
 from stratumd.plugin import (
@@ -46,7 +47,7 @@ class Judged:
 class Stepping:
     """Gathers what follows from one observation."""
 
-    def __init__(self, pipeline: Pipeline, observation: Observation) -> None:
+    def __init__(self, pipeline: Pipeline, observation: Observation, obey: Sequence[Failure] | None = None) -> None:
         self._pipeline = pipeline
         self._observation = observation
         self._at = pipeline.time_of(observation)
@@ -58,10 +59,11 @@ class Stepping:
         self._states: list[StateChange] = []
         self._failures: list[Failure] = []
         self._plays: list[Play] = []
+        self._asked: Asked = asked(pipeline, observation, self._at, obey)
 
     def run(self) -> Step:
         """Return all that follows."""
-        understood, self._failures = self._pipeline.normalized(self._observation)
+        understood, self._failures = self._understood()
         quotes = 0
         try:
             quotes = sum([len(offer.quotes) for listing in understood.listings for offer, _ in listing.offers])
@@ -81,6 +83,7 @@ class Stepping:
             self._take(update)
         for event, memory in self._pipeline.forget(self._at):
             self._states += [StateChange(component, event, None) for component in memory.bodies]
+        self._states += self._asked.settled(self._failures, bool(self._coverage))
         return Step(
             pipeline=self._pipeline.name,
             observation=self._observation,
@@ -99,6 +102,14 @@ class Stepping:
             whole=_is_whole(understood),
         )
 
+    def _understood(self) -> tuple[Snapshot, list[Failure]]:
+        """Return what the observation says, and the failures so far: of those that are not asked this time."""
+        left_out = self._asked.failures
+        if not self._asked.normalizer:
+            return NOTHING, left_out
+        understood, failures = self._pipeline.normalized(self._observation)
+        return understood, [*left_out, *failures]
+
     def _take(self, update: Update) -> None:
         event = update.event
         if not update.markets:
@@ -113,9 +124,8 @@ class Stepping:
             memory.started = tick.in_play
             self._plays.append(Play(event.id, tick.in_play))
         candidates: list[gate.Candidate] = []
-        failed: list[str] = []
-        missing: set[str] = set()
-        for detector in self._pipeline.detectors:
+        detectors, failed, missing = self._asked.at(event.id)
+        for detector in detectors:
             if not missing.isdisjoint(detector.needs):  # nothing can be concluded from what is not there
                 failed.append(detector.name)
                 missing.update(detector.provides)
