@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (status, signals, events, odds, movement, best, compare, board):
+    from stratumd.cli.matching import match
+
+    app.command()(status)
+    app.command()(signals)
+    group = typer.Typer(invoke_without_command=True, help="Show events; match the games of score providers with them.")
+    group.callback()(events)
+    group.command("match")(match)
+    app.add_typer(group, name="events")
+    for command in (odds, movement, best, compare, board):
         app.command()(command)
 
 
 def moment(text: str) -> Micros:
     """Read a length before now, such as 2h, or an ISO 8601 time with its zone."""
     try:
-        return _now() - micros(parse_duration(text))
+        return now() - micros(parse_duration(text))
     except ValueError:
         pass
     try:
@@ -67,8 +75,8 @@ Until = Annotated[Micros | None, typer.Option("--until", parser=moment, metavar=
 
 def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Show how everything is: sources, credits, quotes, signals, deliveries that wait."""
-    with _reading(config, database) as reader:
-        found = reader.status(_now())
+    with reading(config, database) as reader:
+        found = reader.status(now())
     if as_json:
         emit([found.public()], {}, as_json=True)
         return
@@ -100,7 +108,7 @@ def signals(
 ) -> None:
     """Show signals, oldest first. With --json these are the very bytes that `stratumd replay --out` writes."""
     wanted = [each.upper() for each in types or ()]
-    with _reading(config, database) as reader:
+    with reading(config, database) as reader:
         found = reader.signals(
             types=wanted,
             pipeline=pipeline,
@@ -139,6 +147,7 @@ def _refuse_unknown(types: Sequence[str]) -> None:
 
 
 def events(
+    context: typer.Context,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     day: Annotated[
@@ -149,9 +158,11 @@ def events(
     upcoming: Annotated[bool, typer.Option("--upcoming", help="Only those that have not started.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show events in the order of their start."""
-    with _reading(config, database) as reader:
-        found = reader.events(day=day, team=team, sport=sport, upcoming_at=_now() if upcoming else None)
+    """Show events in the order of their start, with their phase and score; `match` is a command."""
+    if context.invoked_subcommand is not None:
+        return
+    with reading(config, database) as reader:
+        found = reader.events(day=day, team=team, sport=sport, upcoming_at=now() if upcoming else None)
     _show(found, tables.EVENTS, as_json, "no events, or none that these options admit")
 
 
@@ -171,7 +182,7 @@ def odds(
     as_json: AsJson = False,
 ) -> None:
     """Show what every book offers on an event, now or at a time."""
-    with _reading(config, database) as reader:
+    with reading(config, database) as reader:
         found = reader.odds(event, at=at, tolerance=tolerance, market=market, pipeline=pipeline)
     _show(found, tables.QUOTES, as_json, _no_quotes(event, at))
 
@@ -190,7 +201,7 @@ def movement(
     as_json: AsJson = False,
 ) -> None:
     """Show every change of an event's quotes, oldest first; a price of `-` is a quote that disappeared."""
-    with _reading(config, database) as reader:
+    with reading(config, database) as reader:
         found = reader.movement(
             event,
             market=market,
@@ -213,7 +224,7 @@ def best(
     as_json: AsJson = False,
 ) -> None:
     """Show the best price of each outcome at each line."""
-    with _reading(config, database) as reader:
+    with reading(config, database) as reader:
         found = reader.best(event, market=market, pipeline=pipeline)
     _show(found, tables.QUOTES, as_json, _no_quotes(event))
 
@@ -227,7 +238,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show the books side by side, with the implied probabilities."""
-    with _reading(config, database) as reader:
+    with reading(config, database) as reader:
         found = reader.compare(event, market=market, pipeline=pipeline)
     _show(found, tables.COMPARISON, as_json, _no_quotes(event))
 
@@ -236,8 +247,8 @@ def board(
     config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, sport: Sport = None, as_json: AsJson = False
 ) -> None:
     """Show the events that have not started and have quotes: the consensus in each market, and the last signal."""
-    with _reading(config, database) as reader:
-        found = reader.board(_now(), sport=sport)
+    with reading(config, database) as reader:
+        found = reader.board(now(), sport=sport)
     if as_json:
         emit([row.public() for row in found], {}, as_json=True)
     elif found and sys.stdout.isatty():
@@ -257,21 +268,27 @@ def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool, none: str
     emit(public if as_json else [tables.shortened(row) for row in public], columns, as_json=as_json, none=none)
 
 
+def database_url(config: Path, database: str | None) -> str:
+    """Return the address of the database that `database` or else the configuration names."""
+    if database is not None:
+        return database
+    from stratumd.config import load_config
+
+    return load_config(config).database.connect_url()
+
+
 @contextmanager
-def _reading(config: Path, database: str | None) -> Iterator[Reader]:
+def reading(config: Path, database: str | None) -> Iterator[Reader]:
     """Open the database that `database` or else the configuration names, for reading."""
     from stratumd.store import open_reader
 
-    if database is None:
-        from stratumd.config import load_config
-
-        database = load_config(config).database.connect_url()
-    reader = open_reader(database)
+    reader = open_reader(database_url(config, database))
     try:
         yield reader
     finally:
         reader.close()
 
 
-def _now() -> Micros:
+def now() -> Micros:
+    """Return the present time."""
     return micros(datetime.fromtimestamp(time.time(), UTC))

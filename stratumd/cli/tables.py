@@ -23,7 +23,10 @@ SIGNALS = {
     "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
     "side": "SIDE", "direction": "MOVE", "magnitude": "SIZE", "books": "BOOKS", "id": "ID",
 }  # fmt: skip
-EVENTS = {"commence_at": "START", "sport": "SPORT", "away": "AWAY", "home": "HOME", "id": "ID"}
+EVENTS = {
+    "commence_at": "START", "sport": "SPORT", "away": "AWAY", "home": "HOME", "phase": "PHASE", "score": "SCORE",
+    "id": "ID",
+}  # fmt: skip
 QUOTES = {
     "market": "MARKET", "player": "PLAYER", "outcome": "OUTCOME", "line": "LINE", "book": "BOOK", "price": "PRICE",
     "changed_at": "SINCE", "confirmed_at": "CONFIRMED",
@@ -52,8 +55,12 @@ def moment(at: Micros | None) -> str | None:
 
 
 def shortened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a public row with its times to the second, its id cut, and the sign of a handicap."""
+    """Return a public row with its times to the second, its id cut, the sign of a handicap, and the away team's score
+    before the home team's.
+    """
     short = {name: _shortened(name, value) for name, value in row.items()}
+    if short.get("home_score") is not None and short.get("away_score") is not None:
+        short["score"] = f"{short['away_score']}-{short['home_score']}"
     if short.get("line") is not None:
         short["line"] = _line(short["market"], short["line"])
     return short

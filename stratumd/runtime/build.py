@@ -26,8 +26,12 @@ C = TypeVar("C", bound=Component)
 class Lent:
     """What core lends to a source or a sink: the `Context` of the contract."""
 
-    def __init__(self, name: str, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, name: str, registry: Registry, clock: Clock, ended: Container[str] = (), purse: Purse | None = None
+    ) -> None:
         self.name = name
+        self.purse: Purse = purse or Till(name, Budget(), clock)
+        self._ended = ended
         self.clock = clock
         self.log: Log = logger("stratumd.plugin", component=name)
         self._registry = registry
@@ -44,6 +48,10 @@ class Lent:
         learn(checked)
         source: Source = registered.component(checked, self)
         return source
+
+    def is_over(self, event: str) -> bool:
+        """Say whether the event is known to be final or cancelled."""
+        return event in self._ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +76,11 @@ class Outlet:
         return self.when.admits(signal, sink.shadow) and sink.wants(signal)
 
 
-def build_source(spec: SourceSpec, registry: Registry, clock: Clock) -> Feed:
-    """Build a source. `PluginError` where its code fails."""
+def build_source(spec: SourceSpec, registry: Registry, clock: Clock, ended: Container[str] = ()) -> Feed:
+    """Build a source that is told which events have `ended`. `PluginError` where its code fails."""
     registered = registry.sources[spec.use]
-    context = Lent(spec.name, registry, clock)
+    till = Till(spec.name, spec.budget, clock)
+    context = Lent(spec.name, registry, clock, ended, till)
     source = _built(registered, spec.name, partial(spec.component, spec.options, context))
     return Feed(source, Owner(source, spec.name, registered.plugin, registered.version))
 

@@ -15,6 +15,7 @@ from stratumd.plugin import Micros, Observation, Poll, Record
 from stratumd.redaction import described
 from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.delivery import Queue
+from stratumd.runtime.ended import Ended
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
 from stratumd.store import Commit, Waiting
@@ -46,6 +47,15 @@ class Store(Queue, Protocol):
     def seen(self, pipeline: str) -> dict[str, Micros]:
         """Return when each event was covered last, by event id."""
 
+    def charges(self, source: str, since: Micros) -> list[Charge]:
+        """Return what a source's exchanges cost from `since` on, oldest first."""
+
+    def over(self, since: Micros) -> list[str]:
+        """Return the events that are final or cancelled, by a word from `since` on."""
+
+    def ledger(self, pipeline: str) -> Ledger:
+        """Return the store as the jobs of `pipeline` see it."""
+
     def delivery_counts(self) -> Mapping[tuple[str, str], Waiting]:
         """Return how many deliveries there are by sink and state, and how old the oldest is."""
 
@@ -59,6 +69,9 @@ class Core:
     journal: Journal
     metrics: Metrics = field(default_factory=Metrics)
     timer: Timer = field(default_factory=SystemTimer)
+    ended: Ended = field(default_factory=Ended)
+    watchdog: Watchdog = field(default_factory=lambda: Watchdog(PluginCode(Registry)))
+    """Watches nothing until it is started."""
 
 
 async def transaction(call: Callable[[], T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from stratumd.config import Config, PipelineSpec, SinkSpec
 from stratumd.errors import StratumError
@@ -14,6 +15,10 @@ from stratumd.runtime.build import Outlet, build_sink, build_source
 from stratumd.runtime.collector import Collector
 from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Courier, Worker
+from stratumd.runtime.instants import StoredInstants
+from stratumd.runtime.jobs import JobWorker
+from stratumd.runtime.plan import jobs_of
+from stratumd.runtime.pacing import Pacer
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import Held
@@ -36,19 +41,18 @@ class Parts:
     """In a dry run: shows the deliveries. None is stored or sent."""
     collectors: dict[str, Collector] = field(default_factory=dict)
     workers: dict[str, PipelineWorker] = field(default_factory=dict)
+    jobs: dict[str, JobWorker] = field(default_factory=dict)
     outlets: dict[str, Outlet] = field(default_factory=dict)
     """The sinks that could be built."""
 
     def running(self) -> list[Held]:
         """Return what the supervisor keeps running."""
-        return [*self.collectors.values(), *self.workers.values()]
+        return [*self.collectors.values(), *self.workers.values(), *self.jobs.values()]
 
     def remove(self, kind: str, name: str) -> None:
-        """Take a source or a pipeline out, where it is there."""
-        if kind == "source":
-            self.collectors.pop(name, None)
-        else:
-            self.workers.pop(name, None)
+        """Take a source, a pipeline or a job out, where it is there."""
+        held: dict[str, dict[str, Any]] = {"source": self.collectors, "pipeline": self.workers, "job": self.jobs}
+        held[kind].pop(name, None)
 
     def stored(self, source: str) -> None:
         """Wake the pipelines that `source` feeds: it brought an observation."""
@@ -68,10 +72,16 @@ class Builder:
     def collector(self, name: str, due: Ticks | None = None) -> Collector:
         """Build a source that is polled when it is `due`, by default by a schedule that begins now."""
         spec = self.config.sources[name]
-        feed = build_source(spec, self.config.registry, self.core.timer)
+        feed = build_source(spec, self.config.registry, self.core.timer, self.core.ended)
         if due is None and spec.schedule is not None and not self.parts.once:
-            due = ticks(spec.schedule, name, self.core.timer)
-        return Collector(feed, due, self.core, partial(self.parts.stored, name))
+            due = ticks(spec.schedule, name, self.core.timer, StoredInstants(name, self.core))
+        pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, self.core.timer)
+        return Collector(feed, due, self.core, partial(self.parts.stored, name), pacer=pacer)
+
+    def job(self, name: str) -> JobWorker:
+        """Build a job that runs by its schedule, which begins now."""
+        pipeline, spec = jobs_of(self.config)[name]
+        return JobWorker(spec, pipeline, self.config.registry, self.core, self.parts.once)
 
     def outlet(self, spec: SinkSpec) -> Outlet:
         """Build a sink."""
@@ -112,6 +122,11 @@ def assemble(config: Config, core: Core, *, once: bool, write: Callable[[str], N
             parts.collectors[name] = builder.collector(name)
         except StratumError as error:
             leave_out("source", name, core, error)
+    for name in jobs_of(config) if write is None else ():
+        try:
+            parts.jobs[name] = builder.job(name)
+        except StratumError as error:
+            leave_out("job", name, core, error)
     return parts
 
 

@@ -24,6 +24,7 @@ from stratumd.registry import Registered, Registry
 from stratumd.runtime.build import Outlet, build_pipeline
 from stratumd.runtime.builds import build_of
 from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.ended import REMEMBERED
 from stratumd.runtime.journal import Fault
 from stratumd.runtime.poison import Poisoned, empty, is_passing
 from stratumd.runtime.posts import Turns
@@ -138,6 +139,7 @@ class PipelineWorker:
             pipeline.warm(observation, at)
         failures = pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
         self._report_failures(failures, self._core.timer.now())
+        self._look_for_ends()
         self._build = build_of(pipeline).text()
         return pipeline
 
@@ -175,8 +177,14 @@ class PipelineWorker:
                 raise
             raise Poisoned(observations, error) from error
         self._singly = max(0, self._singly - len(observations))
+        if any(step.results for step in steps):
+            self._look_for_ends()
         flat = [each for some in deliveries for each in some]
         return Cycle(steps, flat, timer.monotonic() - started)
+
+    def _look_for_ends(self) -> None:
+        core = self._core
+        core.ended.replace(core.store.over(core.timer.now() - REMEMBERED))
 
     def _deliveries(self, step: Step, sinks: Sequence[Outlet]) -> list[tuple[Outlet, Delivery]]:
         return [

@@ -72,6 +72,9 @@ class MemoryStore:
     def records(self, pipeline: str) -> list[tuple[str, Record]]:
         return [each for commit in self.commits for each in commit.step.records]
 
+    def over(self, since: Micros) -> list[str]:
+        return []
+
     def seen(self, pipeline: str) -> dict[str, Micros]:
         return {each.event: commit.step.at for commit in self.commits for each in commit.step.coverage}
 
