@@ -66,10 +66,14 @@ class Client:
         query_key: tuple[str, Secret] | None = None,
         header_key: tuple[str, Secret] | None = None,
         accept: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         connections: int = 4,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """`query_key` and `header_key` are a name with the key that is sent under it, in the address or in a header."""
+        """`query_key` and `header_key` are a name with the key that is sent under it, in the address or in a header.
+
+        `headers` are sent besides the client's own, or instead of one of the same name in any case.
+        """
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0)
         inner = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
         self._most = most_bytes
@@ -80,6 +84,7 @@ class Client:
                 "user-agent": f"stratumd/{version('stratumd')}",
                 "accept": accept,
                 "accept-encoding": ", ".join(ENCODINGS),
+                **{name.lower(): value for name, value in (headers or {}).items()},
             },
             timeout=None,  # noqa: S113  # `get` has a deadline for the whole exchange
             trust_env=False,

@@ -83,13 +83,14 @@ from .scores import Score, adjusted_p_values, discoveries, score
 from .shift import Shift, line_shift, probability_at, probability_shifts, shifts
 from .staking import growth_kept, growth_rate, kelly, kelly_stake
 from .strength import Component, breadth, magnitude, speed, strength
-from .teams import TEAMS, Team, canonical_team, team_of
+from .teams import NBA_TEAMS, TEAMS, Team, canonical_team, team_of
 
 __all__ = [
     "MARGIN_MODELS",
     "METHODS",
     "MIN_EVENTS",
     "MIN_PERIODS",
+    "NBA_TEAMS",
     "NORMAL_CONSISTENCY",
     "OPERATORS",
     "TEAMS",

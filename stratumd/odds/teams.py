@@ -24,7 +24,7 @@ class Team(NamedTuple):
     """Other spellings, besides the tricode and the name without its city."""
 
 
-NBA: tuple[Team, ...] = (
+NBA_TEAMS: tuple[Team, ...] = (
     Team(1610612737, "ATL", "Atlanta Hawks"),
     Team(1610612738, "BOS", "Boston Celtics"),
     Team(1610612751, "BKN", "Brooklyn Nets", ("BRK", "New Jersey Nets")),
@@ -59,9 +59,9 @@ NBA: tuple[Team, ...] = (
 """The 30 teams of the NBA, by name."""
 
 TEAMS: Mapping[str, tuple[Team, ...]] = {
-    "basketball_nba": NBA,
-    "basketball_nba_preseason": NBA,
-    "basketball_nba_summer_league": NBA,
+    "basketball_nba": NBA_TEAMS,
+    "basketball_nba_preseason": NBA_TEAMS,
+    "basketball_nba_summer_league": NBA_TEAMS,
 }
 """The teams by sport key; a sport that is not here has none that are known."""
 

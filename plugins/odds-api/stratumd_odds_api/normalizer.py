@@ -26,6 +26,7 @@ from stratumd.plugin import (
 )
 from stratumd_odds_api.asked import Asked, read_request
 from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
+from stratumd_odds_api.scores import is_scores, read_scores
 from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, read_body
 
 EARLY = 5 * MINUTE
@@ -92,7 +93,7 @@ class _Known:
 
 
 class OddsApiNormalizer(Normalizer):
-    """Reads `/odds`, `/events/{id}/odds`, `/events` and their historical forms; others hold no odds."""
+    """Reads `/odds`, `/events/{id}/odds`, `/events` and their historical forms, and `/scores`."""
 
     name = "odds-api"
 
@@ -104,6 +105,8 @@ class OddsApiNormalizer(Normalizer):
 
     def normalize(self, observation: Observation) -> Snapshot:
         """Return what `observation` says; whatever the bytes are, this does not raise."""
+        if observation.status == 200 and is_scores(observation.request):
+            return read_scores(observation)
         asked = read_request(observation.request)
         if observation.status != 200 or asked is None:
             return Snapshot(None, [], [])

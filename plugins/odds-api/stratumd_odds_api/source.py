@@ -160,7 +160,7 @@ class OddsApiSource(Source):
             return  # the observation is kept; its normalizer says what is wrong with it
         params = self._odds_params(self.options.event_markets)
         for event in events:
-            if event.id.isalnum():
+            if event.id.isalnum() and not self.context.is_over(event.id):
                 yield Question(Request(f"{question.request.path}/{event.id}/odds", params), by_event=True)
 
     def _count(self, headers: Mapping[str, str]) -> Credits:
