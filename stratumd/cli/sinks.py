@@ -151,9 +151,9 @@ async def _send(spec: SinkSpec, registry: Registry) -> str | None:
     from stratumd.errors import StratumError
     from stratumd.plugin import Delivery, delivery_id
     from stratumd.redaction import told
+    from stratumd.runtime.attempts import CLOSING, attempt
     from stratumd.runtime.build import build_sink
     from stratumd.runtime.clock import SystemTimer
-    from stratumd.runtime.delivery import CLOSING, attempt
 
     timer = SystemTimer()
     try:

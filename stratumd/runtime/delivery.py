@@ -1,6 +1,6 @@
 """Delivery: from the rows that were committed with the signals to the sinks.
 
-Every sink has a worker of its own, so a slow or broken one delays nobody. A worker claims in one
+Every sink has a worker of its own, so a slow or broken one delays nobody, with one lane or more. A lane claims in one
 transaction, sends outside of any, and marks in a second one; whatever instant the process dies at, a
 delivery is sent again rather than never. Deliveries of one event keep their order, because the queue lends
 out only the oldest of them.
@@ -12,28 +12,30 @@ import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isfinite
+from math import isfinite
 from typing import Protocol, TypeVar
 
 import anyio
 from anyio import to_thread
 
-from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupError, StratumError
-from stratumd.plugin import SECOND, Clock, Delivery, Log, Micros, Sink, iso
+from stratumd import failpoints
+from stratumd.errors import DeliveryError, PluginError, StratumError
+from stratumd.plugin import HOUR, SECOND, Clock, Delivery, Log, Micros, Sink, iso
 from stratumd.redaction import described, told
-from stratumd.runtime.blame import blame
-from stratumd.runtime.disabling import Memory, Switch
+from stratumd.runtime.attempts import CLOSING, DEADLINE, Misconfigured, Target, attempt
+from stratumd.runtime.breaker import Breaker, Pace
+from stratumd.runtime.disabling import KIND, Memory, Switch
 from stratumd.runtime.posts import Posts, Turns, open_posts
 from stratumd.runtime.states import State, States
 
 T = TypeVar("T")
 
-DEADLINE, CLOSING = 30.0, 1.0
-"""Seconds that one call of a sink may take, and that it may take to close."""
 RECEIPT = 255
 """Characters of a receipt that are kept."""
 LONGEST_WAIT = 86_400.0
 """Seconds. A receiver that asks for more is asked again after this."""
+GIVEN_UP: Micros = 120 * HOUR
+"""A sink to which nothing could be delivered for so long is disabled."""
 SPREAD = 0.1
 """The share of itself by which a wait of a sink's own schedule grows at most: what failed at once comes back apart."""
 
@@ -41,8 +43,11 @@ SPREAD = 0.1
 class Queue(Memory, Protocol):
     """The delivery rows of the store, and which sinks are off. The calls block; they are made from worker threads."""
 
-    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
-        """Lend out what is due, in order; of one event only the oldest delivery that is still to be made."""
+    def claim(self, sink: str, limit: int, now: Micros, *, fresh: bool = False) -> list[Delivery]:
+        """Lend out what is due, in order; of one event only the oldest delivery that is still to be made.
+
+        With `fresh`, what is past its `expires_at` expires before.
+        """
 
     def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
         """Mark as delivered."""
@@ -71,48 +76,6 @@ class Retry:
     def pause(self, failures: int, chance: float) -> float:
         """Return the wait after `failures` in a row: exponential, with full jitter by `chance` (0 to 1)."""
         return chance * min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A sink and whose code it is."""
-
-    name: str
-    """The sink's name in the configuration, which the delivery rows carry."""
-    sink: Sink
-    plugin: str
-    version: str = ""
-
-
-class Misconfigured(DeliveryError):
-    """A sink cannot work with the options it has: it is off until the next start, which may bring others."""
-
-
-async def attempt(
-    target: Target, call: Callable[[], Awaitable[object]], deadline: float = DEADLINE
-) -> DeliveryError | PluginError | None:
-    """Run code of a sink and return what went wrong, whatever it is; only a cancellation from outside passes."""
-    with anyio.move_on_after(deadline):
-        try:
-            await call()
-        except DeliveryError as error:
-            return error
-        except ConfigError as error:
-            return Misconfigured(told(error), disable=True)
-        except StartupError as error:
-            return DeliveryError(told(error))
-        except anyio.get_cancelled_exc_class() as error:
-            if anyio.current_effective_deadline() == -inf:
-                raise
-            return _blame(target, error)  # the sink awaited something that it had cancelled itself
-        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
-            return _blame(target, error)
-        return None
-    return DeliveryError(f"no answer within {deadline:g} s")
-
-
-def _blame(target: Target, error: BaseException) -> PluginError:
-    return blame(error, type(target.sink), name=target.name, plugin=target.plugin, version=target.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +115,8 @@ class Worker:
         self._idle = Rest(poll, wakeable=True)
         self._chance = chance
         self._failures = 0
+        self._breaker = Breaker()
+        self._pace = Pace(target.sink.per_second)
         self._switch = Switch(target.name, target.sink, target.version, queue)
         self._opened = self._disabled = False
         self._lasting = False
@@ -175,27 +140,43 @@ class Worker:
         self._put(State.STARTING)
         try:
             await self._start()
-            while True:
-                with self.turns.turn():
-                    rest = await self.step()
-                await self._take(rest)
+            async with anyio.create_task_group() as lanes:
+                lanes.start_soon(self._repeat, self.step)
+                for _ in range(1, self.target.sink.concurrency):
+                    lanes.start_soon(self._repeat, self._next)
         finally:
             await self._close()
 
+    async def _repeat(self, step: Callable[[], Awaitable[Rest]]) -> None:
+        while True:
+            with self.turns.turn():
+                rest = await step()
+            await self._take(rest)
+
     async def step(self) -> Rest:
         """Pass a beat on, claim and deliver one batch; return what to do until the next step."""
-        sink = self.target.sink
-        if sink.expires:
-            await self._store(lambda: self._queue.expire(self.target.name, self._clock.now()))
         if self._lasting:
             await self._look_again()
         if not self._disabled:
             await self._pass_beat()
+        if self.target.sink.expires and (self._disabled or self._breaker.outage):  # nothing is claimed meanwhile
+            await self._store(lambda: self._queue.expire(self.target.name, self._clock.now()))
+        return await self._next()
+
+    async def _next(self) -> Rest:
+        """Claim and deliver one batch, unless the sink is to be left alone."""
         if self._disabled:
             return self._idle
+        now = self._clock.now()
+        wait = self._breaker.wait(now) or self._pace.wait(now)
+        if wait:
+            return Rest(wait)
+        sink, name = self.target.sink, self.target.name
         limit = max(1, sink.batch)
-        batch = await self._store(lambda: self._queue.claim(self.target.name, limit, self._clock.now()))
-        return await self._deliver(batch) if batch else self._idle
+        self._pace.took(now)
+        with self._breaker.attempt():
+            batch = await self._store(lambda: self._queue.claim(name, limit, self._clock.now(), fresh=sink.expires))
+            return await self._deliver(batch) if batch else self._idle
 
     async def _take(self, rest: Rest) -> None:
         if not rest.wakeable:
@@ -203,7 +184,8 @@ class Worker:
             return
         with anyio.move_on_after(rest.seconds):
             await self._news.wait()
-        self._news = anyio.Event()
+        if self._news.is_set():  # another lane may have been faster
+            self._news = anyio.Event()
 
     async def _pass_beat(self) -> None:
         at, self._beat_at = self._beat_at, None
@@ -227,7 +209,9 @@ class Worker:
 
         async def deliver() -> None:
             nonlocal receipt
+            failpoints.reached("sink: sending")
             given: object = await self.target.sink.deliver(batch)
+            failpoints.reached("sink: sent")
             receipt = given[:RECEIPT] if isinstance(given, str) else None
 
         error = await attempt(self.target, deliver, self._deadline)
@@ -253,9 +237,14 @@ class Worker:
     async def _succeeded(self, batch: Sequence[Delivery], receipt: str | None) -> Rest:
         ids = [delivery.id for delivery in batch]
         await self._store(lambda: self._queue.delivered(ids, self._clock.now(), receipt))
+        await self._mend()
         self._failures = 0
         self._put(State.OK)
         return Rest()
+
+    async def _mend(self) -> None:
+        if self._breaker.mend():
+            await self._store(lambda: self._queue.mend(KIND, self.target.name))
 
     async def _back_off(self, batch: Sequence[Delivery], error: DeliveryError) -> Rest:
         """Leave the whole sink alone for a while: where one delivery failed, the next one would too."""
@@ -263,8 +252,22 @@ class Worker:
         seconds = self._wait(error)
         self._put(State.RECOVERABLE_ERROR, told(error))
         self._log.warning("delivery failed", sink=self.target.name, error=told(error), retry_in=round(seconds, 3))
+        await self._trip(told(error), seconds)
         await self._failed(batch, told(error), seconds)
+        if self._breaker.lasts(self._clock.now()) >= GIVEN_UP:
+            hours = GIVEN_UP // HOUR
+            return await self._disable([], DeliveryError(f"nothing could be delivered for {hours} h: {told(error)}"))
         return Rest(seconds)
+
+    async def _trip(self, reason: str, seconds: float) -> None:
+        """Open the breaker. Its row is what keeps a restart from asking at once, and counts the hours."""
+        now, failures = self._clock.now(), self._failures
+
+        def trip() -> None:
+            outage = self._breaker.trip(reason, failures, now, seconds, self._switch.mark)
+            self._queue.trip(KIND, self.target.name, outage)
+
+        await self._store(trip)
 
     async def _set_aside(self, delivery: Delivery, error: StratumError) -> Rest:
         """Put off or give up one delivery that the sink refuses or whose code breaks on it."""
@@ -298,16 +301,26 @@ class Worker:
         noted = await self._store(self._switch.at_start)
         if noted is None:
             await self._open()
+            await self._go_on()
             return
         self._disabled = self._lasting = True
         self._put(State.PERMANENT_ERROR, noted.reason)
         self._log.error("sink is disabled", sink=self.target.name, error=noted.reason, since=iso(noted.since))
+
+    async def _go_on(self) -> None:
+        """Leave a receiver alone that failed before the restart, for as long as it was to be left alone."""
+        outage = await self._store(self._switch.outage)
+        self._breaker.load(outage, self._clock.now(), LONGEST_WAIT)
+        if outage is not None and not self._disabled:
+            self._failures = outage.failures
+            self._put(State.RECOVERABLE_ERROR, outage.reason)
 
     async def _look_again(self) -> None:
         """Go on where somebody enabled the sink meanwhile."""
         if await self._store(self._switch.noted) is not None:
             return
         self._disabled = self._lasting = False
+        self._breaker.mend()
         self._failures = 0
         self._log.info("sink enabled again", sink=self.target.name)
         if self._opened:

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from stratumd.plugin import Micros, Secret, Sink
-from stratumd.store import Disabled
+from stratumd.store import Disabled, Outage
+
+KIND = "sink"
 
 
 class Memory(Protocol):
@@ -26,6 +28,15 @@ class Memory(Protocol):
     def disabled(self) -> Mapping[str, Disabled]:
         """Return the sinks that are off, by name."""
 
+    def trip(self, kind: str, name: str, outage: Outage) -> None:
+        """Note that a component is left alone for now."""
+
+    def mend(self, kind: str, name: str) -> None:
+        """Forget that it is."""
+
+    def outage(self, kind: str, name: str) -> Outage | None:
+        """Return what is known of its outage."""
+
 
 class Switch:
     """Whether one sink is off, as the store remembers it. Every call blocks."""
@@ -36,11 +47,17 @@ class Switch:
         self._sink = sink
         self._version = version
         self._memory = memory
+        self._made: str | None = None
+
+    @property
+    def mark(self) -> str:
+        """The fingerprint of the sink's options; it takes a while the first time."""
+        self._made = self._made or fingerprint(self._sink, self._version, secrets.token_hex(16))
+        return self._made
 
     def off(self, reason: str, now: Micros) -> None:
         """Remember that the sink is off."""
-        mark = fingerprint(self._sink, self._version, secrets.token_hex(16))
-        self._memory.disable(self._name, Disabled(reason, now, mark))
+        self._memory.disable(self._name, Disabled(reason, now, self.mark))
 
     def noted(self) -> Disabled | None:
         """Return why the sink is off, None where it is not."""
@@ -49,10 +66,21 @@ class Switch:
     def at_start(self) -> Disabled | None:
         """Return the same, and forget it where the sink has other options than it had then."""
         found = self.noted()
-        if found is None or fingerprint(self._sink, self._version, found.options.partition("$")[0]) == found.options:
+        if found is None or self._fits(found.options):
             return found
         self._memory.enable(self._name)
         return None
+
+    def outage(self) -> Outage | None:
+        """Return the outage that a process before this one saw, and forget it where the sink has other options."""
+        found = self._memory.outage(KIND, self._name)
+        if found is None or self._fits(found.options):
+            return found
+        self._memory.mend(KIND, self._name)
+        return None
+
+    def _fits(self, mark: str) -> bool:
+        return fingerprint(self._sink, self._version, mark.partition("$")[0]) == mark
 
 
 def fingerprint(sink: Sink, version: str, salt: str) -> str:

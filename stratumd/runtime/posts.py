@@ -14,25 +14,34 @@ def _nobody() -> None:
 
 
 class Turns:
-    """The turns of a part: who retires it lets the turn at hand end, a stop of the daemon does not."""
+    """The turns of a part: who retires it lets those at hand end, a stop of the daemon does not."""
 
     def __init__(self) -> None:
         self._retired = False
-        self._scope = anyio.CancelScope()
+        self._scopes: set[anyio.CancelScope] = set()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Mark what is to be ended once it was begun: a poll, a batch."""
-        with anyio.CancelScope(shield=self._retired) as self._scope:
-            yield
+        """Mark what is to be ended once it was begun: a poll, a batch. A part may have several at hand."""
+        with anyio.CancelScope(shield=self._retired) as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
 
     def retire(self) -> None:
-        """Keep the cancellation that follows away from the turn at hand."""
-        self._retired = self._scope.shield = True
+        """Keep the cancellation that follows away from the turns at hand."""
+        self._shield(True)
 
     def hurry(self) -> None:
         """Keep it away no longer."""
-        self._retired = self._scope.shield = False
+        self._shield(False)
+
+    def _shield(self, retired: bool) -> None:
+        self._retired = retired
+        for scope in self._scopes:
+            scope.shield = retired
 
 
 class Post:

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
+from stratumd import failpoints
 from stratumd.errors import PluginError, StartupError
 from stratumd.store.files import core_migrations
 from stratumd.store.tables import metadata
@@ -92,6 +93,7 @@ def migrate(engine: Engine, plugins: Mapping[str, Path] | None = None) -> None:
             connection.rollback()
             for revision in missing:
                 command.upgrade(config, revision)
+                failpoints.reached(f"migration: {history.owner} {revision}")
 
 
 def revisions(engine: Engine, plugins: Mapping[str, Path] | None = None) -> list[Revision]:

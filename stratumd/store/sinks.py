@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select
 
 from stratumd.plugin import Micros
+from stratumd.store import breakers
 from stratumd.store.tables import disabled_sinks
 from stratumd.store.text import clean
 
@@ -21,13 +22,14 @@ class Disabled(NamedTuple):
 
 def disable(connection: Connection, sink: str, found: Disabled) -> None:
     """Note that `sink` is off. What was noted of it before is replaced."""
-    enable(connection, sink)
+    connection.execute(delete(disabled_sinks).where(disabled_sinks.c.sink == sink))
     row = {"sink": sink, "reason": clean(found.reason), "since": found.since, "options": found.options}
     connection.execute(insert(disabled_sinks).values(row))
 
 
 def enable(connection: Connection, sink: str) -> bool:
-    """Forget that `sink` is off. Returns False where it was not."""
+    """Forget that `sink` is off, and the outage that led to it. Returns False where it was not off."""
+    breakers.mend(connection, "sink", sink)
     return connection.execute(delete(disabled_sinks).where(disabled_sinks.c.sink == sink)).rowcount > 0
 
 

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 import msgspec
 import psycopg
-from sqlalchemy import Column, Dialect, LargeBinary, Table, Text
+from sqlalchemy import Column, Connection, Dialect, LargeBinary, Table, Text
 from sqlalchemy.dialects import postgresql
 
+from stratumd import failpoints
 from stratumd.store import tables
 
 Row = tuple[Any, ...]
@@ -101,6 +102,7 @@ class SqliteBulk:
     def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
         """Write `rows`."""
         self._connection.executemany(statement.sqlite, rows)
+        failpoints.reached(f"rows: {statement.table.name}")
 
     def together(self) -> AbstractContextManager[object]:
         """There is nobody to wait for."""
@@ -116,10 +118,18 @@ class PostgresBulk:
     def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
         """Write `rows`."""
         self._connection.execute(statement.postgres, [_array(column) for column in zip(*rows, strict=True)])
+        failpoints.reached(f"rows: {statement.table.name}")
 
     def together(self) -> AbstractContextManager[object]:
         """The server works while the next statement is made."""
         return self._connection.pipeline()
+
+
+def bulk_of(connection: Connection) -> Bulk:
+    """Return what writes over `connection`, inside its transaction."""
+    driver = connection.connection.driver_connection
+    assert driver is not None, "the connection was just opened"
+    return SqliteBulk(driver) if connection.dialect.name == "sqlite" else PostgresBulk(driver)
 
 
 def _array(column: Sequence[Any]) -> Any:
@@ -147,6 +157,7 @@ def _facts(table: Table) -> tuple[str, ...]:
 
 OBSERVATIONS = Insert(tables.observations)
 POLLS = Insert(tables.polls)
+CHARGES = Insert(tables.charges)
 PROCESSED = Insert(tables.processed)
 CURSORS = Insert(tables.cursors, update=("floor",), newer="floor")
 BUILDS = Insert(tables.builds)

@@ -14,8 +14,9 @@ import pytest
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Delivery, Signal, Sink
+from stratumd.runtime.attempts import Target
 from stratumd.runtime.clock import SystemTimer
-from stratumd.runtime.delivery import Courier, Retry, Target, Worker
+from stratumd.runtime.delivery import Courier, Retry, Worker
 from stratumd.runtime.states import State, States
 from stratumd.store import Store, open_store
 from stratumd_file.sink import FileSink

@@ -14,7 +14,8 @@ import pytest
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Delivery, Secret
-from stratumd.runtime.delivery import Target, Worker
+from stratumd.runtime.attempts import Target
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import State, States
 from stratumd.testing.discord import TOKEN, FakeDiscord
 from stratumd_discord import webhook

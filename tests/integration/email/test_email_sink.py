@@ -19,7 +19,8 @@ from anyio.from_thread import start_blocking_portal
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Delivery
-from stratumd.runtime.delivery import Target, Worker
+from stratumd.runtime.attempts import Target
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import State, States
 from stratumd.testing.conformance import verify_sink
 from stratumd.testing.smtp import FakeSmtp

@@ -114,8 +114,10 @@ class MemoryQueue:
     def states(self) -> list[str]:
         return [row.state for row in self.rows]
 
-    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
+    def claim(self, sink: str, limit: int, now: Micros, *, fresh: bool = False) -> list[Delivery]:
         self._break()
+        if fresh:
+            self.expire(sink, now)
         busy: set[str] = set()
         claimed: list[Row] = []
         for row in self.rows:

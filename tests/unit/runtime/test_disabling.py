@@ -10,7 +10,8 @@ import pytest
 
 from stratumd.errors import ConfigError, DeliveryError
 from stratumd.plugin import Delivery, PluginConfig, Secret
-from stratumd.runtime.delivery import Target, Worker
+from stratumd.runtime.attempts import Target
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.disabling import fingerprint
 from tests.unit.runtime.delivery_fakes import START, Bench, Scripted, make_signal
 

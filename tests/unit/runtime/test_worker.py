@@ -29,10 +29,10 @@ from stratumd.plugin import (
 )
 from stratumd.plugin.components import Yield
 from stratumd.registry import Registry, load
+from stratumd.runtime.attempts import Target
 from stratumd.runtime.build import Outlet
 from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
-from stratumd.runtime.delivery import Target
 from stratumd.runtime.states import State as Condition
 from stratumd.runtime.supervisor import attempt
 from stratumd.runtime.worker import GROUP, Outlets, PipelineWorker
