@@ -138,11 +138,14 @@ def snapshot(result: Any) -> Snapshot:
 
 def check_changes(changes: list[Change]) -> None:
     """Refuse changes of quotes that cannot be stored: names that are no text, prices that are no number."""
-    for change in changes:
-        if not (_is_storable(change.price) and _is_storable(change.line)):
-            raise ValueError(f"{change.book} offers {change.outcome} at {change.price!r}, line {change.line!r}")
-    if changes:
-        _CHANGES(_PACK(changes))
+    if not changes:
+        return
+    numbers = [number for change in changes for number in change[6:8] if number is not None]
+    if not math.isfinite(sum(numbers)):  # one look at all of them; only a bad one is worth a look at each
+        for change in changes:
+            if not (_is_storable(change.price) and _is_storable(change.line)):
+                raise ValueError(f"{change.book} offers {change.outcome} at {change.price!r}, line {change.line!r}")
+    _CHANGES(_PACK(changes))
 
 
 def _is_storable(value: float | None) -> bool:
@@ -229,9 +232,6 @@ def _check_event(event: object) -> None:
         raise ValueError(f"an event starts between the years 1 and 9999, in µs, not at {event.commence_at!r}")
 
 
-def _check_issue(issue: object) -> None:
-    if not isinstance(issue, Issue):
-        raise TypeError(f"an issue is an Issue, not a {type(issue).__name__}")
 def _check_result(result: object) -> None:
     if not isinstance(result, Result):
         raise TypeError(f"a result is a Result, not a {type(result).__name__}")
@@ -242,6 +242,9 @@ def _check_result(result: object) -> None:
         raise ValueError(f"{result.home_score!r} to {result.away_score!r} is no score")
 
 
+def _check_issue(issue: object) -> None:
+    if not isinstance(issue, Issue):
+        raise TypeError(f"an issue is an Issue, not a {type(issue).__name__}")
     rule, severity = issue.rule, issue.severity
     if "\0" in rule or not isinstance(severity, str):
         raise ValueError(f"an issue's rule and severity are words, not {rule!r} and {severity!r}")

@@ -1,5 +1,6 @@
 """The contract between core and every plugin, bundled or not. Nothing else of stratumd is needed to write one."""
 
+from stratumd.plugin.compared import Points, Share, Terms, Thresholds
 from stratumd.plugin.components import (
     Clock,
     Component,
@@ -117,6 +118,7 @@ __all__ = [
     "Phase",
     "Place",
     "PluginConfig",
+    "Points",
     "Poll",
     "Priced",
     "Purse",
@@ -131,6 +133,7 @@ __all__ = [
     "Scope",
     "Secret",
     "Severity",
+    "Share",
     "Signal",
     "Sink",
     "Snapshot",
@@ -138,6 +141,8 @@ __all__ = [
     "Span",
     "Start",
     "State",
+    "Terms",
+    "Thresholds",
     "Tick",
     "Window",
     "check_json",

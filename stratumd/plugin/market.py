@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, shifts
+from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, line_shift, shifts
 from stratumd.odds.margin import sigma_for
 from stratumd.plugin.times import MINUTE, Micros
 from stratumd.plugin.values import Event, MarketKey, Offer, Record
@@ -91,8 +91,12 @@ class BookLine:
             return None
         market, spans = self.market, self.spans[self.spans.index(first) :]
         before, after = market.fair(first), market.fair(last)
-        found = shifts(market.kind, before, after) if isinstance(before, Fair) and isinstance(after, Fair) else []
-        return _new(Move, (self, spans, before, after, found))
+        if type(before) is not Fair or type(after) is not Fair:
+            return _new(Move, (self, spans, before, after, (), ()))
+        found = posted = shifts(market.kind, before, after)
+        if market.sigma is not None and before.line is not None and after.line is not None:
+            posted = line_shift(market.kind, before.line, after.line)
+        return _new(Move, (self, spans, before, after, found, posted))
 
     def begin(self, span: Span, horizon: Micros) -> None:
         """Let `span` be the present one, and drop those that ended at `horizon` or before. Only the board does this."""
@@ -116,6 +120,17 @@ class Move(NamedTuple):
     """The fair price now, or the reason why there is none."""
     shifts: Sequence[Shift]
     """How the compared value moved; empty where it did not, or cannot be compared."""
+    posted: Sequence[Shift]
+    """How the posted line moved, where a margin model makes points comparable; else the same as `shifts`."""
+
+
+class Priced(NamedTuple):
+    """A book that has a fair price now."""
+
+    line: BookLine
+    span: Span
+    """Its present span."""
+    fair: Fair
 
 
 class Market:
@@ -123,6 +138,7 @@ class Market:
 
     __slots__ = (
         "_moves",
+        "_priced",
         "_starts",
         "changed_at",
         "first_seen",
@@ -171,6 +187,7 @@ class Market:
         self._starts: dict[Micros, Mapping[str, Micros | None]] = {}
         """By window, what `starts` returned since the last observation."""
         self._moves: tuple[int, Mapping[str, Micros | None], list[Move]] = (-1, {}, [])
+        self._priced: tuple[int, list[Priced]] = (-1, [])
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -184,14 +201,29 @@ class Market:
         """Yield the books that offer something now."""
         return (line for line in self.lines.values() if line.now is not None)
 
+    def priced(self) -> Sequence[Priced]:
+        """Return the books that have a fair price now, by operator and book; what it finds is computed once."""
+        version, known = self._priced
+        if version == self.version:
+            return known
+        found = []
+        for line in self.lines.values():
+            span = line.now
+            if span is not None:
+                fair = span._fair or self.fair(span)
+                if type(fair) is Fair:
+                    found.append(_new(Priced, (line, span, fair)))
+        self._priced = (self.version, found)
+        return found
+
     def baseline(self, window: Micros, lane: str | None = None) -> Micros | None:
         """Return the earliest observation of a lane in the `window` that ends now; of the newest one's lane by default.
 
         None where there are fewer than two: then nothing can be said about a move. No rule needs a cadence.
         """
-        seen = self.observed.get(self.lane if lane is None else lane, ())
-        if len(seen) < 2:
-            return None
+        return self._baseline(self.observed.get(self.lane if lane is None else lane, ()), window)
+
+    def _baseline(self, seen: Sequence[Micros], window: Micros) -> Micros | None:
         start = bisect_left(seen, self.observed_at - window)
         return seen[start] if start < len(seen) - 1 else None
 
@@ -199,7 +231,7 @@ class Market:
         """Return every lane's baseline in the `window` that ends now."""
         starts = self._starts.get(window)
         if starts is None:
-            starts = self._starts[window] = {lane: self.baseline(window, lane) for lane in self.observed}
+            starts = self._starts[window] = {lane: self._baseline(seen, window) for lane, seen in self.observed.items()}
         return starts
 
     def moves(self, window: Micros) -> Sequence[Move]:

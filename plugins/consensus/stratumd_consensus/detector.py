@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from stratumd.plugin import BookLine, ConsensusPoint, Detector, Market, Micros, PluginConfig, Span, Tick, micros
+from stratumd.plugin import ConsensusPoint, Detector, Market, Micros, PluginConfig, Priced, Span, Tick, micros
 from stratumd_consensus.point import Voice, consensus_point, voice
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -55,38 +55,30 @@ class Consensus(Detector):
     def _point(self, market: Market, oldest: Micros) -> ConsensusPoint:
         """Return the point of `market`, the same object while neither offers nor the set of fresh books change."""
         fresh = [
-            line
-            for line in market.lines.values()
-            if (span := line.now) is not None
-            and (span.confirmed if span.last_update is None else span.last_update) >= oldest
+            each
+            for each in market.priced()
+            if (each[1].confirmed if (at := each[1].last_update) is None else at) >= oldest
         ]
         memo: _Memo | None = market.memo.get(self)
-        if memo is not None and memo.version == market.version and memo.fresh == fresh:
+        if memo is not None and memo.fresh == fresh:
             return memo.point
         voices = self._voices(fresh, {} if memo is None else memo.voices)
-        spoken = [each for each in voices.values() if each is not None]
-        point = consensus_point(market, spoken, self.options.min_books)
-        market.memo[self] = _Memo(market.version, fresh, voices, point)
+        point = consensus_point(market, list(voices.values()), self.options.min_books)
+        market.memo[self] = _Memo(fresh, voices, point)
         return point
 
-    def _voices(self, fresh: list[BookLine], known: Mapping[Span, Voice | None]) -> dict[Span, Voice | None]:
+    def _voices(self, fresh: list[Priced], known: Mapping[Span, Voice]) -> dict[Span, Voice]:
         """Return what each fresh book says by its present span; from one point to the next, most say the same."""
-        voices = {}
-        for line in fresh:
-            span = line.now
-            assert span is not None, "a fresh book offers something"
-            voices[span] = known[span] if span in known else self._voice(line, span)
-        return voices
-
-    def _voice(self, line: BookLine, span: Span) -> Voice | None:
-        fair = line.market.fair(span)
-        return None if isinstance(fair, str) else voice(line, fair, self._weights.get(line.book, 1.0))
+        weights = self._weights
+        return {
+            span: known.get(span) or voice(line, fair, weights.get(line.book, 1.0) if weights else 1.0)
+            for line, span, fair in fresh
+        }
 
 
 class _Memo(NamedTuple):
     """The last point of a market, and what it was made from."""
 
-    version: int
-    fresh: list[BookLine]
-    voices: dict[Span, Voice | None]
+    fresh: list[Priced]
+    voices: dict[Span, Voice]
     point: ConsensusPoint

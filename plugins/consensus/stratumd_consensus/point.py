@@ -46,8 +46,10 @@ def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> 
     return _point(market.key, voices, contributors, books)
 
 
-def _one_per_operator(voices: Sequence[Voice]) -> list[Voice]:
+def _one_per_operator(voices: Sequence[Voice]) -> Sequence[Voice]:
     """Let each operator speak once."""
+    if len({each[0][0] for each in voices}) == len(voices):
+        return voices
     found: list[Voice] = []
     last = None
     for each in voices:
@@ -69,7 +71,7 @@ def _together(one: Voice, other: Voice) -> Voice:
     return Voice(Contributor(operator, book, weight, values, line, books), speaking.fair, speaking.implied)
 
 
-def _at_one_line(voices: list[Voice]) -> list[Voice]:
+def _at_one_line(voices: Sequence[Voice]) -> Sequence[Voice]:
     """Keep those that post the sides and the line of the greatest weight: without a margin model only equal
     lines compare.
     """
@@ -87,7 +89,9 @@ def _terms(fair: Fair) -> tuple[int, float, tuple[str, ...]]:
     return (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
 
 
-def _point(key: MarketKey, voices: list[Voice], contributors: tuple[Contributor, ...], books: int) -> ConsensusPoint:
+def _point(
+    key: MarketKey, voices: Sequence[Voice], contributors: tuple[Contributor, ...], books: int
+) -> ConsensusPoint:
     weights = _weights(voices)
     columns = _columns([each.values for each in contributors])
     centres = [weighted_median(column, weights) for column in columns]

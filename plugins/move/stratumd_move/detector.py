@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from stratumd.odds import Fair, Shift, breadth, line_shift, magnitude, strength
-from stratumd.plugin import Detector, Finding, Limits, Market, Micros, Move, State, Tick, micros
+from stratumd.odds import Shift, breadth, magnitude, strength
+from stratumd.plugin import Detector, Finding, Limits, Market, Micros, Move, State, Tick, Window, micros
 from stratumd_move.evidence import Moved, move_evidence
 from stratumd_move.key_cross import KeyCrossMetadata, Sides, crossings
 from stratumd_move.options import MoveMetadata, Options
@@ -26,7 +27,7 @@ class Rule(NamedTuple):
     """Of the threshold that a book must have moved by."""
     operators: int
     """How many distinct operators it takes."""
-    measure: Callable[[Market, Move], Sequence[Shift]]
+    measure: Callable[[Move], Sequence[Shift]]
     """What counts as a book's move."""
 
 
@@ -47,10 +48,19 @@ class Moves(Detector):
         super().__init__(options)
         self._markets = frozenset(options.markets)
         self._rules = (
-            Rule("MOVE", micros(options.window), 1.0, 1, _posted),
-            Rule("MULTIBOOK_SYNC", micros(options.sync_window), 0.5, options.sync_operators, _compared),
+            Rule("MOVE", micros(options.window), 1.0, 1, attrgetter("posted")),
+            Rule("MULTIBOOK_SYNC", micros(options.sync_window), 0.5, options.sync_operators, attrgetter("shifts")),
         )
         self._limits = Limits(micros(options.cooldown), options.per_hour, micros(options.lifetime))
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """MOVE compares over `window`, MULTIBOOK_SYNC over `sync_window`."""
+        moves, together = self._rules
+        return {
+            moves.type: Window("window", moves.window),
+            together.type: Window("sync_window", together.window),
+        }
 
     @property
     def lookback(self) -> Micros:
@@ -68,17 +78,16 @@ class Moves(Detector):
         for market in tick.markets:
             if market.key.market in self._markets and market.key.player is None and not market.lay:
                 for rule in self._rules:
-                    yield from self._apply(rule, market)
+                    moves = market.moves(rule.window)
+                    if len(moves) >= rule.operators:
+                        yield from self._apply(rule, market, moves)
         if keys := self.options.keys.get(tick.event.sport):
             yield from crossings(tick, keys)
 
-    def _apply(self, rule: Rule, market: Market) -> Iterator[Finding]:
+    def _apply(self, rule: Rule, market: Market, moves: Sequence[Move]) -> Iterator[Finding]:
         """Yield one finding per outcome and direction in which enough operators moved far enough."""
-        moves = market.moves(rule.window)
-        if len(moves) < rule.operators:
-            return
         threshold = rule.share * self.options.thresholds.of(market.kind, market.sigma is not None)
-        for (outcome, direction), moved in _far(rule, market, moves, threshold).items():
+        for (outcome, direction), moved in _far(moves, rule.measure, threshold).items():
             operators = len({move.line.operator for move, _ in moved})
             if operators >= rule.operators:
                 largest = max([shift.magnitude for _, shift in moved])
@@ -96,26 +105,14 @@ class Moves(Detector):
                 )
 
 
-def _far(rule: Rule, market: Market, moves: Sequence[Move], threshold: float) -> dict[tuple[str, str], Moved]:
+def _far(
+    moves: Sequence[Move], measure: Callable[[Move], Sequence[Shift]], threshold: float
+) -> dict[tuple[str, str], Moved]:
     """Sort the moves that reach `threshold` by outcome and direction."""
     sides: dict[tuple[str, str], Moved] = {}
+    least = threshold - EPSILON
     for move in moves:
-        for shift in rule.measure(market, move):
-            if shift.magnitude >= threshold - EPSILON:
+        for shift in measure(move):
+            if shift.magnitude >= least:
                 sides.setdefault((shift.outcome, shift.direction), []).append((move, shift))
     return sides
-
-
-def _compared(market: Market, move: Move) -> Sequence[Shift]:
-    """Measure a move by the compared value."""
-    return move.shifts
-
-
-def _posted(market: Market, move: Move) -> Sequence[Shift]:
-    """Measure a move by the posted line where a margin model makes points comparable, else as all are."""
-    before, after = move.before, move.after
-    if market.sigma is None or not isinstance(before, Fair) or not isinstance(after, Fair):
-        return move.shifts
-    if before.line is None or after.line is None:
-        return ()
-    return line_shift(market.kind, before.line, after.line)

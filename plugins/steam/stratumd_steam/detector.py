@@ -17,6 +17,7 @@ from stratumd.plugin import (
     Move,
     State,
     Tick,
+    Window,
     micros,
 )
 from stratumd_steam.evidence import steam_evidence
@@ -43,6 +44,11 @@ class Steam(Detector):
         self._limits = Limits(micros(options.cooldown), options.per_hour, micros(options.lifetime))
 
     @property
+    def windows(self) -> dict[str, Window]:
+        """STEAM compares over `window`."""
+        return {"STEAM": Window("window", self._window)}
+
+    @property
     def lookback(self) -> Micros:
         """The window, or the least age of a market where that is longer."""
         return max(self._window, self._min_age)
@@ -59,24 +65,24 @@ class Steam(Detector):
         quiet = 0 <= tick.event.commence_at - tick.at < self._quiet
         window = tick.at // self._window
         for market in tick.markets:
-            due = not shares.is_counted(market.key.market, window)
-            if not due and market.changed_at <= tick.at - self._window:
+            name, player = market.key
+            if name not in self._markets or player is not None or market.lay:
                 continue
-            if not self._is_evaluable(market):
-                continue
-            far = self._far(market)
-            if not quiet and tick.at - market.first_seen >= self._min_age:
-                yield from self._findings(market, far, known)
-            if due:
-                movers = {move.line for move, _ in far}
-                present = [(line.operator, line in movers) for line in speaking(market, self._window)]
-                shares = shares.counted(market.key.market, window, tick.at, present)
+            due = not known.is_counted(name, window)
+            if (due or market.changed_at > tick.at - self._window) and self._is_evaluable(market):
+                far = self._far(market)
+                old = tick.at - market.first_seen >= self._min_age
+                # Nearly always too few moved, and who else is present does not matter then.
+                if old and not quiet and len(far) >= self.options.operators:
+                    yield from self._findings(market, known)
+                if due:
+                    movers = {move.line for move, _ in far}
+                    present = [(line.operator, line in movers) for line in speaking(market, self._window)]
+                    shares = shares.counted(name, window, tick.at, present)
         if shares is not known:
             yield shares
 
     def _is_evaluable(self, market: Market) -> bool:
-        if market.key.market not in self._markets or market.key.player is not None or market.lay:
-            return False
         return market.offering > 0 and market.starts(self._window).get(market.lane) is not None
 
     def _far(self, market: Market) -> list[tuple[Move, Shift]]:
@@ -86,9 +92,7 @@ class Steam(Detector):
             (move, shift) for move in market.moves(self._window) for shift in move.shifts if shift.magnitude >= least
         ]
 
-    def _findings(self, market: Market, far: list[tuple[Move, Shift]], shares: Shares) -> Iterator[Finding]:
-        if len(far) < self.options.operators:  # nearly always, and who else is present does not matter then
-            return
+    def _findings(self, market: Market, shares: Shares) -> Iterator[Finding]:
         present = motions(market, self._window)
         if len(present) < max(self.options.present, self.options.operators):
             return

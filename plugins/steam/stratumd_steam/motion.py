@@ -51,18 +51,15 @@ def speaking(market: Market, window: Micros) -> list[BookLine]:
     starts = market.starts(window)
     found: list[BookLine] = []
     operator, hold = None, 0.0
-    for line in market.lines.values():  # by operator and book
-        span, start = line.now, starts.get(line.lane)
-        if span is None or start is None:
-            continue
-        after = market.fair(span)
-        if isinstance(after, str) or (span.since > start and not _was_fair(line, start)):
+    for line, span, fair in market.priced():  # by operator and book
+        start = starts.get(line.lane)
+        if start is None or (span.since > start and not _was_fair(line, start)):
             continue
         if line.operator != operator:
             found.append(line)
-            operator, hold = line.operator, after.hold
-        elif after.hold < hold:
-            found[-1], hold = line, after.hold
+            operator, hold = line.operator, fair.hold
+        elif fair.hold < hold:
+            found[-1], hold = line, fair.hold
     return found
 
 

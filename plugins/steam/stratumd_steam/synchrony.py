@@ -26,11 +26,17 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     counts: dict[str, list[int]]
     """By operator and for each bin, newest first: windows it was present in, and of these the ones it moved far in."""
 
-    def aged(self, bin: int) -> dict[str, list[int]]:
+    def and_one(self, window: int, bin: int, present: Iterable[tuple[str, bool]]) -> Tally:
+        """Return the tally with one more window: who was present in it, and whether they moved far enough."""
+        counts = dict(self.counts) if bin == self.bin else self._aged(bin)
+        for operator, far in present:
+            row = counts.get(operator)
+            counts[operator] = [1, int(far)] if row is None else [row[0] + 1, row[1] + far, *row[2:]]
+        return Tally(window, bin, counts)
+
+    def _aged(self, bin: int) -> dict[str, list[int]]:
         """Return the counts as of a later `bin`, without the operators that the last day did not see."""
         gap = min(bin - self.bin, BINS)
-        if not gap:
-            return {operator: row.copy() for operator, row in self.counts.items()}
         kept = 2 * (BINS - gap)
         return {operator: [0, 0] * gap + row[:kept] for operator, row in self.counts.items() if any(row[:kept])}
 
@@ -46,17 +52,10 @@ class Shares(State, frozen=True):
         return tally is not None and tally.window == window
 
     def counted(self, market: str, window: int, at: Micros, present: Iterable[tuple[str, bool]]) -> Shares:
-        """Return the shares with one more window: who was present in it, and whether they moved far enough."""
-        known, bin = self.markets.get(market), at // BIN
-        counts = {} if known is None else known.aged(bin)
-        for operator, far in present:
-            row = counts.get(operator)
-            if row is None:
-                row = counts[operator] = [0, 0]
-            row[0] += 1
-            if far:
-                row[1] += 1
-        return Shares({**self.markets, market: Tally(window, bin, counts)})
+        """Return the shares with one more window of a market; see `Tally.and_one`."""
+        bin = at // BIN
+        known = self.markets.get(market) or Tally(window, bin, {})
+        return Shares({**self.markets, market: known.and_one(window, bin, present)})
 
     def chance(self, market: str, operators: Sequence[str], movers: int) -> float | None:
         """Return the chance of at least `movers` among `operators`; None where too little is known of one of them."""
