@@ -59,6 +59,11 @@ class Pipeline:
         """
         return Stepping(self, observation, obey).run()
 
+    @property
+    def now(self) -> Micros:
+        """When the newest observation was received."""
+        return self._now
+
     def time_of(self, observation: Observation) -> Micros:
         """Return when `observation` counts as received: time goes on, also where an answer was stored late."""
         self._now = max(self._now, observation.received_at)

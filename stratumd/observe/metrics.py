@@ -40,6 +40,15 @@ class Metrics:
         self.skipped = Counter(
             "stratumd_ticks_skipped_total", "Due instants skipped while a poll was running.", ["source"], registry=into
         )
+        self.taken = Counter(
+            "stratumd_ticks_taken_total", "Due instants that this daemon took and ran.", ["source"], registry=into
+        )
+        self.missed = Counter(
+            "stratumd_ticks_missed_total",
+            "Due instants that no daemon ran, but for those skipped; counted by the one that ran the next.",
+            ["source"],
+            registry=into,
+        )
         self.credits = Gauge(
             "stratumd_credits_remaining", "Credits left, by the provider's word.", ["source"], registry=into
         )
@@ -70,6 +79,30 @@ class Metrics:
         )
         self.loop_lag = Gauge(
             "stratumd_event_loop_lag_seconds", "Longest delay of the event loop, last interval.", registry=into
+        )
+        self.plugin_blocked = Counter(
+            "stratumd_plugin_blocked_total",
+            "Calls of plugin code that took longer than a second.",
+            ["plugin", "component"],
+            registry=into,
+        )
+        self.left_out = Gauge(
+            "stratumd_plugin_left_out",
+            "1 while a component is in quarantine.",
+            ["pipeline", "component"],
+            registry=into,
+        )
+        self.breaker = Gauge(
+            "stratumd_source_breaker",
+            "0 closed, 1 half-open: one exchange finds out, 2 open: left alone.",
+            ["source"],
+            registry=into,
+        )
+        self.breaker_opened = Counter(
+            "stratumd_source_breaker_opened_total", "Times that a source was left alone.", ["source"], registry=into
+        )
+        self.degraded = Gauge(
+            "stratumd_degraded", "How many parts are not as they should be, as /status lists them.", registry=into
         )
         self.plugin_failures = Counter(
             "stratumd_plugin_failures_total", "Failures of plugin code.", ["plugin", "component"], registry=into

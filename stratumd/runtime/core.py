@@ -11,20 +11,56 @@ from anyio import to_thread
 
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
-from stratumd.plugin import Micros, Observation, Poll, Record
+from stratumd.plugin import Ledger, Micros, Observation, Poll, Record
 from stratumd.redaction import described
+from stratumd.registry import Registry
 from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.delivery import Queue
 from stratumd.runtime.ended import Ended
 from stratumd.runtime.journal import Journal
+from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.states import States
-from stratumd.store import Commit, Waiting
+from stratumd.runtime.watchdog import Watchdog
+from stratumd.store import Charge, Commit, Lease, Newest, Taken, Waiting
 
 T = TypeVar("T")
 
 
+class Sharing(Protocol):
+    """What is shared out among several daemons. The calls block; they are made from worker threads."""
+
+    owner: str
+    """As `Lease.owner` names this daemon."""
+    lease: Micros
+    """How long one lasts that is not renewed."""
+    shared: bool
+    """Whether there may be other daemons."""
+
+    def newest(self, schedule: str) -> Newest:
+        """Return where a schedule stands."""
+
+    def take(self, schedule: str, instant: Micros, gap: Micros) -> Taken:
+        """Take a due instant, unless it, one after it, or one less than `gap` before it is taken."""
+
+    def hold(self, pipeline: str) -> Lease:
+        """Ask for the work on a pipeline, and return who has it."""
+
+    def beat(self) -> None:
+        """Renew what this daemon holds."""
+
+    def let_go(self, pipeline: str) -> None:
+        """Give up the work on a pipeline."""
+
+    def holders(self) -> list[Lease]:
+        """Return who works each pipeline."""
+
+
 class Store(Queue, Protocol):
     """What the daemon does with the store. The calls block; they are made from worker threads."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """What is shared out among several daemons."""
 
     def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
         """Store exchanges by source in one transaction; what is already there is not written again."""

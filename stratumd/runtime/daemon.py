@@ -18,6 +18,7 @@ from stratumd.http.app import create_app
 from stratumd.http.server import address, bind, serve
 from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
+from stratumd.registry import Registry
 from stratumd.runtime import control, gauges
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
@@ -27,13 +28,16 @@ from stratumd.runtime.journal import Journal
 from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
 from stratumd.runtime.parts import Parts, assemble
+from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.posts import open_posts
+from stratumd.runtime.quarantines import watch
 from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import ComponentState, State, States
 from stratumd.runtime.stop import Stop
 from stratumd.runtime.supervisor import keep
 from stratumd.runtime.view import DaemonView
-from stratumd.store import Store, open_store
+from stratumd.runtime.watchdog import Watchdog
+from stratumd.store import Store, open_store, plugin_migrations
 
 _log = logger("stratumd")
 
@@ -72,8 +76,9 @@ async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
     notifier = Notifier.from_environment()
     try:
         notifier.status("opening the database")
+        migrations = plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
         async with extending(notifier, SystemTimer()):
-            store = await transaction(lambda: open_store(config.database.connect_url()))
+            store = await transaction(lambda: open_store(config.database.connect_url(), plugins=migrations))
         try:
             return await _Daemon(config, options, stop, store, notifier).run(listener)
         finally:
@@ -90,20 +95,26 @@ class _Daemon:
         self._options = options
         self._stop = stop
         self._notifier = notifier
+        self._view: DaemonView | None = None
         timer, metrics = SystemTimer(), Metrics()
         states = States(timer.now, lambda state: _changed(metrics, state))
-        self._core = Core(store, states, Journal(), metrics, timer)
+        self._core = Core(store, states, Journal(), metrics, timer, watchdog=Watchdog(PluginCode(self._registry)))
         states.put("store", "store", State.OK)
+
+    def _registry(self) -> Registry:
+        """Return the plugins that are loaded now; a reload may exchange them."""
+        return self._view.config.registry if self._view else self._config.registry
 
     async def run(self, listener: socket.socket | None) -> int:
         """Run until asked to stop, and return the exit code."""
         options, core = self._options, self._core
         parts = assemble(self._config, core, once=options.once, write=options.dry_run)
-        view = DaemonView(self._config, core)
+        view = self._view = DaemonView(self._config, core)
         async with anyio.create_task_group() as services:
             if listener is not None:
                 services.start_soon(serve, create_app(view), listener)
             services.start_soon(gauges.measure, core)
+            services.start_soon(watch, core)
             services.start_soon(attend, self._notifier, core, parts.workers.keys())
             services.start_soon(keep, _Deliveries(parts.courier, core), core)
             options.announce(address(listener) if listener else None)

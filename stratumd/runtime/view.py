@@ -16,6 +16,7 @@ from stratumd.runtime.states import ComponentState, State
 REQUIRED = ("store", "source", "pipeline")
 """The kinds of components without which the daemon is not ready. A sink that is down delays its own deliveries only."""
 _READY = {State.OK, State.STOPPED}
+_FAILED = {State.RECOVERABLE_ERROR, State.PERMANENT_ERROR, State.FATAL_ERROR}
 
 
 class DaemonView:
@@ -34,6 +35,10 @@ class DaemonView:
         """Return why the daemon is not ready. A source that came to its end is none of the reasons."""
         return [str(each) for each in self._core.states if each.kind in REQUIRED and each.state not in _READY]
 
+    def degraded(self) -> list[str]:
+        """Return what is not as it should be: parts that failed, are left alone, or are left out. The rest goes on."""
+        return [str(each) for each in self._core.states if each.state in _FAILED]
+
     def status(self) -> dict[str, Any]:
         """Return the state of everything."""
         journal = self._core.journal
@@ -45,6 +50,7 @@ class DaemonView:
             "plugins": {plugin.name: plugin.version for plugin in self.config.registry.plugins},
             "reload": _reloaded(journal.reloaded),
             "control": self.control,
+            "degraded": self.degraded(),
             "components": [_component(each) for each in self._core.states],
             "sources": {name: _source(entry) for name, entry in journal.sources.items()},
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
@@ -59,6 +65,7 @@ class DaemonView:
         for name, entry in self._core.journal.pipelines.items():
             if entry.last_observation is not None:
                 self._core.metrics.quote_age.labels(name).set((now - entry.last_observation) / SECOND)
+        self._core.metrics.degraded.set(len(self.degraded()))
         return self._core.metrics.expose(), metrics.CONTENT_TYPE
 
     def _deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:

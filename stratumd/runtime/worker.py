@@ -15,8 +15,10 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 
+from stratumd import failpoints
 from stratumd.config import PipelineSpec
 from stratumd.engine import Failure, Pipeline, Step
+from stratumd.engine.quarantine import LEFT_OUT
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Signal, delivery_id
 from stratumd.redaction import described
@@ -28,6 +30,7 @@ from stratumd.runtime.ended import REMEMBERED
 from stratumd.runtime.journal import Fault
 from stratumd.runtime.poison import Poisoned, empty, is_passing
 from stratumd.runtime.posts import Turns
+from stratumd.runtime.quarantines import LeftOut
 from stratumd.runtime.states import State
 from stratumd.store import Commit, NewDelivery
 
@@ -79,6 +82,7 @@ class PipelineWorker:
         self._log = logger("stratumd.pipeline", pipeline=spec.name)
         self.turns = Turns()
         self._news = anyio.Event()
+        self._left_out = LeftOut(spec.name, core)
         self._build: str | None = None
         """What the engine at hand is built from."""
         self._singly = 0
@@ -135,8 +139,9 @@ class PipelineWorker:
     def _rebuilt(self) -> Pipeline:
         store = self._core.store
         pipeline = build_pipeline(self._spec, self._registry)
-        for observation, at in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
-            pipeline.warm(observation, at)
+        with self._core.watchdog.stepping(self.name):
+            for observation, at in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
+                pipeline.warm(observation, at)
         failures = pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
         self._report_failures(failures, self._core.timer.now())
         self._look_for_ends()
@@ -146,6 +151,8 @@ class PipelineWorker:
     async def _cycle(self, pipeline: Pipeline) -> bool:
         """Process the next observations; False where there were none."""
         cycle = await transaction(partial(self._advance, pipeline, self._outlets.sinks))
+        self._left_out.overdue(pipeline)
+        self._left_out.show(pipeline)
         if cycle is None:
             return False
         self._report(cycle)
@@ -167,8 +174,9 @@ class PipelineWorker:
         if not observations:
             return None
         try:
-            steps = [pipeline.step(observation) for observation in observations]
-            deliveries = [self._deliveries(step, sinks) for step in steps]
+            with self._core.watchdog.stepping(self.name):
+                steps = [pipeline.step(observation) for observation in observations]
+                deliveries = [self._deliveries(step, sinks) for step in steps]
             failpoints.reached("pipeline: stepped")
             pairs = zip(steps, deliveries, strict=True)
             store.commit([Commit(step, self._rows(each), self._build) for step, each in pairs])
@@ -268,7 +276,8 @@ class PipelineWorker:
     def _report_failures(self, failures: Sequence[Failure], at: Micros) -> None:
         failed: dict[str, list[Failure]] = {}
         for failure in failures:
-            failed.setdefault(failure.component, []).append(failure)
+            if not failure.error.startswith(LEFT_OUT):
+                failed.setdefault(failure.component, []).append(failure)
         for component, some in failed.items():
             plugin, version = self._plugin(component)
             newest = some[-1]
