@@ -82,7 +82,7 @@ def drifted(game: Result, event: Event) -> bool:
 
 def suggestions(game: Result, candidates: Iterable[Candidate]) -> tuple[Suggestion, ...]:
     """Return the most likely events of a game, the likeliest first, each with what speaks for and against it."""
-    rated = sorted(_rated(game, candidates), key=lambda each: each[:2])
+    rated = sorted(_rated(game, candidates), key=lambda each: each[:3])
     return tuple(Suggestion(event, why) for _, _, event, why in rated[:MOST_SUGGESTED])
 
 

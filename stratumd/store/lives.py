@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from stratumd.engine import Play
@@ -72,7 +73,7 @@ class Word(NamedTuple):
 
 def settle(connection: Connection, bulk: Bulk, lives: Iterable[Life]) -> None:
     """Write what follows from `lives`, whose events are written already. At most a few rows an event."""
-    telling = [life for life in lives if life.plays or life.results or life.announced]
+    telling = [_cleaned(life) for life in lives if life.plays or life.results or life.announced]
     if not telling:
         return
     settling = Settling(connection)
@@ -197,8 +198,7 @@ class Settling:
     def _assign(self, key: Key, event_id: int | None, by: str, reason: str, at: Micros) -> None:
         self._games[key] = self._games[key]._replace(event_id=event_id, matched_by=by, reason=reason)
         self._changed.add(key)
-        names = (clean(key[0]), clean(key[1]))
-        self._matches[key, at] = (*names, at, event_id, clean(by), clean(reason))
+        self._matches[key, at] = (*key, at, event_id, clean(by), clean(reason))
 
     def tell(self, key: Key) -> None:
         """Let a game speak of its event."""
@@ -211,10 +211,12 @@ class Settling:
 
     def _speak(self, event_id: int, word: Word) -> None:
         known = self._word(event_id)
-        if known is not None and not (
-            word.observed_at >= known.observed_at and counts(word.phase, word.source, known.phase, known.source)
-        ):
-            return
+        if known is not None:
+            if known.source == OFFERS != word.source:  # a game may have found its event after its last word
+                word = word._replace(observed_at=max(word.observed_at, known.observed_at))
+            in_order = word.observed_at >= known.observed_at
+            if not (in_order and counts(word.phase, word.source, known.phase, known.source)):
+                return
         if known is None or known.phase is not word.phase:
             scores = (word.home_score, word.away_score)
             self._history[event_id, word.observed_at] = (
@@ -237,6 +239,25 @@ class Settling:
     def _read(self, condition: ColumnElement[bool]) -> None:
         for row in self._connection.execute(select(games).where(condition)):
             self._games.setdefault((row.source, row.game), restored_game(row))
+
+
+def _cleaned(life: Life) -> Life:
+    """Return `life` with texts that both databases keep as they are, so that they can be compared."""
+    if not life.results:
+        return life
+    return life._replace(source=clean(life.source), results=[_cleaned_result(each) for each in life.results])
+
+
+def _cleaned_result(result: Result) -> Result:
+    return msgspec.structs.replace(
+        result,
+        game=clean(result.game),
+        sport=clean(result.sport),
+        home=clean(result.home),
+        away=clean(result.away),
+        clock=clean(result.clock),
+        event=optional(result.event),
+    )
 
 
 def near_events(connection: Connection, game: Result, at: Micros | None = None) -> list[Candidate]:
@@ -288,17 +309,16 @@ def game_row(key: Key, game: Game) -> Values:
     """Return the row of a game."""
     result = game.result
     return (
-        clean(key[0]),
-        clean(key[1]),
-        clean(result.sport),
-        clean(result.home),
-        clean(result.away),
+        *key,
+        result.sport,
+        result.home,
+        result.away,
         result.commence_at,
         result.phase.value,
         result.home_score,
         result.away_score,
-        clean(result.clock),
-        optional(result.event),
+        result.clock,
+        result.event,
         game.observed_at,
         game.observation,
         game.event_id,
