@@ -61,7 +61,7 @@ def last_seen(connection: Connection, pipeline: str) -> dict[str, Micros]:
         .where(coverage.c.pipeline == pipeline)
         .group_by(events.c.event)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def history(

@@ -1,0 +1,49 @@
+"""What the commands about the past share: its range, and the stored past of each pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratumd.cli.read import moment
+from stratumd.errors import ConfigError
+from stratumd.plugin import Micros
+
+if TYPE_CHECKING:
+    from stratumd.config import Config
+    from stratumd.proof import Past
+
+From = Annotated[
+    Micros | None, typer.Option("--from", parser=moment, metavar="TIME", help="From then on: 2h, or an ISO time.")
+]
+To = Annotated[Micros | None, typer.Option("--to", parser=moment, metavar="TIME", help="Up to then.")]
+Only = Annotated[str | None, typer.Option("--pipeline", help="Only this pipeline of the configuration.")]
+
+
+@contextmanager
+def pasts(config: Path, database: str | None, pipeline: str | None) -> Iterator[list[Past]]:
+    """Open the stored past of each pipeline of the configuration, or of one."""
+    from stratumd.config import load_config
+    from stratumd.proof import Past
+    from stratumd.store import open_reader
+
+    loaded = load_config(config)
+    names = chosen(loaded, pipeline)
+    reader = open_reader(database or loaded.database.connect_url())
+    try:
+        yield [Past(reader, loaded.pipelines[name], loaded.registry) for name in names]
+    finally:
+        reader.close()
+
+
+def chosen(config: Config, pipeline: str | None) -> list[str]:
+    """Return the names of the pipelines that are asked for. `ConfigError` where there is none of that name."""
+    if pipeline is None:
+        return list(config.pipelines)
+    if pipeline not in config.pipelines:
+        raise ConfigError(f"no pipeline {pipeline!r} is configured; there are {', '.join(config.pipelines)}")
+    return [pipeline]

@@ -1,0 +1,108 @@
+"""One event at one instant of the past: stepped up to it by the very engine, and looked at from inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from stratumd.engine import Pipeline, Step, gate
+from stratumd.odds import Fair
+from stratumd.plugin import Detector, Market, MarketKey, Normalizer, Observation, PluginConfig, Snapshot, Tick
+from stratumd.proof.past import Past
+from stratumd.proof.rebuilt import as_noted
+
+
+class Instant(NamedTuple):
+    """An event right after one observation. Board and memory go on with the next one: look before that is asked for."""
+
+    pipeline: Pipeline
+    tick: Tick
+    """What the detectors saw."""
+    remembered: bytes | None
+    """The gate's memory of the event right before the observation, as it is stored."""
+    step: Step
+
+    @property
+    def gate(self) -> gate.Memory:
+        """Return a copy of what the gate remembered right before the observation."""
+        return gate.Memory() if self.remembered is None else gate.restore(self.remembered)
+
+    def market(self, key: MarketKey) -> Market | None:
+        """Return a market that the observation covered."""
+        return next((market for market in self.tick.markets if market.key == key), None)
+
+
+class Probe(Detector):
+    """Stands behind the detectors of a pipeline, shows what they saw of one event, and finds nothing itself."""
+
+    name = "probe"
+
+    def __init__(self, event: str, look: Callable[[Tick], None]) -> None:
+        super().__init__(PluginConfig())
+        self._event = event
+        self._look = look
+
+    def detect(self, tick: Tick) -> Iterable[object]:  # type: ignore[override]  # it yields nothing
+        """Look."""
+        if tick.event.id == self._event:
+            self._look(tick)
+        return ()
+
+
+class Narrowed(Normalizer):
+    """Another normalizer, of which only one event is heard: events do not depend on each other."""
+
+    def __init__(self, inner: Normalizer, event: str) -> None:
+        super().__init__(inner.options)
+        self.name = inner.name  # type: ignore[misc]  # it stands in for the other
+        self.version = inner.version  # type: ignore[misc]
+        self._inner = inner
+        self._event = event
+
+    def normalize(self, observation: Observation) -> Snapshot:
+        """Return what `observation` says of the event."""
+        found = self._inner.normalize(observation)
+        scope = found.scope
+        if scope is not None:
+            asked = scope.events is None or self._event in scope.events
+            scope = msgspec.structs.replace(scope, events=frozenset({self._event} if asked else ()))
+        listings = [listing for listing in found.listings if listing.event.id == self._event]
+        return msgspec.structs.replace(found, scope=scope, listings=listings)
+
+
+def probed(pipeline: Pipeline, event: str, look: Callable[[Tick], None]) -> Pipeline:
+    """Return a fresh pipeline like `pipeline` that hears of one event only and shows each of its ticks."""
+    return Pipeline(
+        pipeline.name,
+        [*pipeline.detectors, Probe(event, look)],
+        {name: Narrowed(each, event) for name, each in pipeline.normalizers.items()},
+        pricing=pipeline.pricing,
+        operators=pipeline.operators,
+        describe=pipeline.describe,
+    )
+
+
+def instants(past: Past, event: str) -> Iterator[Instant]:
+    """Yield every instant of `event`, in the order in which all was taken, under the options of then."""
+    seen: list[Tick] = []
+    pipelines: list[Pipeline] = []
+
+    def build(era: int) -> Pipeline:
+        plain = as_noted(past, era) if past.eras else past.configured()
+        pipelines.append(probed(plain, event, seen.append))
+        return pipelines[-1]
+
+    remembered: bytes | None = None
+    for step in past.steps(past.as_taken(past.start(None, event)), build):
+        for tick in seen:
+            voided = any(each.component == "gate" and each.body is None for each in step.states)
+            yield Instant(pipelines[-1], tick, None if voided else remembered, step)
+        seen.clear()
+        remembered = pipelines[-1].memory(event).bodies.get("gate")
+
+
+def fairs(market: Market) -> dict[str, Fair]:
+    """Return the fair prices of now by book."""
+    return {line.book: fair for line in market.present() if isinstance(fair := line.fair, Fair)}

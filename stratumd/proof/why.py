@@ -1,0 +1,310 @@
+"""Why a signal is there: everything it rests on, as it stood, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stratumd.odds import Fair, PriceError, Shift, closing_value, shifts
+from stratumd.plugin import (
+    MINUTE,
+    SECOND,
+    BookLine,
+    Change,
+    ConsensusPoint,
+    Market,
+    MarketKey,
+    Micros,
+    Signal,
+    iso,
+    rounded,
+)
+from stratumd.proof.instant import Instant, fairs, instants
+from stratumd.proof.past import Past, ProofError
+from stratumd.store.views import PathPoint
+
+FOLLOWING = 30 * MINUTE
+"""How long after a signal a book counts as following it."""
+_SHARE = 0.5
+"""Of the signal's threshold, that a book must have moved by to have followed."""
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """One book's quote of the signal's outcome when it was given."""
+
+    book: str
+    operator: str
+    named: bool
+    """The signal is about this book."""
+    line: float | None
+    """Points, of the bettor's side."""
+    price: float
+    """Decimal odds."""
+    changed_seconds: float
+    """Since it was first observed so."""
+    confirmed_seconds: float
+    """Since it was last observed."""
+    book_seconds: float | None
+    """Since the book's own last update; None where it gives none."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A book of the signal that changed: between which instants, for a poll does not tell more."""
+
+    book: str
+    operator: str
+    after: str
+    before: str
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """A book that moved the same way afterwards."""
+
+    book: str
+    operator: str
+    seconds: float
+    """After the signal."""
+    move: float
+    """Points or probability, of the compared value."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A price that the signal offered, and what became of it."""
+
+    book: str
+    outcome: str
+    line: float | None
+    """Points, of the bettor's side."""
+    price: float
+    """Decimal odds."""
+    there: bool
+    """Whether it is still offered, by the newest observation."""
+    seconds: float | None
+    """How long it was offered after the signal; None where it still is."""
+    value: float | None
+    """Its expected profit per unit by the newest consensus before the start; None where the two cannot be compared."""
+
+
+class Why(msgspec.Struct, frozen=True):
+    """The explanation of one signal."""
+
+    signal: Signal
+    source: str
+    request: str
+    changes: list[Change]
+    """What the observation changed in the signal's market."""
+    quotes: list[Posted]
+    moved: list[Moved]
+    first: str | None
+    """The operator that is known to have moved first; None where the intervals do not tell, or nobody moved."""
+    followed: list[Followed]
+    consensus: ConsensusPoint | None
+    taken: list[Taken]
+    build_noted: bool
+    """Whether the options of then are noted; else all was stepped under those of now."""
+
+    @property
+    def margin(self) -> float:
+        """Return by how much the magnitude exceeds its threshold."""
+        return rounded(self.signal.magnitude - self.signal.threshold) or 0.0
+
+    def public(self) -> dict[str, Any]:
+        """Return the JSON object that the command shows."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        plain["signal"] = self.signal.public()
+        plain["changes"] = [
+            {**change._asdict(), "last_update": change.last_update and iso(change.last_update)}
+            for change in self.changes
+        ]
+        plain["thresholds"] = [
+            {
+                "name": "magnitude",
+                "value": self.signal.magnitude,
+                "threshold": self.signal.threshold,
+                "margin": self.margin,
+            }
+        ]
+        plain["regime"] = self.signal.metadata.get("regime")
+        return plain
+
+
+def why(past: Past, signal: Signal) -> Why:
+    """Step the event up to the signal and a while on, and tell what it rests on. `ProofError` where it is not there."""
+    key = MarketKey(signal.market, signal.player)
+    instant, market, walk = _found(past, signal, key)
+    before, tick = fairs(market), instant.tick
+    books = _books(signal, market)
+    moved = _moved(signal, market, books)
+    point = tick.record("consensus", key)
+    quotes = [posted for line in market.present() if (posted := _posted(line, signal, books)) is not None]
+    changes = [each for each in instant.step.changes if each.event == signal.event and each[2:4] == key]
+    return Why(
+        signal=signal,
+        source=instant.step.observation.source,
+        request=instant.step.observation.request.path,
+        changes=changes,
+        quotes=quotes,
+        moved=moved,
+        first=_first(moved),
+        followed=list(_followed(walk, signal, key, before, books)),
+        consensus=point if isinstance(point, ConsensusPoint) else None,
+        taken=_taken(past, signal, market),
+        build_noted=bool(past.eras),
+    )
+
+
+def _found(past: Past, signal: Signal, key: MarketKey) -> tuple[Instant, Market, Iterator[Instant]]:
+    walk = instants(past, signal.event)
+    for instant in walk:
+        if instant.tick.observation == signal.observation:
+            market = instant.market(key)
+            if market is None:
+                break
+            return instant, market, walk
+    raise ProofError(f"the observation of signal {signal.id} is not stored any more, or says something else now")
+
+
+def _books(signal: Signal, market: Market) -> frozenset[str]:
+    return frozenset(signal.books) & market.lines.keys()
+
+
+def _posted(line: BookLine, signal: Signal, books: frozenset[str]) -> Posted | None:
+    span, at = line.now, signal.observed_at
+    assert span is not None, "it is present"
+    assert span.offer is not None, "it is present"
+    quote = next((each for each in span.offer.quotes if each.outcome == signal.outcome), None)
+    if quote is None:
+        return None
+    return Posted(
+        book=line.book,
+        operator=line.operator,
+        named=line.book in books,
+        line=quote.line,
+        price=quote.price,
+        changed_seconds=(at - span.since) / SECOND,
+        confirmed_seconds=(at - span.confirmed) / SECOND,
+        book_seconds=None if span.last_update is None else (at - span.last_update) / SECOND,
+    )
+
+
+def _moved(signal: Signal, market: Market, books: frozenset[str]) -> list[Moved]:
+    """Return the intervals in which the signal's books changed: as the signal tells, else the last change of each."""
+    told = signal.metadata.get("movers", ())
+    if told:
+        return [Moved(each["book"], each["operator"], *each["interval"]) for each in told]
+    lines = [market.lines[book] for book in sorted(books)]
+    return [
+        Moved(line.book, line.operator, iso(line.spans[-2].confirmed), iso(line.spans[-1].since))
+        for line in lines
+        if len(line.spans) > 1
+    ]
+
+
+def _first(moved: Sequence[Moved]) -> str | None:
+    """Return the operator whose change is known to precede all others': its interval ends before theirs begin."""
+    operators = {each.operator for each in moved}
+    if len(operators) < 2:
+        return None
+    for operator in sorted(operators):
+        own = [each.before for each in moved if each.operator == operator]
+        if all(max(own) <= each.after for each in moved if each.operator != operator):
+            return operator
+    return None
+
+
+def _followed(
+    walk: Iterator[Instant], signal: Signal, key: MarketKey, before: dict[str, Fair], books: frozenset[str]
+) -> Iterator[Followed]:
+    done = set(books)
+    for instant in walk:
+        at = instant.tick.at
+        if at > signal.observed_at + FOLLOWING:
+            return
+        market = instant.market(key)
+        if market is None:
+            continue
+        for book, fair in fairs(market).items():
+            shift = _same_way(shifts(market.kind, before[book], fair), signal) if book in before else None
+            if shift is not None and book not in done:
+                done.add(book)
+                seconds = (at - signal.observed_at) / SECOND
+                yield Followed(book, market.lines[book].operator, seconds, rounded(shift.magnitude) or 0.0)
+
+
+def _same_way(found: Sequence[Shift], signal: Signal) -> Shift | None:
+    least = signal.threshold * _SHARE
+    return next((each for each in found if each.outcome == signal.outcome and each.magnitude >= least), None)
+
+
+def _claims(signal: Signal) -> Iterator[tuple[str, str]]:
+    """Yield the (book, outcome) whose prices the signal offers: left behind, best, or legs; else its own books."""
+    metadata = signal.metadata
+    for leg in metadata.get("legs", ()):
+        yield leg["book"], leg["outcome"]
+    told = [*metadata.get("stale", ()), *([metadata["best"]] if "best" in metadata else [])]
+    for each in told:
+        yield each["book"], signal.outcome
+    if not told and "legs" not in metadata:
+        yield from ((book, signal.outcome) for book in signal.books)
+
+
+class _Quote(NamedTuple):
+    line: float | None
+    price: float
+
+
+def _taken(past: Past, signal: Signal, market: Market) -> list[Taken]:
+    reader, name, event = past.reader, past.spec.name, signal.event
+    path = reader.movement(event, market=signal.market, player=signal.player, pipeline=name)
+    points = [row.point for row in reader.consensus(event, market=signal.market, pipeline=name) if _counts(row, signal)]
+    newest = points[-1] if points else None
+    found = []
+    for book, outcome in dict.fromkeys(_claims(signal)):
+        own = [each for each in path if (each.book, each.outcome) == (book, outcome)]
+        earlier = [each for each in own if each.observed_at <= signal.observed_at]
+        later = [each for each in own if each.observed_at > signal.observed_at]
+        if earlier and earlier[-1].price is not None:
+            quote = _Quote(earlier[-1].line, earlier[-1].price)
+            found.append(_became(book, outcome, quote, later, signal, newest, market.sigma))
+    return found
+
+
+def _counts(row: Any, signal: Signal) -> bool:
+    return row.point.reason is None and row.point.key.player == signal.player and row.observed_at < signal.commence_at
+
+
+def _became(
+    book: str,
+    outcome: str,
+    quote: _Quote,
+    later: Sequence[PathPoint],
+    signal: Signal,
+    newest: ConsensusPoint | None,
+    sigma: float | None,
+) -> Taken:
+    gone: Micros | None = later[0].observed_at if later else None
+    return Taken(
+        book=book,
+        outcome=outcome,
+        line=quote.line,
+        price=quote.price,
+        there=gone is None,
+        seconds=None if gone is None else (gone - signal.observed_at) / SECOND,
+        value=None if newest is None else _value(outcome, quote, newest, sigma),
+    )
+
+
+def _value(outcome: str, quote: _Quote, point: ConsensusPoint, sigma: float | None) -> float | None:
+    if outcome not in point.outcomes:
+        return None
+    close = point.line
+    if close is not None and outcome == "away":
+        close = 0.0 - close
+    probability = point.probabilities[point.outcomes.index(outcome)]
+    try:
+        found = closing_value(outcome, quote.price, probability, taken=quote.line, close=close, sigma=sigma)
+    except (PriceError, ValueError):
+        return None
+    return None if found is None else rounded(found.ev)
