@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stratumd.plugin import Micros, Secret, Sink
+from stratumd.plugin import Component, Micros, Secret, Sink
 from stratumd.store import Disabled, Outage
 
 KIND = "sink"
@@ -83,9 +83,9 @@ class Switch:
         return fingerprint(self._sink, self._version, mark.partition("$")[0]) == mark
 
 
-def fingerprint(sink: Sink, version: str, salt: str) -> str:
-    """Return `salt$hash` of a sink's options. It is slow and salted: options hold passwords, and this is stored."""
-    told = json.dumps([sink.name, version, _plain(sink.options)], sort_keys=True)
+def fingerprint(part: Component, version: str, salt: str) -> str:
+    """Return `salt$hash` of a component's options. It is slow and salted: options hold passwords; this is stored."""
+    told = json.dumps([part.name, version, _plain(part.options)], sort_keys=True)
     return f"{salt}${hashlib.scrypt(told.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()}"
 
 

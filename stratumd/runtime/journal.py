@@ -21,10 +21,20 @@ class SourceEntry:
 
     polls: int = 0
     failed: int = 0
+    taken: int = 0
+    """Due instants that this daemon took."""
     skipped: int = 0
     """Due instants that passed while a poll was running."""
+    missed: int = 0
+    """Other due instants that no daemon ran, counted by the one that ran the next."""
     last_poll: Micros | None = None
     last_error: str | None = None
+    breaker: str = "closed"
+    """`closed`; `open`: the provider is left alone; `half-open`: one exchange finds out."""
+    retry_at: Micros | None = None
+    """When an open breaker lets one exchange through."""
+    failures: int = 0
+    """Failed polls in a row."""
     credits_remaining: int | None = None
     next_due: Micros | None = None
 

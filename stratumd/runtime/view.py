@@ -91,7 +91,11 @@ def _component(each: ComponentState) -> dict[str, Any]:
 
 
 def _source(entry: SourceEntry) -> dict[str, Any]:
-    times: dict[str, Micros | None] = {"last_poll": entry.last_poll, "next_due": entry.next_due}
+    times: dict[str, Micros | None] = {
+        "last_poll": entry.last_poll,
+        "next_due": entry.next_due,
+        "retry_at": entry.retry_at,
+    }
     return asdict(entry) | {name: shown(at) for name, at in times.items()}
 
 
