@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import AsJson, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, warn
 from stratumd.errors import ConfigError, PluginError, StratumError
+from stratumd.plugin import iso
 
 if TYPE_CHECKING:
     from stratumd.registry import Found, Registered, Registry
@@ -45,17 +46,45 @@ def register(app: typer.Typer) -> None:
     app.add_typer(plugins, name="plugins")
 
 
-def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the installed plugins. Each is loaded, so that its health is known; `new` and `verify` are commands."""
+def show(
+    context: typer.Context,
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the installed plugins. Each is loaded, so that its health is known; `new` and `verify` are commands.
+
+    Where a database is at hand, by --database or by the configuration file, it tells which are in quarantine.
+    """
     if context.invoked_subcommand is None:
         from stratumd.registry import discover, load
 
         found = discover()
         registry = load(found)
-        emit([_row(each, registry) for each in found.values()], COLUMNS, as_json=as_json)
+        left_out = _left_out(config, database)
+        emit([_row(each, registry, left_out) for each in found.values()], COLUMNS, as_json=as_json)
 
 
-def _row(found: Found, registry: Registry) -> dict[str, Any]:
+def _left_out(config: Path, database: str | None) -> dict[str, str]:
+    """Return, by plugin, which pipeline leaves it out and why. Nothing where there is no database to ask."""
+    from stratumd.cli.read import now, reading
+    from stratumd.registry import plugin_of
+
+    if database is None and not config.exists():
+        return {}
+    try:
+        with reading(config, database) as reader:
+            rows = reader.status(now()).left_out
+    except StratumError as error:
+        warn(f"it is not known which are in quarantine: {error}")
+        return {}
+    return {
+        plugin_of(row.component): f"left out of {row.pipeline} until {iso(row.until_at)}: {row.error} ({row.where})"
+        for row in rows
+    }
+
+
+def _row(found: Found, registry: Registry, left_out: Mapping[str, str]) -> dict[str, Any]:
     failure = registry.failure(found.name)
     provides = [kind for kind, each in registry.components() if each.plugin == found.name]
     return {
@@ -63,7 +92,7 @@ def _row(found: Found, registry: Registry) -> dict[str, Any]:
         "version": found.version,
         "provides": sorted(set(provides)),
         "distribution": found.distribution,
-        "health": "ok" if failure is None else str(failure),
+        "health": left_out.get(found.name, "ok") if failure is None else str(failure),
     }
 
 

@@ -19,6 +19,14 @@ SOURCES = {
 }  # fmt: skip
 DELIVERIES = {"sink": "SINK", "state": "DELIVERIES", "number": "NUMBER", "oldest": "OLDEST"}
 DISABLED = {"sink": "SINK THAT IS OFF", "since": "SINCE", "reason": "REASON"}
+BREAKERS = {
+    "what": "LEFT ALONE",
+    "retry": "NEXT ATTEMPT",
+    "failures": "FAILURES",
+    "since": "SINCE",
+    "reason": "REASON",
+}
+LEFT_OUT = {"component": "LEFT OUT", "pipeline": "PIPELINE", "until": "UNTIL", "where": "WHERE", "error": "ERROR"}
 SIGNALS = {
     "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
     "side": "SIDE", "direction": "MOVE", "magnitude": "SIZE", "books": "BOOKS", "id": "ID",
@@ -114,6 +122,34 @@ def deliveries(found: Status) -> list[dict[str, Any]]:
 def disabled(found: Status) -> list[dict[str, Any]]:
     """Return a line per sink that stays off."""
     return [{"sink": each.sink, "since": moment(each.since_at), "reason": each.reason} for each in found.disabled_sinks]
+
+
+def breakers(found: Status) -> list[dict[str, Any]]:
+    """Return a line per provider or receiver that is left alone after failures."""
+    return [
+        {
+            "what": f"{each.kind} {each.name}",
+            "retry": moment(each.retry_at),
+            "failures": each.failures,
+            "since": moment(each.since_at),
+            "reason": each.reason,
+        }
+        for each in found.breakers
+    ]
+
+
+def left_out(found: Status) -> list[dict[str, Any]]:
+    """Return a line per component in quarantine."""
+    return [
+        {
+            "component": each.component,
+            "pipeline": each.pipeline,
+            "until": moment(each.until_at),
+            "where": each.where,
+            "error": each.error,
+        }
+        for each in found.left_out
+    ]
 
 
 def figures(found: Status) -> str:

@@ -105,6 +105,11 @@ class Quarantine:
         return [StateChange(COMPONENT, "", msgspec.json.encode(_Body(self.out, self._recent)))]
 
 
+def sentences(body: bytes) -> dict[str, Sentence]:
+    """Return what is left out, by what is stored."""
+    return msgspec.json.decode(body, type=_Body).out
+
+
 def skipped(component: str, sentence: Sentence) -> Failure:
     """Return what says that a component was not asked."""
     return Failure(component, None, f"{LEFT_OUT}{sentence.error}", sentence.where)

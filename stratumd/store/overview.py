@@ -9,10 +9,20 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, and_, func, select, text
 from sqlalchemy.exc import DatabaseError
 
+from stratumd.engine import quarantine
 from stratumd.plugin import DAY, Micros
 from stratumd.store import deliveries, sinks
-from stratumd.store.tables import events, latest, metadata, observations, polls, processed, signals
-from stratumd.store.views import DisabledRow, PollRow, SourceRow, Status, TableRow, WaitingRow
+from stratumd.store.tables import breakers, events, latest, metadata, observations, polls, processed, signals, states
+from stratumd.store.views import (
+    BreakerRow,
+    DisabledRow,
+    LeftOutRow,
+    PollRow,
+    SourceRow,
+    Status,
+    TableRow,
+    WaitingRow,
+)
 
 _PARAMS = msgspec.json.Decoder(dict[str, str])
 _SQLITE_BYTES = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
@@ -49,6 +59,8 @@ def status(connection: Connection, now: Micros) -> Status:
             for (sink, state), waiting in sorted(deliveries.counts(connection).items())
         ),
         disabled_sinks=tuple(disabled_sinks(connection)),
+        breakers=tuple(open_breakers(connection)),
+        left_out=tuple(left_out(connection)),
         observations=_number(connection, select(func.count()).select_from(observations)),
         events=_number(connection, select(func.count()).select_from(events)),
         events_upcoming=_number(connection, select(func.count()).select_from(events).where(events.c.commence_at > now)),
@@ -63,6 +75,25 @@ def status(connection: Connection, now: Micros) -> Status:
 def disabled_sinks(connection: Connection) -> list[DisabledRow]:
     """Return the sinks that are off, by name."""
     return [DisabledRow(sink, found.reason, found.since) for sink, found in sinks.disabled(connection).items()]
+
+
+def open_breakers(connection: Connection) -> list[BreakerRow]:
+    """Return what is left alone after failures, by kind and name."""
+    query = select(breakers).order_by(breakers.c.kind, breakers.c.name)
+    return [
+        BreakerRow(row.kind, row.name, row.reason, row.failures, row.since, row.retry_at)
+        for row in connection.execute(query)
+    ]
+
+
+def left_out(connection: Connection) -> list[LeftOutRow]:
+    """Return the components in quarantine, by pipeline and name."""
+    kept = select(states).where(states.c.component == quarantine.COMPONENT, states.c.event == "")
+    return [
+        LeftOutRow(row.pipeline, name, found.error, found.where, found.since, found.until)
+        for row in connection.execute(kept.order_by(states.c.pipeline))
+        for name, found in sorted(quarantine.sentences(row.body.encode()).items())
+    ]
 
 
 def table_sizes(connection: Connection) -> list[TableRow]:

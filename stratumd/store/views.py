@@ -257,6 +257,34 @@ class Skipped(View, frozen=True):
     place: str
 
 
+class BreakerRow(View, frozen=True):
+    """A component that is left alone after failures, until one attempt succeeds."""
+
+    kind: str
+    """`source` or `sink`."""
+    name: str
+    reason: str
+    """Of the newest failure."""
+    failures: int
+    """In a row."""
+    since_at: Micros
+    retry_at: Micros
+    """When the next attempt may be made."""
+
+
+class LeftOutRow(View, frozen=True):
+    """A component in quarantine: it failed too often, or took too long."""
+
+    pipeline: str
+    component: str
+    error: str
+    where: str
+    """`file:line` of the plugin's code."""
+    since_at: Micros
+    until_at: Micros
+    """When it is tried again; by the time of the pipeline's observations, as `since_at`."""
+
+
 class Status(View, frozen=True):
     """How everything is, by what is stored."""
 
@@ -264,6 +292,8 @@ class Status(View, frozen=True):
     sources: tuple[SourceRow, ...]
     deliveries: tuple[WaitingRow, ...]
     disabled_sinks: tuple[DisabledRow, ...]
+    breakers: tuple[BreakerRow, ...]
+    left_out: tuple[LeftOutRow, ...]
     observations: int
     events: int
     events_upcoming: int
