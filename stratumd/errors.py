@@ -81,8 +81,10 @@ class ConfigError(StratumError):
 
     exit_code = 78
 
+    problems: tuple[Problem, ...] = ()  # also where a subclass does not call this class's constructor; so below
+
     def __init__(self, problems: Sequence[Problem] | str) -> None:
-        self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
+        self.problems = () if isinstance(problems, str) else tuple(problems)
         rendered = problems if isinstance(problems, str) else "\n".join(p.render() for p in self.problems)
         super().__init__(rendered)
 
@@ -95,6 +97,8 @@ class StartupError(StratumError):
 
 class PluginError(StratumError):
     """A plugin's code failed."""
+
+    plugin = version = component = where = ""
 
     def __init__(
         self,
@@ -116,6 +120,9 @@ class PluginError(StratumError):
 class SourceError(StratumError):
     """A source could not be polled."""
 
+    code = ""
+    status: int | None = None
+
     def __init__(self, message: str | None = None, *, code: str = "", status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
@@ -129,6 +136,8 @@ class TransientError(SourceError):
 
 class RateLimited(SourceError):
     """The source asked to be polled less often."""
+
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -153,6 +162,9 @@ class BadPayload(SourceError):
 
 class DeliveryError(StratumError):
     """A sink could not deliver."""
+
+    permanent = disable = False
+    retry_after: float | None = None
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ def run(
     loaded = _load(path, database)
     for problem in loaded.warnings:
         warn(problem.render())
-    for_people = logs.configure(loaded.log.level, loaded.log.format)
+    for_people = logs.configure(loaded.log.level, loaded.log.format, file=loaded.log.file)
 
     def announce(address: str | None) -> None:
         _announce(loaded, address, for_people)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,7 +15,7 @@ from croniter import croniter
 from pydantic import Field, field_validator, model_validator
 
 from stratumd.config.report import suggest
-from stratumd.odds import Method, Pricing
+from stratumd.odds import MarginModel, Method, Pricing
 from stratumd.plugin import PluginConfig, Secret, Signal
 
 _SCHEMES = ("sqlite", "postgresql")
@@ -163,6 +164,16 @@ class LogSpec(Section):
     """The least that is said."""
     format: Literal["auto", "console", "json"] = "auto"
     """`auto`: for people on a terminal, JSON elsewhere."""
+    file: Path | None = None
+    """Where the log goes in place of standard error, from the working directory. It is appended to; a rotation by
+    rename, as logrotate does it, is noticed at the next line."""
+
+    @field_validator("file")
+    @classmethod
+    def _named(cls, file: Path | None) -> Path | None:
+        if file is not None and not file.name:
+            raise Hinted("expected the name of a file", "write /var/log/stratumd/stratumd.log, for example")
+        return file
 
 
 class Schedule(Section):
@@ -254,6 +265,19 @@ def _among(value: str, wanted: tuple[str, ...]) -> bool:
     return not wanted or value in wanted
 
 
+Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SportKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Margins(Section):
+    """How far a sport's final scores spread around the line, in points: what half a point near the line is worth."""
+
+    spread: Sigma
+    """σ of the margin between the two sides, for spreads."""
+    total: Sigma
+    """σ of the sum of both, for totals."""
+
+
 class PricingMethods(Section):
     """How fair prices are made of a book's prices (docs/explanation/numbers.md)."""
 
@@ -262,9 +286,16 @@ class PricingMethods(Section):
     three_way: Method = Pricing().three_way
     """The de-vig method for markets of three and more sides."""
 
+    margins: dict[SportKey, Margins] = {}
+    """By sport, how far final scores spread around the line (σ, in points), in place of the built-in figures. A sport
+    with neither compares lines by probability, at equal lines only."""
+
     def pricing(self) -> Pricing:
         """Return the same for the engine."""
-        return Pricing(self.two_way, self.three_way)
+        margins = {
+            sport: MarginModel(sigma.spread, sigma.total, True, "configured") for sport, sigma in self.margins.items()
+        }
+        return Pricing(self.two_way, self.three_way, margins)
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]

@@ -1,4 +1,4 @@
-"""Structured logs: in colour on a terminal, JSON Lines elsewhere. No payloads, no secrets."""
+"""Structured logs: in colour on a terminal, JSON Lines elsewhere and in files. No payloads, no secrets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
-from stratumd.errors import described, fit
+from stratumd.errors import StartupError, described, fit
 from stratumd.redaction import redact
 
 QUIET = ("httpx", "httpcore", "uvicorn", "asyncio", "alembic", "sqlalchemy")
@@ -25,16 +28,41 @@ _SECRETS = re.compile(
 )
 
 
-def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> bool:
-    """Send every log, the libraries' too, to `stream` (standard error), from `level` (`debug` to `error`) on.
+class Rotated(WatchedFileHandler):
+    """Appends to a file, and to a new one of its name as soon as a rotation has moved it away."""
 
-    `format` is `console`, `json`, or `auto`: for people on a terminal, JSON elsewhere. Returns whether it is for
-    people.
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line: to standard error where the file cannot be written any more, for it must not be lost."""
+        try:
+            super().emit(record)
+        except OSError:  # raised while the file is opened anew; who logs must not fail for it
+            self._complain(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name that logging calls
+        """Write a line to standard error that the file did not take, as where the disk is full."""
+        self._complain(record)
+
+    def close(self) -> None:
+        """Close the file, also where it does not take what it was given: that has gone to standard error."""
+        with suppress(OSError):
+            super().close()
+
+    def _complain(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
+def configure(
+    level: str = "info", format: str = "auto", stream: TextIO | None = None, file: Path | None = None
+) -> bool:
+    """Send every log, the libraries' too, to `file`, else to `stream` (standard error), from `level` on.
+
+    `level` is `debug` to `error`; `format` is `console`, `json`, or `auto`: for people on a terminal, JSON elsewhere.
+    Returns whether it is for people. `StartupError` where the file cannot be written; then all stays as it was.
     """
     stream = stream or sys.stderr
-    terminal = stream.isatty()
+    terminal = file is None and stream.isatty()
     for_people = format == "console" or (format == "auto" and terminal)
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream) if file is None else _opened(file)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),
@@ -45,7 +73,10 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    former, root.handlers[:] = list(root.handlers), [handler]
+    for each in former:
+        if isinstance(each, Rotated):
+            each.close()
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -60,6 +91,13 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         cache_logger_on_first_use=False,
     )
     return for_people
+
+
+def _opened(file: Path) -> Rotated:
+    try:
+        return Rotated(file, encoding="utf-8")
+    except OSError as error:
+        raise StartupError(f"cannot write the log to {file}: {error.strerror}") from error
 
 
 def logger(name: str, **fields: Any) -> Any:

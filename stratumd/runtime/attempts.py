@@ -11,6 +11,7 @@ import anyio
 from stratumd.errors import ConfigError, DeliveryError, PluginError, StartupError
 from stratumd.plugin import Sink
 from stratumd.redaction import told
+from stratumd.runtime.backoff import seconds
 from stratumd.runtime.blame import blame
 
 DEADLINE, CLOSING = 30.0, 1.0
@@ -40,7 +41,7 @@ async def attempt(
         try:
             await call()
         except DeliveryError as error:
-            return error
+            return _read(target, error)
         except ConfigError as error:
             return Misconfigured(told(error), disable=True)
         except StartupError as error:
@@ -53,6 +54,15 @@ async def attempt(
             return _blame(target, error)
         return None
     return DeliveryError(f"no answer within {deadline:g} s")
+
+
+def _read(target: Target, error: DeliveryError) -> DeliveryError | PluginError:
+    """Return what the error says, read once and here: its class is the plugin's, and may compute it, or fail to."""
+    try:
+        permanent, disable = bool(error.permanent), bool(error.disable)
+        return DeliveryError(told(error), permanent=permanent, disable=disable, retry_after=seconds(error.retry_after))
+    except BaseException as failure:  # noqa: BLE001  # a plugin may raise anything
+        return _blame(target, failure)
 
 
 def _blame(target: Target, error: BaseException) -> PluginError:

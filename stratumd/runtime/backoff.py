@@ -5,10 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
 from stratumd.plugin import MINUTE, SECOND, Micros
 
 _MOST_DOUBLINGS = 32
+
+
+def seconds(asked: Any) -> float | None:
+    """Return how long a plugin says that is to be waited; None where it is no number, or none that can be waited."""
+    try:
+        length = float(asked)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return length if isfinite(length) and length >= 0 else None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from stratumd.config import PipelineSpec, SinkSpec, SourceSpec, When
+from stratumd.config import DetectorSpec, PipelineSpec, SinkSpec, SourceSpec, When
 from stratumd.engine import Pipeline
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
@@ -97,8 +97,7 @@ def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
 def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
     """Build a pipeline with an empty board. `PluginError` where a plugin's code fails."""
     detectors: list[Detector] = [
-        _built(registry.detectors[each.name], each.name, partial(each.component, each.options))
-        for each in spec.detectors
+        _built(registry.detectors[each.name], each.name, partial(_detector, each)) for each in spec.detectors
     ]
     normalizers: dict[str, Normalizer] = {
         name: _built(registered, name, partial(_unconfigured, registered))
@@ -112,6 +111,15 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
 def _unconfigured(registered: Registered) -> Normalizer:
     normalizer: Normalizer = registered.component(registered.component.config())
     return normalizer
+def _detector(spec: DetectorSpec) -> Detector:
+    """Build a detector, and ask it for its lookback here, where it is named if it fails to say."""
+    detector = spec.component(spec.options)
+    lookback: object = detector.lookback
+    if not isinstance(lookback, int) or lookback < 0:
+        raise TypeError(f"'lookback' must be microseconds as a whole number, not {lookback!r}")
+    return detector
+
+
 
 
 def _built(registered: Registered, name: str, build: Callable[[], C]) -> C:

@@ -20,7 +20,7 @@ from stratumd.errors import (
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros, Poll
 from stratumd.redaction import told
-from stratumd.runtime.backoff import Backoff
+from stratumd.runtime.backoff import Backoff, seconds
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.core import Core, transaction
@@ -176,7 +176,7 @@ class Collector:
             self._put(State.OK)
             return 0
         limited = [error for error in errors if isinstance(error, RateLimited)]
-        asked = max((error.retry_after or 0.0 for error in limited), default=0.0)
+        asked = max((seconds(error.retry_after) or 0.0 for error in limited), default=0.0)
         worst = limited[0] if limited else errors[0]
         wait = self._backoff.failed() if limited or not answered else 0
         self._put(State.RECOVERABLE_ERROR, told(worst), self._backoff.failures)

@@ -88,12 +88,12 @@ class Reloader:
             new = await transaction(self._load)
             plan = difference(old, new, off)
             made = self._exchange.make(plan, old, new, off)
+            if new.log != old.log:
+                logs.configure(new.log.level, new.log.format, file=new.log.file)
         except Exception as error:  # noqa: BLE001  # plugins are imported and built: anything may be raised
             return self._refuse(error)
         self._view.config = replace(new, database=old.database, http=old.http)
         self._exchange.swap(plan, made, self._view.config)
-        if new.log != old.log:
-            logs.configure(new.log.level, new.log.format)
         self._succeed(plan, new)
         return msgspec.structs.replace(_answer(plan, new), waiting=await self._waiting(plan))
 

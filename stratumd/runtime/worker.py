@@ -31,6 +31,7 @@ from stratumd.runtime.journal import Fault
 from stratumd.runtime.poison import Poisoned, empty, is_passing
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.quarantines import LeftOut
+from stratumd.runtime.rebuilding import rebuild
 from stratumd.runtime.states import State
 from stratumd.store import Commit, NewDelivery
 
@@ -140,9 +141,7 @@ class PipelineWorker:
         store = self._core.store
         pipeline = build_pipeline(self._spec, self._registry)
         with self._core.watchdog.stepping(self.name):
-            for observation, at in store.rebuild(self.name, self._spec.sources, pipeline.lookback):
-                pipeline.warm(observation, at)
-        failures = pipeline.load(store.states(self.name), store.records(self.name), store.seen(self.name))
+            failures = rebuild(pipeline, store, self._spec.sources)
         self._report_failures(failures, self._core.timer.now())
         self._look_for_ends()
         self._build = build_of(pipeline).text()

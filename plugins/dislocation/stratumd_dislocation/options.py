@@ -8,31 +8,24 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from stratumd.odds import Kind
-from stratumd.plugin import PluginConfig
+from stratumd.plugin import PluginConfig, Points, Share, Thresholds
 
 
-class Thresholds(PluginConfig):
+class DislocationThresholds(Thresholds):
     """How far an operator must stand apart, in the unit of what is compared."""
 
-    spread: float = Field(default=1.0, gt=0)
+    spread: Points = 1.0
     """Points between fair lines of the spread."""
-    total: float = Field(default=2.0, gt=0)
+    total: Points = 2.0
     """Points between fair totals."""
-    probability: float = Field(default=0.03, gt=0, lt=1)
+    probability: Share = 0.03
     """Fair probability, for moneylines and for sports without a margin model."""
-
-    def of(self, kind: Kind, modelled: bool) -> float:
-        """Return the threshold for a market of this kind."""
-        if not modelled:
-            return self.probability
-        return self.spread if kind is Kind.SPREAD else self.total
 
 
 class Options(PluginConfig):
     """Options of `dislocation`. Which quotes count, and how fresh, is the business of `consensus`."""
 
-    thresholds: Thresholds = Thresholds()
+    thresholds: DislocationThresholds = DislocationThresholds()
     """How far an operator must stand apart."""
     min_books: int = Field(default=5, ge=2)
     """How many other operators the consensus of the others takes."""

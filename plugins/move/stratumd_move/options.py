@@ -8,28 +8,22 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from stratumd.odds import Kind
-from stratumd.plugin import PluginConfig
+from stratumd.plugin import PluginConfig, Points, Share, Thresholds
+from stratumd.plugin import Terms as Terms  # of the metadata below
 
 FOOTBALL_KEYS = (3.0, 6.0, 7.0, 10.0)
 """Margins that American football games end on far more often than on their neighbours."""
 
 
-class Thresholds(PluginConfig):
+class MoveThresholds(Thresholds):
     """How large a move must be, in the unit of what is compared."""
 
-    spread: float = Field(default=0.5, gt=0)
+    spread: Points = 0.5
     """Points of the spread."""
-    total: float = Field(default=1.0, gt=0)
+    total: Points = 1.0
     """Points of the total."""
-    probability: float = Field(default=0.03, gt=0, lt=1)
+    probability: Share = 0.03
     """Fair probability, for moneylines and for sports without a margin model."""
-
-    def of(self, kind: Kind, modelled: bool) -> float:
-        """Return the threshold for a market of this kind."""
-        if not modelled:
-            return self.probability
-        return self.spread if kind is Kind.SPREAD else self.total
 
 
 class Options(PluginConfig):
@@ -39,7 +33,7 @@ class Options(PluginConfig):
     """Markets to watch."""
     window: timedelta = timedelta(minutes=10)
     """A book's posted line now is compared with its line at the start of this window."""
-    thresholds: Thresholds = Thresholds()
+    thresholds: MoveThresholds = MoveThresholds()
     """How far a book must have moved for MOVE; half of it counts for MULTIBOOK_SYNC."""
     sync_window: timedelta = timedelta(minutes=5)
     """MULTIBOOK_SYNC: the window in which several operators move the same way."""
@@ -58,15 +52,6 @@ class Options(PluginConfig):
     """How long a signal is worth acting on."""
     in_play: bool = False
     """Go on after the start of the event."""
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What a book posted at one moment."""
-
-    line: float | None
-    """Points of the reference side (home, or the total); null for moneylines."""
-    price: float
-    """Decimal odds of the signal's outcome."""
 
 
 class BookMove(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):

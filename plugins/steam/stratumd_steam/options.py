@@ -8,25 +8,19 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from stratumd.odds import Kind
-from stratumd.plugin import PluginConfig
+from stratumd.plugin import PluginConfig, Points, Share, Thresholds
+from stratumd.plugin import Terms as Terms  # of the metadata below
 
 
-class Thresholds(PluginConfig):
+class SteamThresholds(Thresholds):
     """How far an operator must have moved, in the unit of what is compared."""
 
-    spread: float = Field(default=0.5, gt=0)
+    spread: Points = 0.5
     """Points of the fair line of the spread."""
-    total: float = Field(default=1.0, gt=0)
+    total: Points = 1.0
     """Points of the fair total."""
-    probability: float = Field(default=0.02, gt=0, lt=1)
+    probability: Share = 0.02
     """Fair probability, for moneylines and for sports without a margin model."""
-
-    def of(self, kind: Kind, modelled: bool) -> float:
-        """Return the threshold for a market of this kind."""
-        if not modelled:
-            return self.probability
-        return self.spread if kind is Kind.SPREAD else self.total
 
 
 class Options(PluginConfig):
@@ -38,7 +32,7 @@ class Options(PluginConfig):
     """An operator's compared value now is compared with its value at the start of this window."""
     operators: int = Field(default=4, ge=2)
     """How many distinct operators must have moved the same way."""
-    thresholds: Thresholds = Thresholds()
+    thresholds: SteamThresholds = SteamThresholds()
     """How far each of them must have moved."""
     present: int = Field(default=6, ge=2)
     """How many operators the market must have at all."""
@@ -54,15 +48,6 @@ class Options(PluginConfig):
     """How long a signal is worth acting on: stale books follow."""
     in_play: bool = False
     """Go on after the start of the event."""
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What a book posted at one moment."""
-
-    line: float | None
-    """Points of the reference side (home, or the total); null for moneylines."""
-    price: float
-    """Decimal odds of the signal's outcome."""
 
 
 class Mover(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):

@@ -289,6 +289,19 @@ async def test_the_log_level_changes_while_it_runs(bench: Bench) -> None:
     assert len(bench.daemon.lines("cycle")) == before
 
 
+async def test_the_log_goes_over_to_a_file(bench: Bench) -> None:
+    """Where that cannot be written, the reload is refused and nothing changes."""
+    await bench.reload()
+    bench.config.write_text(bench.text(0) + f"log: {{file: {bench.folder}/nowhere/log}}\n")
+    refused = await bench.reload()
+    assert refused.exit_code == 75
+    assert "cannot write the log to" in refused.error
+    bench.config.write_text(bench.text(0) + f"log: {{file: {bench.folder}/log}}\n")
+    assert (await bench.reload()).plan["adjust"] == ["log"]
+    assert '"reloaded"' in (bench.folder / "log").read_text()
+    assert not bench.daemon.lines("reloaded")
+
+
 async def command(bench: Bench, *arguments: str) -> tuple[int, str, str]:
     """Run `stratumd reload` as an operator does; return exit code, output and errors."""
     done = await anyio.run_process(

@@ -3,6 +3,7 @@
 import pytest
 
 from stratumd.odds import Pricing
+from stratumd.odds.margin import sigma_for
 from tests.support.plugins import Average, Gap, Post
 from tests.unit.config.reading import ENV, Reading, changed, place
 
@@ -36,6 +37,35 @@ def test_pricing_and_operators(reading: Reading) -> None:
     pipeline = reading.config(text).pipelines["nba"]
     assert pipeline.pricing == Pricing(two_way="shin")
     assert pipeline.operators == {"a": "x", "b": "x", "c": "y"}
+
+
+def test_margins_by_sport_reach_the_engine(reading: Reading) -> None:
+    more = "    pricing: {margins: {baseball_mlb: {spread: 4.4, total: 4.6}, basketball_nba: {spread: 12, total: 17}}}"
+    text = changed("    sources: [nba]", f"    sources: [nba]\n{more}")
+    pricing = reading.config(text).pipelines["nba"].pricing
+    assert sigma_for("baseball_mlb", "spreads", pricing.margins) == 4.4
+    assert sigma_for("basketball_nba", "totals", pricing.margins) == 17
+    assert sigma_for("basketball_wnba", "totals", pricing.margins) == 14.5, "the built-in figure stays"
+    assert all(model.assumed and model.source == "configured" for model in pricing.margins.values())
+
+
+@pytest.mark.parametrize(
+    ("margins", "message", "at"),
+    [
+        ("{nba: {spread: 0, total: 16}}", "must be more than 0", "0"),
+        ("{nba: {spread: 11, total: .inf}}", "expected a number that is not infinite", ".inf"),
+        ("{nba: {spread: 11}}", "needs the option 'total'", "nba"),
+        ("{nba: {spread: 11, total: 16, sigma: 1}}", "unknown option 'sigma'", "sigma"),
+        ("{nba: 11}", "expected a mapping", "11"),
+        ("{NBA: {spread: 11, total: 16}}", "expected a text that matches", "NBA"),
+        ("[nba]", "expected a mapping", "margins"),
+    ],
+)
+def test_mistakes_in_margins(reading: Reading, margins: str, message: str, at: str) -> None:
+    text = changed("    sources: [nba]", f"    sources: [nba]\n    pricing:\n      margins: {margins}")
+    problem = reading.problem(text)
+    assert message in problem.message
+    assert place(problem) == at
 
 
 def test_a_filter_of_a_sink(reading: Reading) -> None:

@@ -1,6 +1,7 @@
 """The file's own sections: database, log, http, schedules, conditions."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_schedules(reading: Reading) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "at"),
     [
-        ("{}", "a schedule has either 'every' or 'cron'", "schedule"),
-        ('{every: 60s, cron: "* * * * *"}', "a schedule has either 'every' or 'cron'", "schedule"),
+        ("{}", "a schedule has either 'every', 'cron' or 'cadence'", "schedule"),
+        ('{every: 60s, cron: "* * * * *"}', "a schedule has either 'every', 'cron' or 'cadence'", "schedule"),
         ("{every: 60s, timezone: UTC}", "'timezone' belongs to 'cron'", "schedule"),
         ("{every: 60s, jitter: 60s}", "'jitter' must be shorter than 'every'", "schedule"),
         ("{every: 0s}", "must be longer than nothing", "0s"),
@@ -132,7 +133,7 @@ def test_schedules(reading: Reading) -> None:
         ('{cron: "61 * * * *"}', "expected the five fields of cron", '"61 * * * *"'),
         ('{cron: "* * * * *", timezone: America/NewYork}', "no time zone 'America/NewYork'", "America/NewYork"),
         ("60s", "schedule of source 'nba': expected a mapping", "60s"),
-        ("{cadence: close}", "unknown option 'cadence'", "cadence"),
+        ("{cadence: close}", "no cadence 'close' is known", "close}"),
     ],
 )
 def test_wrong_schedules(reading: Reading, text: str, message: str, at: str) -> None:
@@ -203,3 +204,10 @@ def test_a_type_in_shadow_is_admitted_only_by_name(when: When, admitted: bool) -
     """Types that are given are exactly those that are admitted; others than the shadowed are not touched."""
     assert when.admits(signal(strength=60), frozenset({"STEAM"})) is admitted
     assert When().admits(signal(strength=60), frozenset({"GAP"}))
+
+
+def test_the_log_goes_to_a_file_only_where_one_is_named(reading: Reading) -> None:
+    assert reading.config().log.file is None
+    assert reading.config("log: {file: logs/stratumd.log}\n" + RIGHT).log.file == Path("logs/stratumd.log")
+    problem = reading.problem('log: {file: ""}\n' + RIGHT)
+    assert problem.hint == "write /var/log/stratumd/stratumd.log, for example"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import structlog
 
+from stratumd.errors import StartupError
 from stratumd.observe import logs
 from stratumd.plugin import Secret
 from stratumd.redaction import learn
@@ -22,6 +25,8 @@ def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *logs.QUIET)}
     yield
+    for each in set(root.handlers) - set(handlers):
+        each.close()
     root.handlers[:] = handlers
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -154,3 +159,57 @@ def test_a_text_that_no_stream_takes_is_logged_all_the_same() -> None:
 @pytest.mark.parametrize("text", ["the token was refused", "http://127.0.0.1:8080/status", "at 12:30:15 UTC"])
 def test_what_is_no_secret_stays(text: str) -> None:
     assert logs.mask(text) == text
+
+
+def events(file: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in file.read_text().splitlines()]
+
+
+def test_a_file_is_appended_to_and_a_rotation_is_noticed(tmp_path: Path) -> None:
+    file, rotated = tmp_path / "stratumd.log", tmp_path / "stratumd.log.1"
+    assert logs.configure("info", "auto", file=file) is False, "a file is for machines"
+    log = logs.logger("stratumd.test")
+    log.info("first")
+    file.rename(rotated)
+    log.info("second")
+    logs.configure("info", "auto", file=file)
+    log.info("third")
+    assert (events(rotated), events(file)) == (["first"], ["second", "third"])
+
+
+def test_a_file_holds_no_secret(tmp_path: Path) -> None:
+    learn(Secret("canary-9a9a"))
+    logs.configure(file=tmp_path / "log")
+    logs.logger("stratumd.test").info("refused canary-9a9a")
+    assert "canary" not in (tmp_path / "log").read_text()
+
+
+def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    stream = logged()
+    with pytest.raises(StartupError, match=r"cannot write the log to .*nowhere/log: No such file or directory"):
+        logs.configure(file=tmp_path / "nowhere" / "log")
+    logs.logger("stratumd.test").info("still here")
+    assert "still here" in stream.getvalue()
+
+
+def test_what_the_file_takes_no_more_goes_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    logs.configure(file=folder / "log")
+    log = logs.logger("stratumd.test")
+    shutil.rmtree(folder)
+    log.info("lost?")
+    assert "lost?" in capsys.readouterr().err
+    folder.mkdir()
+    log.info("back")
+    assert events(folder / "log") == ["back"]
+
+
+def test_a_full_disk_is_no_reason_to_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(file=Path("/dev/full"))
+    logs.logger("stratumd.test").info("too much")
+    shown = capsys.readouterr().err
+    assert "too much" in shown
+    assert "Traceback" not in shown

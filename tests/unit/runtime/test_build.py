@@ -101,3 +101,32 @@ def test_a_constructor_that_exits_is_contained() -> None:
 def test_a_plugins_log_says_whose_it_is() -> None:
     context = Lent("nba", REGISTRY, TIMER)
     assert type(context.log) is type(logger("any"))
+
+
+class Forgetful(Detector):
+    """Cannot say how far it looks back."""
+
+    name = "forgetful"
+    answer: Any = None
+
+    @property
+    def lookback(self) -> Any:
+        if self.answer is None:
+            raise RuntimeError("how far?")
+        return self.answer
+
+    def detect(self, tick: Any) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(None, "how far?"), ("10m", "microseconds"), (1.5, "microseconds"), (-1, "-1")]
+)
+def test_a_detector_that_cannot_say_how_far_it_looks_back_is_named(
+    answer: Any, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forgetful, "answer", answer)
+    registry = load([], extra=[plugin("forgetful", Forgetful)])
+    spec = PipelineSpec("nba", ("feed",), (DetectorSpec("forgetful", Forgetful, PluginConfig()),))
+    with pytest.raises(PluginError, match=told) as caught:
+        build_pipeline(spec, registry)
+    assert (caught.value.plugin, caught.value.component) == ("forgetful", "forgetful")

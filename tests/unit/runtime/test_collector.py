@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -146,6 +147,15 @@ async def test_whatever_a_source_raises_is_named(error: BaseException) -> None:
     assert (caught.value.plugin, caught.value.version, caught.value.component) == ("scripted", "1.2", "nba")
     assert caught.value.where.startswith("bench.py:")
     assert source.calls[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    "asked", ["soon", [], float("nan"), -5, 10**400], ids=["a word", "a list", "nan", "-5", "huge"]
+)
+async def test_a_wait_that_is_none_is_not_waited(asked: Any) -> None:
+    error = RateLimited("slower")
+    error.retry_after = asked
+    assert await collector(ScriptedSource([failure(error)]), core()).poll() == SECOND
 
 
 async def test_an_error_of_the_contract_that_is_raised_keeps_its_meaning() -> None:

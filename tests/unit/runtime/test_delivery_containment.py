@@ -277,3 +277,52 @@ async def test_a_dry_run_prints_and_sends_nothing() -> None:
     await stand_in.deliver([Delivery("d1", make_signal("abc"))])
     assert printed == ["would send to nba.chat: MOVE  spreads  Boston Celtics ▲ 1  fanduel  strength 75"]
     assert (sink.opened, sink.calls) == (0, [])
+
+
+class Hasty(DeliveryError):
+    """Calls no constructor of the contract's."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class Wordy(DeliveryError):
+    """Says how long to wait in words."""
+
+    def __init__(self, asked: object) -> None:
+        super().__init__("later")
+        self.retry_after = asked  # type: ignore[assignment]
+
+
+class Untold(DeliveryError):
+    """Cannot say whether it is permanent."""
+
+    @property
+    def permanent(self) -> bool:  # type: ignore[override]
+        raise RuntimeError("who knows")
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None: ...
+
+
+def raising(error: Exception) -> Scripted:
+    def breaks(batch: Sequence[Delivery]) -> None:
+        raise error
+
+    return Scripted(breaks)
+
+
+@pytest.mark.parametrize("error", [Hasty(), *map(Wordy, ["soon", [], 10**400, object()])], ids=repr)
+async def test_an_error_that_breaks_its_contract_is_one_that_passes(error: DeliveryError) -> None:
+    bench = Bench(raising(error), make_signal("s1"))
+    rest = await bench.worker.step()
+    assert bench.state[0] == "RecoverableError"
+    assert bench.queue.states() == ["pending"]
+    assert 0 <= rest.seconds < 60
+
+
+async def test_an_error_that_cannot_be_read_is_the_plugins_fault() -> None:
+    bench = Bench(raising(Untold("no")), make_signal("s1"))
+    await bench.worker.step()
+    assert bench.state[1].startswith("plugin scripted 2.0 failed in 'chat' at test_delivery_containment.py:")
+    assert "who knows" in bench.state[1]
