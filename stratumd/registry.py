@@ -14,16 +14,18 @@ import pluggy
 
 from stratumd import hookspecs
 from stratumd.errors import PluginError
-from stratumd.plugin import Component, Detector, Normalizer, PluginConfig, Sink, Source
+from stratumd.plugin import Component, Detector, Job, Normalizer, PluginConfig, Report, Sink, Source
 
 GROUP = "stratumd.plugins"
 """The entry point group in which a distribution names its plugins."""
 
 RESERVED = {
-    "source": frozenset({"use", "enabled", "schedule"}),
+    "source": frozenset({"use", "enabled", "schedule", "budget"}),
     "normalizer": frozenset[str](),
     "detector": frozenset({"enabled"}),
     "sink": frozenset({"enabled", "name", "when"}),
+    "job": frozenset({"enabled", "schedule"}),
+    "report": frozenset[str](),
 }
 """Keys that stand beside a component's options in the file and belong to core."""
 
@@ -40,6 +42,8 @@ _KINDS = {
     "normalizer": _Kind("register_normalizers", Normalizer, "normalize"),
     "detector": _Kind("register_detectors", Detector, "detect"),
     "sink": _Kind("register_sinks", Sink, "deliver"),
+    "job": _Kind("register_jobs", Job, "run"),
+    "report": _Kind("register_reports", Report, "answer"),
 }
 
 
@@ -86,14 +90,18 @@ class Registry:
     normalizers: dict[str, Registered] = field(default_factory=dict)
     detectors: dict[str, Registered] = field(default_factory=dict)
     sinks: dict[str, Registered] = field(default_factory=dict)
+    jobs: dict[str, Registered] = field(default_factory=dict)
+    reports: dict[str, Registered] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, Registered]:
-        """Return the components of a kind: `source`, `normalizer`, `detector` or `sink`."""
+        """Return the components of a kind: `source`, `normalizer`, `detector`, `sink`, `job` or `report`."""
         return {
             "source": self.sources,
             "normalizer": self.normalizers,
             "detector": self.detectors,
             "sink": self.sinks,
+            "job": self.jobs,
+            "report": self.reports,
         }[kind]
 
     def components(self) -> Iterator[tuple[str, Registered]]:

@@ -11,12 +11,14 @@ from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
 from stratumd.config.load import Document
-from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, Schedule, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, When
 from stratumd.config.options import is_secret, names, nested_models
 from stratumd.config.reader import Reader, condition
 from stratumd.config.references import Surroundings, Unresolved, parts, references
 from stratumd.config.report import Span
+from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.spec import Config
+from stratumd.config.timetable import Timetable
 from stratumd.registry import RESERVED
 
 SECRET = "***"  # noqa: S105 - what is shown in place of one
@@ -82,12 +84,14 @@ class _View:
         found = self.registry.sources.get(_text(table.get("use")))
         if "schedule" in table.entries:
             yield from self._model((*path, "schedule"), Schedule, _table(table.get("schedule")), given=True)
+        if "budget" in table.entries:
+            yield from self._model((*path, "budget"), Budget, _table(table.get("budget")), given=True)
         if found is not None:
             yield from self._model(path, found.component.config, table, skip=RESERVED["source"])
 
     def _pipeline(self, path: Path, table: Table) -> Iterator[Value]:
         yield from self._written(path, table, ("sources",))
-        for kind in ("detector", "sink"):
+        for kind in ("detector", "job", "sink"):
             listed = table.get(f"{kind}s")
             items = read_items(listed.items if isinstance(listed, Items) else [], kind, self.reader)
             for index, item in enumerate(items):
@@ -101,6 +105,8 @@ class _View:
         found = self.registry.of(kind).get(item.name)
         if found is not None:
             yield from self._model(path, found.component.config, item.options, skip=RESERVED[kind])
+        if kind == "job" and "schedule" in item.options.entries:
+            yield from self._model((*path, "schedule"), Timetable, _table(item.options.get("schedule")), given=True)
         if "when" in item.options.entries:
             yield from self._model((*path, "when"), When, _table(item.options.get("when")), given=True)
 

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
-from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
-from croniter import croniter
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from stratumd.config.report import suggest
+from stratumd.config.section import Hinted, Section
 from stratumd.odds import MarginModel, Method, Pricing
-from stratumd.plugin import PluginConfig, Secret, Signal
+from stratumd.plugin import Secret, Signal
 
 _SCHEMES = ("sqlite", "postgresql")
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
-
-
-class Section(PluginConfig):
-    """Base of the file's own sections: unknown keys are errors, nothing changes after the start."""
-
-
-class Hinted(ValueError):
-    """A wrong value, with what to write instead."""
-
-    def __init__(self, message: str, hint: str | None) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 class Database(Section):
@@ -176,66 +162,6 @@ class LogSpec(Section):
         return file
 
 
-class Schedule(Section):
-    """When a source is polled: `every` or `cron`."""
-
-    every: timedelta | None = None
-    """From one poll's start to the next, such as `60s`."""
-    cron: str | None = None
-    """Five fields, such as `*/5 * * * *`: minute, hour, day, month, weekday."""
-    timezone: str = "UTC"
-    """The zone of `cron`, such as `America/New_York`."""
-    jitter: timedelta | None = None
-    """Each instant is put off by a length up to this, always the same for a source, so that many do not ask at once."""
-
-    @field_validator("every", "jitter")
-    @classmethod
-    def _positive(cls, length: timedelta | None) -> timedelta | None:
-        if length is not None and length <= timedelta():
-            raise Hinted("must be longer than nothing", "write 60s, for example")
-        return length
-
-    @field_validator("cron")
-    @classmethod
-    def _five_fields(cls, cron: str | None) -> str | None:
-        if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
-            raise Hinted(
-                "expected the five fields of cron: minute, hour, day, month, weekday",
-                '"*/5 * * * *" is every five minutes, "0 9 * * 1" Mondays at nine',
-            )
-        return cron
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        if zone not in _zones():
-            raise Hinted(
-                f"no time zone {zone!r} is known",
-                suggest(zone, _zones()) or "write Europe/London, for example",
-            )
-        return zone
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Schedule:
-        if (self.every is None) == (self.cron is None):
-            raise Hinted("a schedule has either 'every' or 'cron'", 'write {every: 60s} or {cron: "*/5 * * * *"}')
-        if "timezone" in self.model_fields_set and self.cron is None:
-            raise Hinted("'timezone' belongs to 'cron'", "remove it: 'every' needs no zone")
-        if self.every is not None and self.jitter is not None and self.jitter >= self.every:
-            raise Hinted("'jitter' must be shorter than 'every'", None)
-        return self
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone of `cron`."""
-        return ZoneInfo(self.timezone)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 class When(Section):
     """Which signals a sink gets; what is not given admits all."""
 
@@ -265,8 +191,22 @@ def _among(value: str, wanted: tuple[str, ...]) -> bool:
     return not wanted or value in wanted
 
 
-Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SportKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+def _sigma(points: float) -> float:
+    if not 0 < points < inf:
+        raise Hinted("must be more than 0, and finite", "write it in points, such as 11.2")
+    return points
+
+
+Sigma = Annotated[float, AfterValidator(_sigma), Field(json_schema_extra={"exclusiveMinimum": 0})]
+
+
+def _sport(key: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+        raise Hinted("expected a sport's key, in small letters", "write basketball_nba, for example")
+    return key
+
+
+SportKey = Annotated[str, AfterValidator(_sport)]
 
 
 class Margins(Section):
@@ -285,7 +225,6 @@ class PricingMethods(Section):
     """The de-vig method for markets of two sides."""
     three_way: Method = Pricing().three_way
     """The de-vig method for markets of three and more sides."""
-
     margins: dict[SportKey, Margins] = {}
     """By sport, how far final scores spread around the line (σ, in points), in place of the built-in figures. A sport
     with neither compares lines by probability, at equal lines only."""

@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, Schedule, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, When
+from stratumd.config.schedules import Budget, Schedule
+from stratumd.config.timetable import Timetable
 from stratumd.plugin import Secret, format_duration
 from stratumd.plugin.options import DURATION_SCHEMA
 from stratumd.registry import Registered, Registry
@@ -32,6 +34,7 @@ _ENABLED: Schema = {
 def file_schema(registry: Registry) -> Schema:
     """Return the schema (draft 2020-12) of a file that may use every component of `registry`."""
     detectors, sinks = _listed(registry.detectors, {}), _listed(registry.sinks, _sink_keys())
+    jobs = _listed(registry.jobs, {"schedule": _model(Timetable)})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "stratumd configuration",
@@ -43,7 +46,7 @@ def file_schema(registry: Registry) -> Schema:
             "log": _model(LogSpec),
             "http": _either({"enum": ["off", False]}, _model(HttpSpec), HttpSpec),
             "sources": _named(_source(registry), "What is observed, by name."),
-            "pipelines": _named(_pipeline(detectors, sinks), "What is made of it, by name."),
+            "pipelines": _named(_pipeline(detectors, jobs, sinks), "What is made of it, by name."),
         },
         "$defs": {"reference": _REFERENCE, "enabled": _ENABLED},
     }
@@ -80,13 +83,14 @@ def _use(name: str, found: Registered) -> Schema:
     keys: Schema = {"use": {"const": name}, "enabled": {"$ref": "#/$defs/enabled"}}
     if not found.component.continuous:
         keys["schedule"] = _model(Schedule)
+        keys["budget"] = _model(Budget)
     options = _model(found.component.config)
     required = [*options.get("required", []), *(["schedule"] if "schedule" in keys else [])]
     then = {"properties": {**keys, **options["properties"]}, "additionalProperties": False, "required": required}
     return {"if": {"properties": {"use": {"const": name}}, "required": ["use"]}, "then": then}
 
 
-def _pipeline(detectors: Schema, sinks: Schema) -> Schema:
+def _pipeline(detectors: Schema, jobs: Schema, sinks: Schema) -> Schema:
     books = {"type": "array", "items": {"type": "string"}}
     return {
         "type": "object",
@@ -101,6 +105,7 @@ def _pipeline(detectors: Schema, sinks: Schema) -> Schema:
                 "uniqueItems": True,
             },
             "detectors": {**detectors, "description": "Detectors, in the order in which they see an observation."},
+            "jobs": {**jobs, "description": "What is done with the stored history, on a schedule."},
             "sinks": {**sinks, "description": "Where signals go."},
             "pricing": _model(PricingMethods),
             "operators": {

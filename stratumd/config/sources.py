@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from stratumd.config.document import Entry, Scalar, Table
-from stratumd.config.models import Schedule
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader, docs
 from stratumd.config.report import Span
+from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.spec import SourceSpec
 from stratumd.registry import RESERVED, Registered, plugin_of
 
@@ -35,6 +35,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
     use = _use(name, entry, table, reader)
     found = reader.component("source", use, _at(table, entry), enabled=enabled) if use else None
     schedule = _schedule(name, entry, table, found, reader)
+    budget = _budget(name, table, found, reader)
     if use is None or found is None:
         return None
     owner = Owner(f"source {name!r}", entry.key, docs(use))
@@ -48,7 +49,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
         needed=enabled,
     )
     _readable(found, table, entry, reader)
-    return SourceSpec(name, use, found.component, options, schedule, enabled)
+    return SourceSpec(name, use, found.component, options, schedule, enabled, budget)
 
 
 def _use(name: str, entry: Entry, table: Table, reader: Reader) -> str | None:
@@ -89,7 +90,28 @@ def _schedule(name: str, entry: Entry, table: Table, found: Registered | None, r
             docs=docs(found.plugin) if found else None,
         )
         return None
-    return reader.section(Schedule, table, "schedule", f"schedule of source {name!r}")
+    schedule = reader.section(Schedule, table, "schedule", f"schedule of source {name!r}")
+    if schedule is not None and schedule.bands and found is not None and not found.component.by_event:
+        reader.report.add(
+            given.key,
+            f"source {name!r} takes no 'cadence': its provider cannot be asked about single events",
+            hint="write {every: 60s}",
+            docs=docs(found.plugin),
+        )
+    return schedule
+
+
+def _budget(name: str, table: Table, found: Registered | None, reader: Reader) -> Budget:
+    given = table.entries.get("budget")
+    if given is not None and found is not None and found.component.continuous:
+        reader.report.add(
+            given.key,
+            f"source {name!r} takes no budget: it asks no provider",
+            hint="remove 'budget'",
+            docs=docs(found.plugin),
+        )
+        return Budget()
+    return reader.section(Budget, table, "budget", f"budget of source {name!r}") or Budget()
 
 
 def _readable(found: Registered, table: Table, entry: Entry, reader: Reader) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, Schedule, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, When
+from stratumd.config.schedules import Budget, Schedule
+from stratumd.config.timetable import Timetable
 from stratumd.errors import Problem
 from stratumd.odds import Pricing
-from stratumd.plugin import Detector, PluginConfig, Sink, Source
+from stratumd.plugin import Detector, Job, PluginConfig, Sink, Source
 from stratumd.registry import Registry
 
 
@@ -25,6 +27,7 @@ class SourceSpec:
     schedule: Schedule | None
     """None for a continuous source."""
     enabled: bool = True
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,18 @@ class SinkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSpec:
+    """An enabled job of a pipeline."""
+
+    name: str
+    """Unique in the file: the pipeline's name, a dot, and the component."""
+    use: str
+    component: type[Job]
+    options: PluginConfig
+    schedule: Timetable
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSpec:
     """A pipeline of the file."""
 
@@ -62,6 +77,7 @@ class PipelineSpec:
     pricing: Pricing = field(default_factory=Pricing)
     operators: Mapping[str, str] = field(default_factory=dict)
     """The operator of a book, by book key, where it differs from `stratumd.odds.OPERATORS`."""
+    jobs: tuple[JobSpec, ...] = ()
 
     @property
     def runs(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
@@ -15,6 +15,7 @@ from stratumd.plugin.values import (
     Credits,
     Delivery,
     Finding,
+    Fixture,
     Limits,
     Observation,
     Past,
@@ -48,6 +49,16 @@ class Log(Protocol):
         """Log what an operator must look at."""
 
 
+class Purse(Protocol):
+    """What a source may spend. Each request is paid from it before it is made."""
+
+    def take(self, feature: str, credits: int) -> bool:
+        """Put `credits` aside for a request; False where a budget does not allow it: then do not make it."""
+
+    def settle(self, feature: str, taken: int, spent: int) -> None:
+        """Say what the request came to for which `taken` was put aside."""
+
+
 class Context(Protocol):
     """What core lends to a source or a sink."""
 
@@ -55,6 +66,7 @@ class Context(Protocol):
     """The component's name in the configuration."""
     clock: Clock
     log: Log
+    purse: Purse
 
     def source(self, use: str, options: Mapping[str, Any]) -> Source:
         """Build another plugin's source, for a source that stands in front of it. Name it in `requires`."""
@@ -86,6 +98,9 @@ class Source(Component):
     """The name of the normalizer that reads its observations."""
     continuous: ClassVar[bool] = False
     """True where `poll` is called once and runs until the input ends; then the source takes no schedule."""
+    by_event: ClassVar[bool] = False
+    """True where the provider can be asked about single events: then `discover`, `poll_events`, `fixtures` and
+    `most` are there, for a schedule with a `cadence`."""
     remembers: ClassVar[bool] = False
     """True where the provider can be asked about the past: then `recall` and `price` are there, for `backfill`."""
 
@@ -112,6 +127,25 @@ class Source(Component):
         A failed exchange is yielded with its error, not raised: one sport's failure costs the others nothing.
         """
         raise NotImplementedError
+
+    def discover(self) -> AsyncIterator[Poll]:
+        """Ask which events there are, without their odds and free of credits, and yield every exchange."""
+        raise NotImplementedError
+
+    def poll_events(self, events: Sequence[Fixture]) -> AsyncIterator[Poll]:
+        """Ask about these events only, in the cheapest way that there is, and yield every exchange."""
+        raise NotImplementedError
+
+    def fixtures(self) -> Sequence[Fixture] | None:
+        """Return the events that the newest answers named; None where none was ever asked for or told."""
+        return None
+
+    def most(self, events: Sequence[Fixture] | None = None) -> int | None:
+        """Return the most credits that a poll costs, or one of these events; None where that cannot be said.
+
+        Pure: it is asked before the source is opened, for a plan.
+        """
+        return None
 
     def credits(self) -> Credits | None:
         """Return the newest word of the provider about its quota, or None where it has none."""
@@ -144,6 +178,14 @@ class State(msgspec.Struct, frozen=True):
     """Base of what a detector remembers about one event. Stored with the signals and given back after a restart."""
 
 
+class Window(NamedTuple):
+    """A length of time in which a detector compares one poll with another."""
+
+    option: str
+    """The option that sets it."""
+    length: Micros
+
+
 Yield = Finding | Record | State
 """What a detector may yield."""
 
@@ -164,6 +206,11 @@ class Detector(Component):
     """The types of signals it can give, each with the documented shape of its metadata."""
 
     @property
+    def windows(self) -> Mapping[str, Window]:
+        """Return the window that two polls must fall into, by the type of signal that cannot fire without."""
+        return {}
+
+    @property
     def lookback(self) -> Micros:
         """How much of the past `detect` looks at. The board keeps, and after a restart rebuilds, as much."""
         return 0
@@ -182,8 +229,12 @@ class Sink(Component):
 
     batch: ClassVar[int] = 1
     """The most deliveries that one call takes."""
-    expires: ClassVar[bool] = False
+    expires: bool = False
     """True where a signal past its `expires_at` is worth nothing and is not sent any more."""
+    concurrency: int = 1
+    """How many calls of `deliver` may be under way at once. Those of one event still come one after the other."""
+    per_second: float | None = None
+    """The most calls of `deliver` that are begun in a second; None where there is no limit."""
     retries: ClassVar[tuple[timedelta, ...] | None] = None
     """The waits before a failed delivery is tried again, one after the other; after the last one it is a dead letter.
     Core lengthens each by up to a tenth at random. None: core's own pauses, which grow, for about three days."""

@@ -80,6 +80,14 @@ class Credits(msgspec.Struct, frozen=True):
     """The cost of the answer that said so."""
 
 
+class Fixture(NamedTuple):
+    """An event that a source knows of, for the schedule: which one, and when it starts by the newest word."""
+
+    id: str
+    sport: str
+    commence_at: Micros
+
+
 class Poll(msgspec.Struct, frozen=True):
     """One exchange with a provider, answered or not: what the poll log keeps."""
 
@@ -90,6 +98,22 @@ class Poll(msgspec.Struct, frozen=True):
     error: Exception | None = None
     """A `stratumd.errors.SourceError`: its class says how the daemon reacts."""
     credits: Credits = Credits()
+    feature: str = "base"
+    """The budget that it is paid from: `base`, `live`, `historical` or `props`."""
+    price: int | None = None
+    """What this answer costs by the source's own model, to be held against the provider's word; None without one."""
+    charged: int | None = None
+    """The credits that it is counted with, where these are not just the provider's word: failed attempts before it may
+    have cost some, too."""
+    events: tuple[str, ...] = ()
+    """Ids of the only events that were asked for; none where all were."""
+    tier: str = ""
+    """The band of the cadence that made it due. Core fills it in."""
+
+    @property
+    def cost(self) -> int:
+        """The credits that it counts in the budgets."""
+        return (self.credits.last or 0) if self.charged is None else self.charged
 
 
 class Quote(NamedTuple):

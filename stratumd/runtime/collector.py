@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import anyio
 
+from stratumd import failpoints
+from stratumd.config import Budget
 from stratumd.errors import (
     BadPayload,
     RateLimited,
@@ -23,16 +25,18 @@ from stratumd.redaction import told
 from stratumd.runtime.backoff import Backoff, seconds
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
+from stratumd.runtime.circuit import LONGEST_ASKED, Circuit
 from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.pacing import Pacer, Step
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
-from stratumd.runtime.ticks import Ticks
+from stratumd.runtime.ticks import Due, Ticks
 from stratumd.store.errors import StoreBroken, StoreError
 
 KIND = "source"
 GRACE = 2.0
 """Seconds that an exchange at hand gets to end when the daemon stops: its answer is paid for."""
-LONGEST_WAIT = 86_400.0
+LONGEST_WAIT = LONGEST_ASKED / SECOND
 """Seconds. A provider that asks for more is asked again after this."""
 
 T = TypeVar("T")
@@ -61,8 +65,12 @@ class Collector:
         *,
         backoff: Backoff | None = None,
         deadlines: Deadlines = Deadlines(),
+        pacer: Pacer | None = None,
     ) -> None:
-        """`ticks` is None where the source is polled once and then ends; `wake` says that something was stored."""
+        """`ticks` is None where the source is polled once and then ends; `wake` says that something was stored.
+
+        Without a `pacer` every instant is one poll of everything.
+        """
         self.name = feed.owner.name
         self._source = feed.source
         self._owner = feed.owner
@@ -70,13 +78,17 @@ class Collector:
         self.turns = Turns()
         self._core = core
         self._wake = wake
-        self._backoff = backoff or Backoff()
+        owner = feed.owner
+        self._circuit = Circuit(self.name, owner.component, owner.version, core, backoff or Backoff())
         self._deadlines = deadlines
+        self._pacer = pacer or Pacer(None, Budget(), feed.source, feed.till, core.timer)
         self._entry = core.journal.source(self.name)
         self._log = logger("stratumd.source", source=self.name)
 
     async def run(self) -> None:
         """Open the source, poll it when it is due, close it."""
+        await self._recall()
+        await self._leave_alone()
         await self._call(self._source.open, self._deadlines.open)
         try:
             if self.ticks is None:
@@ -86,17 +98,41 @@ class Collector:
         finally:
             await self._close()
 
+    async def _leave_alone(self) -> None:
+        """Wait where the provider is to be left alone; one that is polled once only is asked all the same."""
+        left = await self._circuit.recall()
+        if left and self.ticks is not None:
+            self._put(State.RECOVERABLE_ERROR, self._circuit.reason, self._circuit.failures)
+            await self._core.timer.sleep(left)
+
     async def _follow(self, ticks: Ticks) -> None:
+        await ticks.begin()
+        if ticks.due > self._core.timer.now():
+            self._put(State.OK)  # nothing is amiss while it waits for its first instant
         while True:
             self._entry.next_due = ticks.due
-            skipped = await ticks.wait()
-            if skipped:
-                self._entry.skipped += skipped
-                self._core.metrics.skipped.labels(self.name).inc(skipped)
-                self._log.warning("poll skipped: the one before took longer than the interval", skipped=skipped)
+            due = await ticks.wait()
+            if due is None:
+                self._put(State.OK)  # another daemon polls
+                continue
+            self._count(due)
             with self.turns.turn():
                 pause = await self.poll()
             await self._core.timer.sleep(pause)
+
+    def _count(self, due: Due) -> None:
+        """Count an instant that was taken, and those before it that nobody ran."""
+        entry, metrics = self._entry, self._core.metrics
+        entry.taken += 1
+        metrics.taken.labels(self.name).inc()
+        if due.skipped:
+            entry.skipped += due.skipped
+            metrics.skipped.labels(self.name).inc(due.skipped)
+            self._log.warning("poll skipped: the one before took longer than the interval", skipped=due.skipped)
+        if due.missed:
+            entry.missed += due.missed
+            metrics.missed.labels(self.name).inc(due.missed)
+            self._log.warning("polls missed: no daemon was there to make them", missed=due.missed)
 
     async def poll(self) -> Micros:
         """Ask for what is due and store every exchange; return how long to leave the source alone beyond that.
@@ -105,7 +141,22 @@ class Collector:
         """
         errors: list[SourceError] = []
         answered = 0
-        exchanges = await self._call(self._begin, self._deadlines.exchange)
+        if self._circuit.on_trial:
+            self._circuit.try_now()
+        try:
+            for step in self._pacer.steps():
+                answered += await self._take(step, errors)
+                if errors and self._circuit.on_trial:
+                    break
+        except TransientError as error:
+            await self._circuit.failed(told(error))
+            raise
+        return await self._judge(errors, answered)
+
+    async def _take(self, step: Step, errors: list[SourceError]) -> int:
+        """Ask for one thing and store every exchange; return how many were answered, and add what failed."""
+        answered = 0
+        exchanges = await self._call(partial(_begun, step), self._deadlines.exchange)
         try:
             while (poll := await sheltered(partial(self._exchange, exchanges), GRACE)) is not None:
                 error = self._note(poll)
@@ -113,16 +164,21 @@ class Collector:
                     raise error
                 if error is None or isinstance(error, BadPayload):
                     answered += 1
+                    if self._circuit.on_trial:
+                        await self._circuit.succeeded()
                 else:
                     errors.append(error)
+                    if self._circuit.on_trial:
+                        break
         finally:
             await self._end(exchanges)
-        return self._judge(errors, answered)
+        return answered
 
     async def _exchange(self, exchanges: AsyncIterator[Poll]) -> Poll | None:
         """Make one exchange and store it; None where there is none any more."""
         poll = await self._call(lambda: anext(exchanges, None), self._deadlines.exchange)
         if poll is not None:
+            poll = self._pacer.noted(poll)
             await self._keep(poll)
         return poll
 
@@ -132,11 +188,16 @@ class Collector:
             with anyio.CancelScope(shield=True):
                 await self._call(end, self._deadlines.close)
 
-    async def _begin(self) -> AsyncIterator[Poll]:
-        return self._source.poll()
+    async def _recall(self) -> None:
+        """Read back from the poll log what was spent and polled, once: a restart forgets nothing."""
+        if self._pacer.remembers:
+            return
+        since = self._pacer.needed_since()
+        self._pacer.remember(await transaction(partial(self._core.store.charges, self.name, since)))
 
     async def _keep(self, poll: Poll) -> None:
         """T1. What was answered is worth credits: while the store is down, no more is asked and this one waits."""
+        failpoints.reached("source: answered")
         waiting = Backoff(longest=30 * SECOND)
         while True:
             try:
@@ -169,18 +230,20 @@ class Collector:
         self._log.warning("poll failed", path=poll.request.path, outcome=_outcome(error), error=told(error))
         return error if isinstance(error, SourceError) else TransientError(told(error))
 
-    def _judge(self, errors: Sequence[SourceError], answered: int) -> Micros:
+    async def _judge(self, errors: Sequence[SourceError], answered: int) -> Micros:
         """Say how the source is, and return how long it is to be left alone."""
         if not errors:
-            self._backoff.succeeded()
+            await self._circuit.succeeded()
             self._put(State.OK)
             return 0
         limited = [error for error in errors if isinstance(error, RateLimited)]
         asked = max((seconds(error.retry_after) or 0.0 for error in limited), default=0.0)
         worst = limited[0] if limited else errors[0]
-        wait = self._backoff.failed() if limited or not answered else 0
-        self._put(State.RECOVERABLE_ERROR, told(worst), self._backoff.failures)
-        return max(wait, round(min(asked, LONGEST_WAIT) * SECOND))
+        wait = 0
+        if limited or not answered:
+            wait = await self._circuit.failed(told(worst), round(min(asked, LONGEST_WAIT) * SECOND))
+        self._put(State.RECOVERABLE_ERROR, told(worst), self._circuit.failures)
+        return wait
 
     async def _close(self) -> None:
         try:
@@ -194,6 +257,10 @@ class Collector:
 
     def _put(self, state: State, reason: str = "", attempts: int = 0) -> None:
         self._core.states.put(KIND, self.name, state, reason, attempts)
+
+
+async def _begun(step: Step) -> AsyncIterator[Poll]:
+    return step()
 
 
 def _outcome(error: Exception | None) -> str:

@@ -61,7 +61,7 @@ class FeedOptions(PluginConfig):
     timeout: timedelta = timedelta(seconds=10)
     shape: Literal["short", "long"] = "short"
     host: str | None = None
-    budget: Budget = Budget()
+    quota: Budget = Budget()
     limits: dict[str, int] = Field(default_factory=dict)
 
     @field_validator("host")

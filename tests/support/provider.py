@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from stratumd.config import Budget
 from stratumd.plugin import Clock, Log, Poll, Source, parse_iso
+from stratumd.runtime.till import Till
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.provider import Content, FakeOddsApi, RecordedContent
 from stratumd_odds_api import OddsApiSource
@@ -70,6 +72,7 @@ class Context:
         self.clock: Clock = VirtualClock(NOON)
         self.log: Log = Lines()
         self.over: set[str] = set()
+        self.purse = Till("nba", Budget(), self.clock)
 
     def source(self, use: str, options: object) -> Source:
         raise AssertionError("the odds-api source stands in front of no other")

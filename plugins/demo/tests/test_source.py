@@ -13,6 +13,7 @@ from stratumd.plugin import SECOND, Clock, Context, Log, Observation, Poll, Sign
 from stratumd.registry import load
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.harness import Harness, detector, normalizer
+from stratumd.testing.purse import OpenPurse
 from stratumd_demo import DemoSource
 from stratumd_demo.source import DemoOptions
 
@@ -36,6 +37,8 @@ class Lent:
         self.options.append(options)
         self.built.append(component(component.config.model_validate(options), self))
         return self.built[-1]
+
+    purse = OpenPurse()
 
     def is_over(self, event: str) -> bool:
         return False

@@ -33,6 +33,8 @@ class OddsApiOptions(PluginConfig):
     """Featured markets, asked for in one request a sport: `h2h`, `spreads`, `totals`, `outrights`."""
     event_markets: tuple[Key, ...] = ()
     """Further markets, such as `player_points`, asked for event by event: credits for each event, market and region."""
+    max_events: Annotated[int, Field(ge=1)] = 40
+    """The most events of a sport that one poll asks `event_markets` for, those nearest their start first."""
     feeds: tuple[Feed, ...] = ("odds",)
     """What to ask for at each poll: `odds`, `scores`, and, free of credits, `events` and `sports`."""
     scores_days: Annotated[int, Field(ge=1, le=3)] | None = None

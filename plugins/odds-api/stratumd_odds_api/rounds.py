@@ -18,6 +18,8 @@ class Question(NamedTuple):
     expand: bool = False
     """True for `/events` where each event found is to be asked for its own odds."""
     by_event: bool = False
+    feature: str = "base"
+    """The budget that it is paid from."""
 
 
 class Exchange(NamedTuple):
@@ -31,9 +33,12 @@ class Exchange(NamedTuple):
 
 
 class Round:
-    """Asks what is due once. Plain asyncio tasks, because a generator must not yield inside a task group."""
+    """Asks what is due once; where the answer is None a question was not asked.
 
-    def __init__(self, ask: Callable[[Question], Awaitable[Exchange]], concurrency: int) -> None:
+    Plain asyncio tasks, because a generator must not yield inside a task group.
+    """
+
+    def __init__(self, ask: Callable[[Question], Awaitable[Exchange | None]], concurrency: int) -> None:
         self._ask = ask
         self._turns = asyncio.Semaphore(concurrency)
         self._over = False
@@ -61,5 +66,5 @@ class Round:
             if self._over:
                 return None
             exchange = await self._ask(question)
-            self._over = self._over or exchange.last
+            self._over = self._over or (exchange is not None and exchange.last)
             return exchange

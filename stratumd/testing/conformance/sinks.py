@@ -7,10 +7,11 @@ from typing import Any
 
 import anyio
 
-from stratumd.plugin import HOUR, Clock, Delivery, Log, Signal, Sink, delivery_id
+from stratumd.plugin import HOUR, Clock, Delivery, Log, Purse, Signal, Sink, delivery_id
 from stratumd.testing import scenario
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.conformance.musts import Must, accepted, must
+from stratumd.testing.purse import OpenPurse
 
 SINK: list[Must[Sinking]] = []
 
@@ -49,6 +50,7 @@ class Lent:
         self.name = name
         self.clock: Clock = VirtualClock(scenario.START)
         self.log: Log = _Quiet()
+        self.purse: Purse = OpenPurse()
 
     def source(self, use: str, options: Mapping[str, Any]) -> Any:
         """Lend no source: a sink has no use for one."""

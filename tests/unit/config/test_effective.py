@@ -14,7 +14,7 @@ from tests.unit.config.reading import ENV, RIGHT, Reading, changed
 
 FULL = (
     "database: {url: 'postgresql://u@h/db', password: '${env:DB}'}\nhttp: {listen: '0.0.0.0:${env:PORT:-80}'}\n"
-    + changed("use: feed", "use: feed\n    enabled: if-env KEY\n    limits: {a: 3}\n    budget: {daily: 7}")
+    + changed("use: feed", "use: feed\n    enabled: if-env KEY\n    limits: {a: 3}\n    quota: {daily: 7}")
     .replace("[basketball]", "[basketball, '${env:SPORT:-wnba}']")
     .replace("sources: [nba]", "sources: [nba]\n    operators: {x: [a, b]}")
     .replace('"${env:HOOK}"', '"${env:HOOK}", name: hook, when: {types: [GAP]}')
@@ -42,8 +42,8 @@ def shown(reading: Reading, text: str = FULL, env: dict[str, str] | None = None)
         ("sources.nba.sports", ["basketball", "wnba"], "env:SPORT"),
         ("sources.nba.timeout", "10s", "default"),
         ("sources.nba.host", None, "default"),
-        ("sources.nba.budget.daily", 7, "c.yaml:8"),
-        ("sources.nba.budget.pause", "1m", "default"),
+        ("sources.nba.quota.daily", 7, "c.yaml:8"),
+        ("sources.nba.quota.pause", "1m", "default"),
         ("sources.nba.limits.a", 3, "c.yaml:7"),
         ("sources.nba.schedule.every", "60s", "c.yaml:11"),
         ("pipelines.nba.detectors.0.average.min_books", 5, "default"),

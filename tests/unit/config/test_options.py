@@ -13,7 +13,7 @@ from stratumd.config.report import Report, Span
 from stratumd.errors import ConfigError, Problem
 from stratumd.plugin import PluginConfig, Secret
 from tests.support.plugins import FeedOptions
-from tests.unit.config.reading import Reading, changed, place
+from tests.unit.config.reading import ENV, Reading, changed, place
 
 
 class Wide(PluginConfig):
@@ -107,8 +107,8 @@ def test_an_unknown_option_far_from_all_lists_them(reading: Reading) -> None:
 
 
 def test_an_unknown_option_of_a_nested_model(reading: Reading) -> None:
-    problem = reading.problem(changed("use: feed", "use: feed\n    budget: {dayly: 5}"))
-    assert problem.message == "unknown option 'dayly' in 'budget' of source 'nba'"
+    problem = reading.problem(changed("use: feed", "use: feed\n    quota: {dayly: 5}"))
+    assert problem.message == "unknown option 'dayly' in 'quota' of source 'nba'"
     assert problem.hint == "did you mean 'daily'?"
 
 
@@ -123,14 +123,29 @@ def test_a_missing_option_is_named_at_its_owner(reading: Reading) -> None:
 
 
 def test_all_mistakes_of_a_component_are_told_at_once(reading: Reading) -> None:
-    text = changed("use: feed", "use: feed\n    timeout: 10\n    shape: round\n    budget: {daily: 0, pause: x}")
+    text = changed("use: feed", "use: feed\n    timeout: 10\n    shape: round\n    quota: {daily: 0, pause: x}")
     assert [problem.line for problem in reading.problems(text)] == [4, 5, 6, 6]
 
 
 def test_right_options_become_the_model(reading: Reading) -> None:
-    text = changed("use: feed", "use: feed\n    timeout: 1h30m\n    limits: {a: 3}\n    budget: {pause: 5s}")
+    text = changed("use: feed", "use: feed\n    timeout: 1h30m\n    limits: {a: 3}\n    quota: {pause: 5s}")
     options = reading.config(text).sources["nba"].options
     assert isinstance(options, FeedOptions)
     assert options.timeout == timedelta(hours=1, minutes=30)
     assert options.limits == {"a": 3}
-    assert (options.budget.daily, options.budget.pause) == (100, timedelta(seconds=5))
+    assert (options.quota.daily, options.quota.pause) == (100, timedelta(seconds=5))
+
+
+def test_a_wrong_value_from_the_surroundings_is_corrected_there(reading: Reading) -> None:
+    text = changed("use: feed", "use: feed\n    host: ${env:URL}")
+    assert reading.problem(text, {**ENV, "URL": "http://x"}).hint == "it comes from env:URL: correct it there"
+    text = changed("use: feed", "use: feed\n    host: ${env:URL:-http://x}")
+    assert "URL" not in str(reading.problem(text).hint)
+
+
+def test_a_wrong_secret_from_the_surroundings_is_no_secret_written_out(reading: Reading) -> None:
+    """Where it already is a reference, 'write a reference' would mislead."""
+    text = changed("    detectors", "    pricing: {two_way: '${env:HOOK}'}\n    detectors")
+    problem = reading.problem(text)
+    assert problem.hint == "it comes from env:HOOK: correct it there"
+    assert ENV["HOOK"] not in problem.render()

@@ -53,19 +53,20 @@ def test_margins_by_sport_reach_the_engine(reading: Reading) -> None:
     ("margins", "message", "at"),
     [
         ("{nba: {spread: 0, total: 16}}", "must be more than 0", "0"),
-        ("{nba: {spread: 11, total: .inf}}", "expected a number that is not infinite", ".inf"),
+        ("{nba: {spread: 11, total: .inf}}", "must be more than 0, and finite", ".inf"),
         ("{nba: {spread: 11}}", "needs the option 'total'", "nba"),
-        ("{nba: {spread: 11, total: 16, sigma: 1}}", "unknown option 'sigma'", "sigma"),
+        ("{nba: {spread: 11, totl: 16}}", "unknown option 'totl'", "totl"),
         ("{nba: 11}", "expected a mapping", "11"),
-        ("{NBA: {spread: 11, total: 16}}", "expected a text that matches", "NBA"),
+        ("{NBA: {spread: 11, total: 16}}", "expected a sport's key", "NBA"),
         ("[nba]", "expected a mapping", "margins"),
     ],
 )
 def test_mistakes_in_margins(reading: Reading, margins: str, message: str, at: str) -> None:
     text = changed("    sources: [nba]", f"    sources: [nba]\n    pricing:\n      margins: {margins}")
-    problem = reading.problem(text)
+    problem = max(reading.problems(text), key=lambda each: each.column)
     assert message in problem.message
     assert place(problem) == at
+    assert problem.hint
 
 
 def test_a_filter_of_a_sink(reading: Reading) -> None:

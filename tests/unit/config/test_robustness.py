@@ -18,7 +18,7 @@ from tests.unit.config.reading import ENV, RIGHT
 
 FULL = (
     "database: {url: 'postgresql://u@h/db', password: '${env:KEY}'}\nhttp: {listen: 127.0.0.1:80}\nlog: {level: info}\n"
-    + RIGHT.replace("sports:", "budget: {daily: 3}\n    limits: {a: 1}\n    sports:").replace(
+    + RIGHT.replace("sports:", "quota: {daily: 3}\n    limits: {a: 1}\n    sports:").replace(
         "sources: [nba]", "sources: [nba]\n    pricing: {two_way: shin}\n    operators: {a: [x, y]}"
     )
 )

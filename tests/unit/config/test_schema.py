@@ -35,9 +35,9 @@ def test_durations_are_texts_with_a_pattern_and_readable_defaults() -> None:
     assert timeout["default"] == "10s"
     assert timeout["anyOf"][0]["type"] == "string"
     assert "pattern" in timeout["anyOf"][0]
-    budget = source("feed")["properties"]["budget"]
-    assert budget["default"] == {"daily": 100, "pause": "1m"}
-    assert budget["properties"]["pause"]["default"] == "1m"
+    quota = source("feed")["properties"]["quota"]
+    assert quota["default"] == {"daily": 100, "pause": "1m"}
+    assert quota["properties"]["pause"]["default"] == "1m"
 
 
 def test_an_option_that_is_no_plain_text_may_be_a_reference() -> None:

@@ -133,7 +133,7 @@ def test_schedules(reading: Reading) -> None:
         ('{cron: "61 * * * *"}', "expected the five fields of cron", '"61 * * * *"'),
         ('{cron: "* * * * *", timezone: America/NewYork}', "no time zone 'America/NewYork'", "America/NewYork"),
         ("60s", "schedule of source 'nba': expected a mapping", "60s"),
-        ("{cadence: close}", "no cadence 'close' is known", "close}"),
+        ("{cadence: close}", "no cadence 'close' is known", "close"),
     ],
 )
 def test_wrong_schedules(reading: Reading, text: str, message: str, at: str) -> None:

@@ -1,0 +1,184 @@
+"""What a source is asked for at each of its instants, by its schedule, its budget and the events it knows of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from stratumd.config.schedules import Budget, Schedule
+from stratumd.plugin import DAY, Clock, Fixture, Micros, Poll, Source, micros
+from stratumd.runtime.account import Spending, month_of
+from stratumd.runtime.agenda import Due, affordable, due, reserve
+from stratumd.runtime.cadence import DISCOVERY, Phase, cadence_of
+from stratumd.runtime.till import Till
+from stratumd.store import Charge
+
+ACTIVE: Micros = DAY
+"""A source whose next event is further away than this is idle."""
+REMEMBERED: Micros = 8 * DAY
+"""How far back the poll log is read for when each event was polled last: longer than any band's interval."""
+
+
+Step = Callable[[], AsyncIterator[Poll]]
+"""One thing to ask a source for."""
+
+
+class Chosen(NamedTuple):
+    """What to ask about now."""
+
+    events: tuple[Fixture, ...] = ()
+    """Those nearest their start first."""
+    tier: str = ""
+    """The nearest phase among them."""
+
+
+class Pacer:
+    """Decides for one source. It reads clock, fixtures and account, and asks nothing itself."""
+
+    def __init__(self, schedule: Schedule | None, budget: Budget, source: Source, till: Till, clock: Clock) -> None:
+        self.account = till.account
+        self.cadence = None if schedule is None else cadence_of(schedule)
+        self.remembers = False
+        """Whether the poll log was read."""
+        self.waiting: tuple[Fixture, ...] = ()
+        """Events that are due and had to be left for the next time."""
+        self._schedule = schedule
+        self._budget = budget
+        self._every = micros(schedule.every) if schedule is not None and schedule.every is not None else 0
+        self._source = source
+        self._clock = clock
+        self._polled: dict[str, Micros] = {}
+        self._discovered: Micros | None = None
+        self._paid_at: Micros | None = None
+        self._open_at: Micros = 0
+        self._round = 0
+        self._last = 0
+        self._tier = ""
+        self._remaining: int | None = None
+
+    def needed_since(self) -> Micros:
+        """Return from when on the poll log is needed after a start."""
+        now = self._clock.now()
+        return min(month_of(now), now - REMEMBERED)
+
+    def remember(self, charges: Iterable[Charge]) -> None:
+        """Take up what the poll log tells, oldest first: credits spent, events polled. Once, at the start."""
+        self.remembers = True
+        begun = month_of(self._clock.now())
+        for charge in charges:
+            self._polled.update(dict.fromkeys(charge.events, charge.at))
+            if charge.at >= begun:
+                self.account.spend(Spending(charge.at, charge.credits, charge.feature))
+            if charge.credits:
+                self._paid_at = charge.at
+        if self.cadence is None and self._paid_at is not None:
+            self._open_at = self._paid_at + self.period(self._clock.now())
+
+    # ---- what
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what to ask for now, one after the other: what the first one tells decides on the second."""
+        self._round, self._tier = 0, ""
+        if self.cadence is None:
+            if self._admits(self._clock.now()):
+                yield self._source.poll
+        else:
+            if self._discovers(self._clock.now()):
+                yield self._source.discover
+            chosen = self.choose()
+            if chosen.events:
+                self._tier = chosen.tier
+                yield partial(self._source.poll_events, chosen.events)
+        self._last = self._round or self._last
+
+    def choose(self) -> Chosen:
+        """Return the events to ask about now: due, nearest first, as many as the caps and the credits allow."""
+        assert self.cadence is not None, "it has a cadence"
+        assert self._schedule is not None, "a cadence is part of it"
+        now = self._clock.now()
+        found = due(self.cadence, self._known(), self._polled, now)
+        chosen: list[Due] = []
+        if self._paid_at is None or now >= self._paid_at + self._least_gap(now):
+            first = found[: self._schedule.max_events_per_cycle]
+            chosen = affordable(first, self._most, self.account.left("base", now), self._kept)
+        taken = {each.fixture.id for each in chosen}
+        self.waiting = tuple(each.fixture for each in found if each.fixture.id not in taken)
+        return _chosen(chosen)
+
+    def noted(self, poll: Poll) -> Poll:
+        """Learn from an exchange: what was polled, what it cost, what is left. Return it with its tier."""
+        at = poll.started_at + poll.elapsed
+        if poll.charged is None and poll.cost:  # a source that does not pay from its purse
+            self.account.spend(Spending(at, poll.cost, poll.feature))
+        self._round += poll.cost
+        if poll.cost:
+            self._paid_at = poll.started_at
+        if poll.credits.remaining is not None:
+            self._remaining = poll.credits.remaining
+        if poll.observation is not None:
+            self._polled.update(dict.fromkeys(poll.events, at))
+        return msgspec.structs.replace(poll, tier=self._tier) if self._tier else poll
+
+    # ---- how things are
+
+    def period(self, now: Micros) -> Micros:
+        """Return the time that lies between two polls on average, where the schedule is no cadence."""
+        price = self._price()
+        waits = [self._every, self._least_gap(now), self.account.day_pace(price)]
+        if self._schedule is not None and self._every and self._idle(now):
+            waits.append(micros(self._schedule.idle))
+        return max(waits)
+
+    def _admits(self, now: Micros) -> bool:
+        """Say whether to poll at this instant. Instants are passed over so that polls lie a period apart on average."""
+        if now + self._every // 2 < self._open_at:
+            return False
+        self._open_at = max(self._open_at, now - self._every) + self.period(now)
+        return True
+
+    def _known(self) -> list[Fixture]:
+        return [each for each in self._source.fixtures() or () if not self._source.context.is_over(each.id)]
+
+    def _discovers(self, now: Micros) -> bool:
+        due = self._discovered is None or self._discovered // DISCOVERY < now // DISCOVERY
+        if due:
+            self._discovered = now
+            horizon = now - REMEMBERED
+            self._polled = {event: at for event, at in self._polled.items() if at > horizon}
+        return due
+
+    def _most(self, events: Sequence[Fixture]) -> int:
+        return self._source.most(events) or 0
+
+    def _price(self) -> int:
+        """Return what a poll costs: by the newest round that cost anything, else by the source's model."""
+        return self._last or self._source.most() or 0
+
+    def _kept(self, phase: Phase) -> int:
+        daily = self._budget.daily_credits
+        assert self.cadence is not None, "it has a cadence"
+        if daily is None or phase == self.cadence.phases[-1]:
+            return 0
+        return reserve(self.cadence, phase, self._known(), self._most, daily, self._clock.now())
+
+    def _least_gap(self, now: Micros) -> Micros:
+        return max(self._low_credit(), self.account.month_pace(self._price(), now))
+
+    def _low_credit(self) -> Micros:
+        low = self._remaining is not None and self._remaining <= self._budget.low_credit
+        return micros(self._budget.low_credit_every) if low else 0
+
+    def _idle(self, now: Micros) -> bool:
+        """Say whether all events that the source knows of are far away; one that has started is still listed."""
+        known = self._source.fixtures()
+        return known is not None and all(fixture.commence_at > now + ACTIVE for fixture in known)
+
+
+def _chosen(found: list[Due]) -> Chosen:
+    if not found:
+        return Chosen()
+    nearest = min(found, key=lambda each: each.phase.opens)
+    return Chosen(tuple(each.fixture for each in found), nearest.phase.name)
