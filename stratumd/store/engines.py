@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from stratumd import failpoints
 from stratumd.errors import ConfigError, StartupError
 
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
@@ -62,6 +63,13 @@ def sqlite_path(url: URL) -> Path | None:
 
 def writer(url: URL) -> Engine:
     """Return an engine with one connection, which may write. A SQLite file is created where it is missing."""
+    engine = _writer(url)
+    if failpoints.ACTIVE:
+        event.listen(engine, "after_cursor_execute", _executed)
+    return engine
+
+
+def _writer(url: URL) -> Engine:
     path = sqlite_path(url)
     if path is None:
         connect = {**_POSTGRES_CONNECT, "target_session_attrs": "read-write"}
@@ -77,14 +85,6 @@ def writer(url: URL) -> Engine:
     return engine
 
 
-def reader(url: URL) -> Engine:
-    """Return an engine whose connections cannot write."""
-    path = sqlite_path(url)
-    if path is None:
-        engine = create_engine(
-            url,
-            pool_size=_READERS,
-            max_overflow=0,
 def refuse_unfit(path: Path) -> None:
     """Refuse a place where no SQLite database can be. `StartupError` says what to do."""
     folder = path.absolute().parent
@@ -97,20 +97,35 @@ def refuse_unfit(path: Path) -> None:
 
 
 def _begins_as_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        beginning = file.read(len(_SQLITE))
-    return beginning in (b"", _SQLITE)  # an empty file is an empty database
+    """Ask SQLite itself: a process that opens and closes the file by itself loses every lock it has on it (POSIX).
+
+    Then the next reader to close takes itself for the last one and removes the log that a daemon still writes to.
+    """
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB
+    finally:
+        connection.close()
+    return True
 
 
-_SQLITE = b"SQLite format 3\0"
-
-
+def reader(url: URL) -> Engine:
+    """Return an engine whose connections cannot write."""
+    path = sqlite_path(url)
+    if path is None:
+        engine = create_engine(
+            url,
+            pool_size=_READERS,
+            max_overflow=0,
             pool_pre_ping=True,
             connect_args=_POSTGRES_CONNECT,
             execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
         )
         event.listen(engine, "begin", _begin_postgres)
         return engine
+    refuse_unfit(path)
     if not path.is_file():
         raise StartupError(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
     engine = _sqlite(url, pool_size=_READERS)
@@ -119,7 +134,6 @@ _SQLITE = b"SQLite format 3\0"
     return engine
 
 
-    refuse_unfit(path)
 def check_server(connection: Connection) -> None:
     """Refuse a PostgreSQL that is too old. `StartupError` names both versions."""
     found = connection.dialect.server_version_info
@@ -156,3 +170,7 @@ def _begin(connection: Connection) -> None:
 
 def _begin_postgres(connection: Connection) -> None:
     connection.exec_driver_sql(_POSTGRES_BEGIN)
+
+
+def _executed(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    failpoints.reached(f"statement: {' '.join(statement.split()[:3])}")

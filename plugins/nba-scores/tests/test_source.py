@@ -41,7 +41,7 @@ class Context:
 async def opened(nba: FakeNba, **options: Any) -> AsyncIterator[NbaScores]:
     async with nba:
         chosen = NbaScores.config.model_validate({"base_url": nba.url, "stats_url": nba.url, **options})
-        source = NbaScores(chosen, Context())  # type: ignore[arg-type]  # what it does not need is not there
+        source = NbaScores(chosen, Context())
         await source.open()
         try:
             yield source

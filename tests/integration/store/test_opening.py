@@ -173,3 +173,16 @@ def test_the_lock_names_this_process(tmp_path, url):
     store = open_store(url)
     assert f" {os.getpid()} " in (tmp_path / "stratum.db.lock").read_text()
     store.close()
+
+
+def test_looking_at_a_file_takes_no_lock_from_the_process_that_has_it_open(tmp_path):
+    """Else a reader of another process takes itself for the last one, and removes the log that is still written to."""
+    url = f"sqlite:///{tmp_path / 'stratum.db'}"
+    store = open_store(url)
+    steps.keep(store, steps.step(steps.observation()))
+    open_reader(url).close()
+    look = [sys.executable, "-c", "from stratumd.cli import main; main()", "events", "--database", url, "--json"]
+    assert len(subprocess.run(look, capture_output=True, check=True).stdout.splitlines()) == 1
+    steps.keep(store, steps.step(steps.observation(steps.START + 1), event_number=1))
+    assert len(subprocess.run(look, capture_output=True, check=True).stdout.splitlines()) == 2
+    store.close()
