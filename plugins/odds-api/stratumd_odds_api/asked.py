@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from stratumd.plugin import Request, Scope
 
-UPCOMING = "upcoming"
-"""The provider's pseudo sport: live and next events of all sports, so that an absent event proves nothing."""
 DEFAULT_MARKETS = "h2h"
 """What the provider answers with where no markets are asked for."""
 LAYABLE = frozenset({"h2h", "outrights"})
@@ -47,12 +45,17 @@ def read_request(request: Request) -> Asked | None:
         event=event,
         priced=priced,
         american=params.get("oddsFormat") == "american",
-        scope=_scope(sport, event, params) if priced and sport != UPCOMING else None,
+        scope=_scope(sport, event, params) if priced else None,
         windowed="commenceTimeFrom" in params or "commenceTimeTo" in params,
     )
 
 
 def _scope(sport: str, event: str | None, params: dict[str, str]) -> Scope:
+    """Return the scope.
+
+    The pseudo sport `upcoming` lists some events of all sports, each with all of its books: no event is of that sport,
+    so that one that is absent proves nothing, while an absent quote of a listed one does.
+    """
     events = frozenset({event}) if event is not None else _keys(params.get("eventIds", "")) or None
     markets = _keys(params.get("markets") or DEFAULT_MARKETS)
     return Scope(

@@ -1,0 +1,85 @@
+"""The daemon's own path for one poll, stage by stage, without the clock and the network around it."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from stratumd.config import load_config
+from stratumd.plugin import SECOND, Micros, Observation, Poll, Request, delivery_id, parse_iso
+from stratumd.runtime.build import build_pipeline
+from stratumd.store import Commit, NewDelivery, open_store
+
+SOURCE = "feed"
+START: Micros = parse_iso("2026-01-15T20:00:00Z")
+"""When the feed's first poll was answered."""
+EVERY: Micros = 30 * SECOND
+CONFIG = """
+sources:
+  feed:
+    use: odds-api
+    api_key: none
+    sports: [upcoming]
+    regions: [us]
+    schedule: {every: 30s}
+pipelines:
+  bench:
+    sources: [feed]
+    detectors: [consensus, move, dislocation, steam]
+    sinks: [log]
+"""
+
+
+class Daemon:
+    """One pipeline with all four detectors on one database."""
+
+    def __init__(self, database: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench.yaml"
+            path.write_text(CONFIG)
+            config = load_config(path)
+        self.pipeline = build_pipeline(config.pipelines["bench"], config.registry)
+        self.store = open_store(database)
+        self.seconds: list[float] = []
+        self._stages: dict[str, list[float]] = defaultdict(list)
+        self.changes = self.signals = 0
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 50)
+
+    def cycle(self, number: int, body: bytes) -> dict[str, float]:
+        """Take the poll of that number; return the seconds of each stage."""
+        clock = time.perf_counter
+        began = clock()
+        at = START + number * EVERY
+        request = Request("/v4/sports/upcoming/odds", {"markets": "h2h,spreads,totals", "oddsFormat": "american"})
+        observation = Observation(SOURCE, "odds-api", at, request, 200, body)
+        self.store.observe([(SOURCE, Poll(request, at, 0, observation))])
+        stored = clock()
+        step = self.pipeline.step(observation)
+        stepped = clock()
+        deliveries = tuple(NewDelivery(delivery_id(each.id, "log"), each, "log") for each in step.signals)
+        self.store.commit([Commit(step, deliveries)])
+        ended = clock()
+        self.changes += len(step.changes)
+        self.signals += len(step.signals)
+        return {"store the answer": stored - began, "step": stepped - stored, "commit": ended - stepped}
+
+    def timed(self, number: int, body: bytes) -> None:
+        """Take the poll, and keep how long it took."""
+        took = self.cycle(number, body)
+        self.seconds.append(sum(took.values()))
+        for stage, seconds in took.items():
+            self._stages[stage].append(seconds)
+
+    def stages(self) -> dict[str, float]:
+        """Return the median seconds of each stage."""
+        return {stage: statistics.median(seconds) for stage, seconds in self._stages.items()}
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
