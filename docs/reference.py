@@ -71,6 +71,7 @@ def cli() -> str:
         ("2", "wrong usage"),
         ("75", "something that is needed is down: a restart may help"),
         ("78", "the configuration is wrong: a restart does not help"),
+        ("130, 141", "ended by Ctrl-C; by a reader of its output, such as `head`, that has seen enough"),
     )
     intro = (
         "# Command line\n\n`--json` prints JSON Lines, a contract that only grows. Tables are coloured on a terminal "
@@ -119,6 +120,10 @@ def configuration() -> str:
         "log": (models.LogSpec, "What is logged, and how."),
         "sources.*.schedule": (models.Schedule, "When a source is polled; a continuous source takes none."),
         "pipelines.*.pricing": (models.PricingMethods, "How the margin is taken out of prices."),
+        "pipelines.*.pricing.margins.*": (
+            models.Margins,
+            "σ of your own for a sport, by its key; see [the numbers](../explanation/numbers.md).",
+        ),
         "pipelines.*.sinks[].when": (models.When, "Which signals a sink gets."),
     }
     own = table(

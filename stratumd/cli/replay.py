@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stratumd.store import Store
 
 
-NO_SIGNALS = "no signals: see that windows fit the time between two observations (docs/how-to/replay.md)"
+NO_SIGNALS = "no signals: see whether each window is longer than the time between two observations"
 
 
 def register(app: typer.Typer) -> None:

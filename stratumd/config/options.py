@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -170,12 +170,20 @@ def _add(
     path = ".".join(place.path[owner.single :])
     subject = f"option {path!r} of {owner.label}" if path else owner.label
     hint = _scrubbed(mistake.hint, values) or _default_hint(model, place.path)
-    origins = [each.origin for each in references(place.node.text)] if isinstance(place.node, Scalar) else []
+    origins = _origins(place.node, values.surroundings)
     if origins:
         hint = f"it comes from {', '.join(origins)}: correct it there"
     elif place.path and names_secret(place.path[-1]):
         hint = "write a reference, such as ${env:NAME}"
     report.add(place.span, f"{subject}: {_scrubbed(text, values)}", hint=hint, docs=owner.docs)
+
+
+def _origins(node: Node | None, surroundings: Surroundings) -> list[str]:
+    """Name what a value was taken from; a default stands in the file itself."""
+    found = references(node.text) if isinstance(node, Scalar) else []
+    by_default = (each for each in found if ":-" in each.written)
+    own = {each for each in by_default if not surroundings.set(each.origin.removeprefix("env:"))}
+    return [each.origin for each in found if each not in own and each.inside is not None]
 
 
 def _unknown(place: _Place, model: type[BaseModel], owner: Owner, report: Report) -> None:
@@ -223,16 +231,14 @@ def _default_hint(model: type[BaseModel], path: tuple[str, ...]) -> str | None:
 
 def _models_at(model: type[BaseModel], path: tuple[str, ...]) -> list[type[BaseModel]]:
     """Return the model, or the models nested at `path`."""
-    models = [model]
+    models, keyed = [model], False
     for step in path:
-        if step.isdecimal():
+        if keyed or step.isdecimal():  # the key of a mapping, the number of an item
+            keyed = False
             continue
-        models = [
-            nested
-            for outer in models
-            if step in names(outer)
-            for nested in nested_models(names(outer)[step].annotation)
-        ]
+        annotations = [names(outer)[step].annotation for outer in models if step in names(outer)]
+        models = [nested for annotation in annotations for nested in nested_models(annotation)]
+        keyed = any(get_origin(annotation) is dict for annotation in annotations)
     return models
 
 
