@@ -12,7 +12,7 @@ import typer
 from stratumd import __version__
 from stratumd.cli.console import run_guarded, say
 
-GROUPS = ("run", "reload", "replay", "config", "plugins", "read", "db", "sinks", "why", "certify")
+GROUPS = ("run", "reload", "replay", "config", "plan", "plugins", "read", "db", "sinks", "deliveries", "why", "certify", "audit", "whatif")
 """The modules that register the commands, in the order in which the help shows them."""
 
 

@@ -45,7 +45,7 @@ def replay(
     """Step recordings through every pipeline of the configuration. Nothing is stored unless --database names where."""
     _refuse_unwritable(out)
     pipelines = _pipelines(config)
-    observations = _progress(_merged(files), files)
+    observations = _progress(merged(files), files)
     _prepare_memory()
     started = time.perf_counter()
     if database is None:
@@ -175,7 +175,8 @@ def _interruptible() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _merged(files: list[Path]) -> Iterator[Observation]:
+def merged(files: list[Path]) -> Iterator[Observation]:
+    """Yield the observations of several recordings by the time received."""
     from stratumd import recording
 
     return iter(heapq.merge(*[recording.read(path) for path in files], key=lambda each: each.received_at))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from stratumd.odds import Fair, PriceError, Shift, closing_value, shifts
+from stratumd.odds import Fair, Shift, shifts
 from stratumd.plugin import (
     MINUTE,
     SECOND,
@@ -16,13 +16,13 @@ from stratumd.plugin import (
     ConsensusPoint,
     Market,
     MarketKey,
-    Micros,
     Signal,
     iso,
     rounded,
 )
 from stratumd.proof.instant import Instant, fairs, instants
 from stratumd.proof.past import Past, ProofError
+from stratumd.proof.worth import Closes, Offer, offers
 from stratumd.store.views import PathPoint
 
 FOLLOWING = 30 * MINUTE
@@ -150,7 +150,7 @@ def why(past: Past, signal: Signal) -> Why:
         first=_first(moved),
         followed=list(_followed(walk, signal, key, before, books)),
         consensus=point if isinstance(point, ConsensusPoint) else None,
-        taken=_taken(past, signal, market),
+        taken=_taken(past, signal),
         build_noted=bool(past.eras),
     )
 
@@ -238,73 +238,23 @@ def _same_way(found: Sequence[Shift], signal: Signal) -> Shift | None:
     return next((each for each in found if each.outcome == signal.outcome and each.magnitude >= least), None)
 
 
-def _claims(signal: Signal) -> Iterator[tuple[str, str]]:
-    """Yield the (book, outcome) whose prices the signal offers: left behind, best, or legs; else its own books."""
-    metadata = signal.metadata
-    for leg in metadata.get("legs", ()):
-        yield leg["book"], leg["outcome"]
-    told = [*metadata.get("stale", ()), *([metadata["best"]] if "best" in metadata else [])]
-    for each in told:
-        yield each["book"], signal.outcome
-    if not told and "legs" not in metadata:
-        yield from ((book, signal.outcome) for book in signal.books)
-
-
-class _Quote(NamedTuple):
-    line: float | None
-    price: float
-
-
-def _taken(past: Past, signal: Signal, market: Market) -> list[Taken]:
-    reader, name, event = past.reader, past.spec.name, signal.event
-    path = reader.movement(event, market=signal.market, player=signal.player, pipeline=name)
-    points = [row.point for row in reader.consensus(event, market=signal.market, pipeline=name) if _counts(row, signal)]
-    newest = points[-1] if points else None
+def _taken(past: Past, signal: Signal) -> list[Taken]:
+    """Say of each price that the signal names, or else of its books, whether it is there and what it is worth."""
+    path = past.reader.movement(signal.event, market=signal.market, player=signal.player, pipeline=past.spec.name)
+    closes = Closes(past)
+    named = dict.fromkeys((each.book, each.outcome) for each in offers(signal))
     found = []
-    for book, outcome in dict.fromkeys(_claims(signal)):
+    for book, outcome in named or [(book, signal.outcome) for book in signal.books]:
         own = [each for each in path if (each.book, each.outcome) == (book, outcome)]
-        earlier = [each for each in own if each.observed_at <= signal.observed_at]
         later = [each for each in own if each.observed_at > signal.observed_at]
+        earlier = own[: len(own) - len(later)]
         if earlier and earlier[-1].price is not None:
-            quote = _Quote(earlier[-1].line, earlier[-1].price)
-            found.append(_became(book, outcome, quote, later, signal, newest, market.sigma))
+            offer = Offer(book, outcome, earlier[-1].line, earlier[-1].price)
+            found.append(_became(offer, later, signal, closes))
     return found
 
 
-def _counts(row: Any, signal: Signal) -> bool:
-    return row.point.reason is None and row.point.key.player == signal.player and row.observed_at < signal.commence_at
-
-
-def _became(
-    book: str,
-    outcome: str,
-    quote: _Quote,
-    later: Sequence[PathPoint],
-    signal: Signal,
-    newest: ConsensusPoint | None,
-    sigma: float | None,
-) -> Taken:
-    gone: Micros | None = later[0].observed_at if later else None
-    return Taken(
-        book=book,
-        outcome=outcome,
-        line=quote.line,
-        price=quote.price,
-        there=gone is None,
-        seconds=None if gone is None else (gone - signal.observed_at) / SECOND,
-        value=None if newest is None else _value(outcome, quote, newest, sigma),
-    )
-
-
-def _value(outcome: str, quote: _Quote, point: ConsensusPoint, sigma: float | None) -> float | None:
-    if outcome not in point.outcomes:
-        return None
-    close = point.line
-    if close is not None and outcome == "away":
-        close = 0.0 - close
-    probability = point.probabilities[point.outcomes.index(outcome)]
-    try:
-        found = closing_value(outcome, quote.price, probability, taken=quote.line, close=close, sigma=sigma)
-    except (PriceError, ValueError):
-        return None
-    return None if found is None else rounded(found.ev)
+def _became(offer: Offer, later: Sequence[PathPoint], signal: Signal, closes: Closes) -> Taken:
+    gone = later[0].observed_at if later else None
+    seconds = None if gone is None else (gone - signal.observed_at) / SECOND
+    return Taken(*offer, gone is None, seconds, closes.value(signal, offer))

@@ -1,0 +1,106 @@
+"""`stratumd whatif`: other options over the stored past."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.past import From, To, chosen
+from stratumd.errors import ConfigError
+from stratumd.plugin import iso
+
+if TYPE_CHECKING:
+    from stratumd.proof.whatif import Range
+
+_COLUMNS = {
+    "setting": "SETTING", "signals": "SIGNALS", "types": "BY TYPE", "events": "EVENTS", "overlap": "OVERLAP",
+    "valued": "VALUED", "clv": "CLV", "interval": "95 %",
+}  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("whatif")(whatif)
+
+
+def whatif(
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", metavar="SETTING", help="detector.option=value; several in quotes are one setting."),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    since: From = None,
+    until: To = None,
+    pipeline: Annotated[str | None, typer.Option("--pipeline", help="The pipeline, where there are several.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; as many as cores by default.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Write the proposal there.")] = Path("proposal.yaml"),
+    as_json: AsJson = False,
+) -> None:
+    """Run the detectors over the stored past under other options, and compare what they give.
+
+    Each --set is one setting. The result is a table and a proposal file; the configuration is never changed.
+    """
+    from stratumd.config import load_config
+    from stratumd.proof.whatif import Range
+    from stratumd.proof.whatif import whatif as run
+
+    loaded = load_config(config)
+    (name, *others) = chosen(loaded, pipeline)
+    if others:
+        raise ConfigError(f"several pipelines are configured: name one by --pipeline, such as {name}")
+    if out.exists() and out.samefile(config):
+        raise ConfigError(f"{out} is the configuration itself, which is never changed: give the proposal another name")
+    asked = Range(config, database or loaded.database.connect_url(), name, since, until)
+    started = time.perf_counter()
+    outcomes = run(asked, settings, jobs or os.cpu_count() or 1)
+    seconds = time.perf_counter() - started
+    rows = [outcome.public(outcomes[0]) for outcome in outcomes]
+    _propose(out, asked, rows)
+    if as_json:
+        emit(rows, {}, as_json=True)
+        return
+    emit([_shown(row) for row in rows], _COLUMNS, as_json=False)
+    say(f"{len(settings)} settings in {seconds:.1f} s; CLV by the last consensus before the start; proposal: {out}")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row["clv_low"], row["clv_high"]
+    return {
+        **row,
+        "types": ", ".join(f"{type_} {count}" for type_, count in row["by_type"].items()),
+        "overlap": None if row["overlap"] is None else f"{row['overlap']:.1%}",
+        "clv": None if row["clv"] is None else f"{row['clv']:+.2%}",
+        "interval": row["clv_state"] if low is None else f"{low:+.2%} to {high:+.2%}",
+    }
+
+
+def _propose(out: Path, asked: Range, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the settings with what they gave, for a person to decide about."""
+    from ruamel.yaml import YAML
+
+    from stratumd.proof.whatif import options_of
+
+    span = {"from": asked.since and iso(asked.since), "to": asked.until and iso(asked.until)}
+    proposals = [
+        {
+            "set": options_of(row["setting"]),
+            "gave": {name: value for name, value in row.items() if name != "setting"},
+        }
+        for row in rows[1:]
+    ]
+    as_it_is = {name: value for name, value in rows[0].items() if name != "setting"}
+    content = {"pipeline": asked.pipeline, **span, "as_configured": as_it_is, "proposals": proposals}
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    with out.open("w", encoding="utf-8") as file:
+        file.write(
+            "# Written by `stratumd whatif`. Nothing here is in effect: what you like, write into the configuration.\n"
+        )
+        yaml.dump(content, file)
