@@ -21,6 +21,7 @@ from stratumd.plugin.values import (
     Past,
     Poll,
     Record,
+    Request,
     Signal,
     Snapshot,
 )
@@ -99,10 +100,11 @@ class Source(Component):
     continuous: ClassVar[bool] = False
     """True where `poll` is called once and runs until the input ends; then the source takes no schedule."""
     by_event: ClassVar[bool] = False
-    """True where the provider can be asked about single events: then `discover`, `poll_events`, `fixtures` and
-    `most` are there, for a schedule with a `cadence`."""
+    """True where the provider can be asked about single events: then `discover`, `poll_events`, `fixtures`,
+    `sports` and `most` are there, for a schedule with a `cadence`."""
     remembers: ClassVar[bool] = False
-    """True where the provider can be asked about the past: then `recall` and `price` are there, for `backfill`."""
+    """True where the provider can be asked about the past: then `recall`, `question` and `price` are there, for
+    `backfill`."""
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options)
@@ -136,6 +138,10 @@ class Source(Component):
         """Ask about these events only, in the cheapest way that there is, and yield every exchange."""
         raise NotImplementedError
 
+    def sports(self) -> Sequence[str]:
+        """Return the keys of the sports that are asked for."""
+        return ()
+
     def fixtures(self) -> Sequence[Fixture] | None:
         """Return the events that the newest answers named; None where none was ever asked for or told."""
         return None
@@ -155,6 +161,10 @@ class Source(Component):
         """Ask how `past` was, retries included. The observation's `origin` is `historical` and it is `received_at` the
         time of which it tells. A failed exchange is returned with its error, not raised.
         """
+        raise NotImplementedError
+
+    def question(self, past: Past) -> Request:
+        """Return what `recall` would ask. Pure: whoever has the answer to the very same need not ask again."""
         raise NotImplementedError
 
     def price(self, past: Past) -> int:

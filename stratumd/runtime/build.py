@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from stratumd.config import DetectorSpec, PipelineSpec, SinkSpec, SourceSpec, When
+from stratumd.config import Budget, DetectorSpec, PipelineSpec, SinkSpec, SourceSpec, When
 from stratumd.engine import Pipeline
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
-from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Signal, Source
+from stratumd.odds import Pricing
+from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Purse, Signal, Sink, Source
 from stratumd.redaction import described, learn
 from stratumd.registry import Registered, Registry
+from stratumd.runtime.attempts import Target
 from stratumd.runtime.blame import blame
 from stratumd.runtime.calls import Owner
-from stratumd.runtime.delivery import Target
+from stratumd.runtime.isolation.components import isolated_detector, isolated_normalizer, isolated_sink
+from stratumd.runtime.till import Till
 
 C = TypeVar("C", bound=Component)
 
@@ -60,6 +63,8 @@ class Feed:
 
     source: Source
     owner: Owner
+    till: Till
+    """What its requests are paid from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,15 @@ def build_source(spec: SourceSpec, registry: Registry, clock: Clock, ended: Cont
     till = Till(spec.name, spec.budget, clock)
     context = Lent(spec.name, registry, clock, ended, till)
     source = _built(registered, spec.name, partial(spec.component, spec.options, context))
-    return Feed(source, Owner(source, spec.name, registered.plugin, registered.version))
+    return Feed(source, Owner(source, spec.name, registered.plugin, registered.version), till)
 
 
 def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
     """Build a sink. `PluginError` where its code fails."""
     registered = registry.sinks[spec.use]
     context = Lent(spec.name, registry, clock)
-    sink = _built(registered, spec.name, partial(spec.component, spec.options, context))
+    make: Callable[..., Sink] = partial(isolated_sink, spec.component) if spec.isolate else spec.component
+    sink = _built(registered, spec.name, partial(make, spec.options, context))
     owner = Owner(sink, spec.name, registered.plugin, registered.version)
     return Outlet(Target(spec.name, sink, registered.plugin, registered.version), owner, spec.when)
 
@@ -97,10 +103,11 @@ def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
 def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
     """Build a pipeline with an empty board. `PluginError` where a plugin's code fails."""
     detectors: list[Detector] = [
-        _built(registry.detectors[each.name], each.name, partial(_detector, each)) for each in spec.detectors
+        _built(registry.detectors[each.name], each.name, partial(_detector, each, spec.pricing))
+        for each in spec.detectors
     ]
     normalizers: dict[str, Normalizer] = {
-        name: _built(registered, name, partial(_unconfigured, registered))
+        name: _built(registered, name, partial(_unconfigured, registered, isolate=name in spec.isolated))
         for name, registered in registry.normalizers.items()
     }
     return Pipeline(
@@ -108,18 +115,19 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
     )
 
 
-def _unconfigured(registered: Registered) -> Normalizer:
-    normalizer: Normalizer = registered.component(registered.component.config())
-    return normalizer
-def _detector(spec: DetectorSpec) -> Detector:
+def _detector(spec: DetectorSpec, pricing: Pricing) -> Detector:
     """Build a detector, and ask it for its lookback here, where it is named if it fails to say."""
-    detector = spec.component(spec.options)
+    kind, options = spec.component, spec.options
+    detector = isolated_detector(kind, options, pricing) if spec.isolate else kind(options)
     lookback: object = detector.lookback
     if not isinstance(lookback, int) or lookback < 0:
         raise TypeError(f"'lookback' must be microseconds as a whole number, not {lookback!r}")
     return detector
 
 
+def _unconfigured(registered: Registered, *, isolate: bool) -> Normalizer:
+    kind: type[Normalizer] = registered.component
+    return isolated_normalizer(kind, kind.config()) if isolate else kind(kind.config())
 
 
 def _built(registered: Registered, name: str, build: Callable[[], C]) -> C:

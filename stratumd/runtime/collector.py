@@ -74,6 +74,7 @@ class Collector:
         self.name = feed.owner.name
         self._source = feed.source
         self._owner = feed.owner
+        self._till = feed.till
         self.ticks = ticks
         self.turns = Turns()
         self._core = core
@@ -223,12 +224,40 @@ class Collector:
             metrics.credits.labels(self.name).set(poll.credits.remaining)
         error = poll.error
         metrics.polls.labels(self.name, _outcome(error)).inc()
+        self._count_credits(poll)
         if error is None:
             return None
         entry.failed += 1
         entry.last_error = told(error)
         self._log.warning("poll failed", path=poll.request.path, outcome=_outcome(error), error=told(error))
         return error if isinstance(error, SourceError) else TransientError(told(error))
+
+    def _count_credits(self, poll: Poll) -> None:
+        """Show what is spent, and hold the source's own model against the provider's word."""
+        entry, metrics, now = self._entry, self._core.metrics, self._core.timer.now()
+        account = self._till.account
+        if poll.cost:
+            metrics.credits_spent.labels(self.name, poll.feature).inc(poll.cost)
+        if None not in (poll.price, poll.credits.last) and poll.price != poll.credits.last:
+            entry.mispriced += 1
+            metrics.mispriced.labels(self.name).inc()
+            words = {"path": poll.request.path, "model": poll.price, "provider": poll.credits.last}
+            self._log.warning("an answer did not cost what it should", **words)
+        entry.credits_today, entry.credits_month = account.spent(now)
+        entry.credits_saved = account.level(now) if account.budget.daily_credits is not None else None
+        entry.unaffordable = self._till.refused
+        metrics.unaffordable.labels(self.name).set(self._till.refused)
+        for part in account.parts(now):
+            metrics.budget_spent.labels(self.name, part.name).set(part.spent / part.budget if part.budget else 1.0)
+        self._warn_of(account.warnings(now))
+
+    def _warn_of(self, warnings: list[str]) -> None:
+        """Say once of each budget that most of it is spent."""
+        known = {line.partition(":")[0] for line in self._entry.budget_warnings}
+        for line in warnings:
+            if line.partition(":")[0] not in known:
+                self._log.warning("most of a budget is spent", budget=line)
+        self._entry.budget_warnings = warnings
 
     async def _judge(self, errors: Sequence[SourceError], answered: int) -> Micros:
         """Say how the source is, and return how long it is to be left alone."""

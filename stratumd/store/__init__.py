@@ -1,19 +1,31 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
+from stratumd.store.breakers import Outage
+from stratumd.store.charges import Charge, Quota
 from stratumd.store.deliveries import Waiting
-from stratumd.store.errors import StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
+from stratumd.store.errors import LeaseLost, StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
 from stratumd.store.files import plugin_migrations
+from stratumd.store.instants import Newest, Taken
+from stratumd.store.leases import Lease
+from stratumd.store.ledger import StoreLedger
+from stratumd.store.letters import UnknownDeliveryError, Wanted
 from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
-from stratumd.store.opening import enable_sink, open_reader, open_store, schema
+from stratumd.store.opening import enable_sink, open_ledger, open_reader, open_store, replay_deliveries, schema
 from stratumd.store.reader import Reader
 from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
+    "Charge",
     "Commit",
     "Disabled",
+    "Lease",
+    "LeaseLost",
     "NewDelivery",
+    "Newest",
+    "Outage",
+    "Quota",
     "Reader",
     "Revision",
     "Store",
@@ -22,13 +34,19 @@ __all__ = [
     "StoreDown",
     "StoreError",
     "StoreFull",
+    "StoreLedger",
     "StoreRefused",
+    "Taken",
+    "UnknownDeliveryError",
     "UnknownEventError",
     "UnknownSignalError",
     "Waiting",
+    "Wanted",
     "enable_sink",
+    "open_ledger",
     "open_reader",
     "open_store",
     "plugin_migrations",
+    "replay_deliveries",
     "schema",
 ]

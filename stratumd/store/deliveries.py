@@ -6,18 +6,15 @@ at once (`SKIP LOCKED`); a claim is leased by the database's clock, and only its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Select,
     and_,
-    cast,
     exists,
-    extract,
     func,
     or_,
     select,
@@ -26,12 +23,11 @@ from sqlalchemy import (
     update,
 )
 
-from stratumd.plugin import MINUTE, Delivery, Micros
+from stratumd.plugin import Delivery, Micros
+from stratumd.store.clock import clock
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import deliveries, signals
 from stratumd.store.text import clean, optional
-
-_LEASE: Micros = 2 * MINUTE  # far above the time one call of a sink may take
 
 _mine = deliveries.alias("mine")
 _other = deliveries.alias("other")
@@ -47,9 +43,14 @@ class Waiting(NamedTuple):
     oldest: Micros
 
 
-def claim(connection: Connection, sink: str, limit: int, now: Micros, owner: str) -> list[Delivery]:
-    """Take up to `limit` deliveries that are due at `now`, oldest first, for `owner`."""
-    rows = connection.execute(_claimable(connection, sink, limit, now)).all()
+def claim(
+    connection: Connection, sink: str, limit: int, now: Micros, owner: str, lease: Micros, held: Sequence[str] = ()
+) -> list[Delivery]:
+    """Lend up to `limit` deliveries that are due at `now`, oldest first, to `owner`, who has those of `held`.
+
+    Others that are the owner's by the rows were lent by a claim whose answer got lost; they are lent again.
+    """
+    rows = connection.execute(_claimable(connection, sink, limit, now, _unheld(owner, held))).all()
     if rows:
         connection.execute(
             update(deliveries)
@@ -57,7 +58,7 @@ def claim(connection: Connection, sink: str, limit: int, now: Micros, owner: str
             .values(
                 state="in_flight",
                 owner=owner,
-                lease_until=_clock(connection) + _LEASE,
+                lease_until=clock(connection) + lease,
                 attempts=deliveries.c.attempts + 1,
             )
         )
@@ -86,13 +87,11 @@ def expire(connection: Connection, sink: str, now: Micros) -> int:
     return connection.execute(statement).rowcount
 
 
-def release(connection: Connection, gone: Callable[[str], bool]) -> int:
-    """Put back what was in flight in processes that are `gone`. Returns how many."""
+def release(connection: Connection, owner: str) -> int:
+    """Put back what was in flight with anybody but `owner`. Returns how many."""
     in_flight = and_(deliveries.c.state == "in_flight", text("state IN ('pending', 'in_flight')"))
-    owners = connection.scalars(select(deliveries.c.owner).where(in_flight).distinct()).all()
-    dead = [owner for owner in owners if owner is None or gone(owner)]
-    statement = update(deliveries).where(in_flight, deliveries.c.owner.in_(dead)).values(state="pending")
-    return connection.execute(statement).rowcount if dead else 0
+    statement = update(deliveries).where(in_flight, deliveries.c.owner.is_distinct_from(owner)).values(state="pending")
+    return connection.execute(statement).rowcount
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], Waiting]:
@@ -102,7 +101,13 @@ def counts(connection: Connection) -> dict[tuple[str, str], Waiting]:
     return {(sink, state): Waiting(number, oldest) for sink, state, number, oldest in connection.execute(query)}
 
 
-def _claimable(connection: Connection, sink: str, limit: int, now: Micros) -> Select[tuple[object, ...]]:
+def _unheld(owner: str, held: Sequence[str]) -> ColumnElement[bool]:
+    return and_(_mine.c.owner == owner, _mine.c.id.not_in(held))
+
+
+def _claimable(
+    connection: Connection, sink: str, limit: int, now: Micros, unheld: ColumnElement[bool]
+) -> Select[tuple[object, ...]]:
     place = (_mine.c.observed_at, _mine.c.signal)
     earlier = exists().where(
         _other.c.sink == _mine.c.sink,
@@ -110,7 +115,7 @@ def _claimable(connection: Connection, sink: str, limit: int, now: Micros) -> Se
         _OTHER_WAITS,
         tuple_(_other.c.observed_at, _other.c.signal) < tuple_(*place),
     )
-    lost = and_(_mine.c.state == "in_flight", _mine.c.lease_until < _clock(connection))
+    lost = and_(_mine.c.state == "in_flight", or_(_mine.c.lease_until < clock(connection), unheld))
     return (
         select(_mine.c.id.label("delivery"), _mine.c.attempts, *COLUMNS)
         .join(signals, signals.c.id == _mine.c.signal)
@@ -125,10 +130,3 @@ def _claimable(connection: Connection, sink: str, limit: int, now: Micros) -> Se
 def _held(ids: Sequence[str], owner: str) -> tuple[ColumnElement[bool], ...]:
     mine = and_(deliveries.c.state == "in_flight", deliveries.c.owner == owner)
     return deliveries.c.id.in_(ids), mine
-
-
-def _clock(connection: Connection) -> ColumnElement[int]:
-    """The database's time in microseconds: the clocks of several machines differ."""
-    if connection.dialect.name == "postgresql":
-        return cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
-    return cast((func.julianday("now") - 2440587.5) * 86_400_000_000, BigInteger)

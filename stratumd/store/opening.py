@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from stratumd.errors import StartupError
-from stratumd.store import engines, sinks
+from stratumd.plugin import Micros
+from stratumd.store import engines, letters, sinks
 from stratumd.store.errors import starting
+from stratumd.store.ledger import StoreLedger, writing
+from stratumd.store.letters import Wanted
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.migrate import Revision, require, revisions
 from stratumd.store.migrate import migrate as run_migrations
 from stratumd.store.reader import Reader
+from stratumd.store.sharing import LEASE
 from stratumd.store.store import Store
+from stratumd.store.views import DeliveryRow
 
 T = TypeVar("T")
 
 _PAUSE = 0.25  # seconds between two tries to open
 
 
-def open_store(url: str, *, wait: float = 0, migrate: bool = True, plugins: Mapping[str, Path] | None = None) -> Store:
+def open_store(
+    url: str,
+    *,
+    wait: float = 0,
+    migrate: bool = True,
+    plugins: Mapping[str, Path] | None = None,
+    lease: Micros = LEASE,
+    beside: bool = False,
+) -> Store:
     """Open the database `url` for writing, bring its schema up to date, and return the store.
 
     `wait`: seconds to keep trying while it is down or locked. `migrate`: False refuses an old schema instead.
-    `plugins`: folders of migrations by plugin name. `StartupError` where it cannot be opened, `ConfigError` where
-    `url` names no database that stratumd knows.
+    `plugins`: folders of migrations by plugin name. `lease`: how long other daemons wait for this one. `beside`: open a
+    SQLite file also while a daemon has it. `StartupError` where it cannot be opened, `ConfigError` where `url` names no
+    database that stratumd knows.
     """
     engines.parse_url(url)
-    return _patiently(lambda: _open_store(url, migrate, plugins), wait)
+    return _patiently(lambda: _open_store(url, migrate, plugins, lease, beside), wait)
 
 
 def open_reader(url: str, *, wait: float = 0) -> Reader:
@@ -43,17 +58,48 @@ def open_reader(url: str, *, wait: float = 0) -> Reader:
 def enable_sink(url: str, sink: str) -> bool:
     """Forget that `sink` is off, also while a daemon is running. Returns False where it was not off.
 
-    One row of one small transaction: it needs not the lock that keeps a second daemon out. Raises as `open_store` does.
+    Raises as `open_store` does.
     """
+    return _beside(url, lambda connection: sinks.enable(connection, sink))
+
+
+def replay_deliveries(url: str, wanted: Wanted, now: Micros) -> list[DeliveryRow]:
+    """Let deliveries that have ended wait again, also while a daemon is running, and return what they were.
+
+    `wanted` means dead letters where it names no states. Raises as `open_store` does, and `UnknownDeliveryError`.
+    """
+    return _beside(url, lambda connection: letters.replay(connection, wanted, now))
+
+
+def _beside(url: str, work: Callable[[Connection], T]) -> T:
+    """Do one small transaction beside a daemon: it needs not the lock that keeps a second one out."""
     parsed = engines.parse_url(url)
     _reading_engine(url).dispose()  # that there is a database, of this schema
     with starting(engines.printable(parsed)):
         engine = engines.writer(parsed)
         try:
             with engine.begin() as connection:
-                return sinks.enable(connection, sink)
+                return work(connection)
         finally:
             engine.dispose()
+
+
+@contextmanager
+def open_ledger(url: str, pipeline: str, plugins: Mapping[str, Path]) -> Iterator[StoreLedger]:
+    """Lend the database `url` as the jobs of `pipeline` see it, also while a daemon is running.
+
+    `plugins`: folders of migrations by plugin name; their tables are brought up to date. Raises as `open_store` does.
+    """
+    parsed = engines.parse_url(url)
+    readers = _reading_engine(url)
+    writer = engines.writer(parsed)
+    try:
+        with starting(engines.printable(parsed)):
+            run_migrations(writer, plugins)
+        yield StoreLedger(pipeline, readers, writing(writer))
+    finally:
+        writer.dispose()
+        readers.dispose()
 
 
 def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision]:
@@ -67,17 +113,17 @@ def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision
             engine.dispose()
 
 
-def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None) -> Store:
+def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None, lease: Micros, beside: bool) -> Store:
     parsed = engines.parse_url(url)
     path, owner = engines.sqlite_path(parsed), Owner.here()
     with starting(engines.printable(parsed)):
         if path is not None:
             engines.refuse_unfit(path)  # before the lock, which leaves a file beside it
-        lock = None if path is None else FileLock(path, owner)
+        lock = None if path is None or beside else FileLock(path, owner)
         engine = engines.writer(parsed)
         try:
             _prepare(engine, migrate, plugins)
-            return Store(engine, engines.reader(parsed), owner, lock)
+            return Store(engine, engines.reader(parsed), owner, lock, lease)
         except BaseException:
             engine.dispose()
             if lock is not None:

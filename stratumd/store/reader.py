@@ -8,10 +8,12 @@ from datetime import date
 
 from sqlalchemy import Connection, Engine, select
 
-from stratumd.plugin import Micros, Observation, Signal
-from stratumd.store import history, lookup, overview, points, quotes, scores
+from stratumd.plugin import Fixture, Micros, Observation, Signal
+from stratumd.store import charges, history, letters, lookup, overview, points, quotes, scores
+from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
+from stratumd.store.letters import Wanted
 from stratumd.store.observations import fetch
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import signals
@@ -21,6 +23,7 @@ from stratumd.store.views import (
     Comparison,
     ConsensusRow,
     DecisionRow,
+    DeliveryRow,
     DisabledRow,
     EventRow,
     GameRow,
@@ -240,6 +243,17 @@ class Reader:
         """Return which event each game was given or refused, when and by whom, oldest first."""
         with self._reading() as connection:
             return scores.decisions(connection, source, game)
+
+    def deliveries(self, wanted: Wanted, limit: int | None = None) -> list[DeliveryRow]:
+        """Return deliveries, the oldest signal first; with `limit` the newest so many."""
+        with self._reading() as connection:
+            return letters.find(connection, wanted, limit)
+
+    def delivery(self, id: str) -> tuple[DeliveryRow, Signal]:
+        """Return the delivery whose id is `id` or begins with it, and its signal. `UnknownDeliveryError`."""
+        with self._reading() as connection:
+            found = letters.one(connection, id)
+            return found, lookup.find_signal(connection, found.signal)
 
     def disabled_sinks(self) -> list[DisabledRow]:
         """Return the sinks that are off, by name."""

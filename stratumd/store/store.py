@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -17,11 +18,13 @@ from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
 from stratumd.store import backlog, breakers, charges, deliveries, history, lives, scores, sinks, writes
+from stratumd.store.answers import Answered
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge
 from stratumd.store.deliveries import Waiting
 from stratumd.store.errors import StoreDown, StoreError, mapped
+from stratumd.store.ledger import StoreLedger
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
 from stratumd.store.observations import Recorder, fetch, poll_row
@@ -29,7 +32,7 @@ from stratumd.store.points import last_seen, newest_records
 from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
-from stratumd.store.writes import Bulk, PostgresBulk, SqliteBulk
+from stratumd.store.writes import Bulk, bulk_of
 
 T = TypeVar("T")
 
@@ -165,12 +168,20 @@ class Store:
         with mapped(), self._readers.begin() as connection:
             return last_seen(connection, pipeline)
 
-    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
-        """Take up to `limit` deliveries due at `now`, oldest first; per event no more than one is in flight."""
+    def claim(self, sink: str, limit: int, now: Micros, *, fresh: bool = False) -> list[Delivery]:
+        """Take up to `limit` deliveries due at `now`, oldest first; per event no more than one is in flight.
+
+        With `fresh`, what is worth nothing any more expires before.
+        """
         owner, lease = str(self._owner), self.sharing.claim
+
+        def take(connection: Connection, _: Bulk) -> list[Delivery]:
+            if fresh:
+                deliveries.expire(connection, sink, now)
+            return deliveries.claim(connection, sink, limit, now, owner, lease, sorted(self._held))
+
         with self._turn:
-            held = sorted(self._held)
-            found = self._write("claim", lambda c, _: deliveries.claim(c, sink, limit, now, owner, lease, held))
+            found = self._write("claim", take)
             self._held.update(delivery.id for delivery in found)
         return found
 
@@ -225,6 +236,10 @@ class Store:
         with mapped(), self._readers.begin() as connection:
             return breakers.outage(connection, kind, name)
 
+    def answered(self, source: str) -> Answered:
+        """Return what is stored of `source`, by what was asked."""
+        return Answered(self._readers, source)
+
     def over(self, since: Micros) -> list[str]:
         """Return the events that are final or cancelled, by a word from `since` on."""
         with mapped(), self._readers.begin() as connection:
@@ -251,6 +266,10 @@ class Store:
         """Return, by sink and state, how many deliveries there are and how old the oldest is."""
         with mapped(), self._readers.begin() as connection:
             return deliveries.counts(connection)
+
+    def ledger(self, pipeline: str) -> StoreLedger:
+        """Return the store as the jobs of `pipeline` see it."""
+        return StoreLedger(pipeline, self._readers, partial(self._write, "ledger"))
 
     def _batch(self, connection: Connection, commits: Sequence[Commit]) -> Batch:
         batch = Batch(self._known)
@@ -290,18 +309,13 @@ class Store:
         try:
             with mapped(), self._engine.begin() as connection:
                 failpoints.reached(f"{name}: begun")
-                done = work(connection, self._bulk(connection))
+                done = work(connection, bulk_of(connection))
                 failpoints.reached(f"{name}: written")
             failpoints.reached(f"{name}: committed")
             return done
         except StoreDown:
             self._engine.dispose()  # whatever is left of that connection: the next call opens a new one
             raise
-
-    def _bulk(self, connection: Connection) -> Bulk:
-        driver = connection.connection.driver_connection
-        assert driver is not None, "the connection was just opened"
-        return SqliteBulk(driver) if connection.dialect.name == "sqlite" else PostgresBulk(driver)
 
 
 def _count(connection: Connection, name: str, by: int) -> int:

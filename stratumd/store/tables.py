@@ -394,3 +394,46 @@ deliveries = _table(
 
 disabled_sinks = _table("disabled_sinks", _text("sink", key=True), _text("reason"), _int("since"), _text("options"))
 """Sinks whose receiver is gone; `options` is a salted hash of those that the sink had."""
+
+breakers = _table(
+    "breakers",
+    _text("kind", key=True),
+    _text("name", key=True),
+    _text("reason"),
+    _int("failures"),
+    _int("since"),
+    _int("retry_at"),
+    _text("options"),
+)
+"""Components that are left alone after failures, by kind (`sink`, …) and name; a row is there until one succeeds."""
+
+schedules = _table("schedules", _text("schedule", key=True), _int("newest"), clustered=True)
+"""The newest instant of each schedule that was taken."""
+
+instants = _table(
+    "instants",
+    _text("schedule", key=True),
+    _int("instant", key=True),
+    _int("taken_at"),
+    _text("owner"),
+    clustered=True,
+)
+"""Due instants of the last days: whoever inserted one ran it."""
+
+leases = _table("leases", _text("pipeline", key=True), _text("owner"), _int("epoch"), _int("until"))
+"""Which daemon works each pipeline, until when by the database's clock; each new holder raises the epoch."""
+
+charges = _table(
+    "charges",
+    _text("poll", key=True),
+    _text("source"),
+    _int("charged_at"),
+    _text("feature"),
+    _text("tier"),
+    _int("credits"),
+    _int("price", null=True),
+    _text("asked"),
+    Index("charges_by_source", "source", "charged_at"),
+)
+"""T1: what each exchange of the poll log counts in the budgets, what it should cost by the source's own model, the band
+of the cadence that made it due, and the only events that it asked for (JSON; none where all were)."""

@@ -217,6 +217,28 @@ class WaitingRow(View, frozen=True):
     """When the signal of the oldest was observed."""
 
 
+class DeliveryRow(View, frozen=True):
+    """A signal on its way to a sink."""
+
+    id: str
+    signal: str
+    sink: str
+    event: str
+    observed_at: Micros
+    """When the signal was observed."""
+    expires_at: Micros | None
+    state: str
+    """`pending`, `in_flight`, `delivered`, `expired` or `dead`."""
+    attempts: int
+    due_at: Micros
+    """When it is tried next, where it waits."""
+    error: str | None
+    """What the newest failure said."""
+    receipt: str | None
+    """What the receiver gave for it, such as a message's id."""
+    ended_at: Micros | None
+
+
 class DisabledRow(View, frozen=True):
     """A sink that stays off until its options change or somebody enables it."""
 

@@ -58,6 +58,17 @@ def pause_after(headers: Mapping[str, str]) -> float:
     return _seconds(headers.get("x-ratelimit-reset-after")) or 0.0
 
 
+def is_shared(answer: Answer) -> bool:
+    """Say whether a limit was reached by others who use the same resource."""
+    return answer.headers.get("x-ratelimit-scope") == "shared"
+
+
+def closed_for(answer: Answer) -> float:
+    """Return the seconds for which Discord wants nothing from this address at all; 0 where it says no such thing."""
+    is_global = _object(answer.body).get("global") is True or answer.headers.get("x-ratelimit-global") == "true"
+    return (_retry_after(answer) or 0.0) if answer.status == 429 and is_global else 0.0
+
+
 def _retry_after(answer: Answer) -> float | None:
     """The body's float comes first: the header is rounded up to whole seconds."""
     asked = _seconds(_object(answer.body).get("retry_after"))

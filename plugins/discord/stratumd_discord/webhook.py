@@ -10,7 +10,8 @@ import httpx
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
-from stratumd_discord.answers import Answer, message_id, pause_after, text_of
+from stratumd_discord.answers import Answer, closed_for, is_shared, message_id, pause_after, text_of
+from stratumd_discord.budget import OURS, Budget
 from stratumd_discord.options import endpoint
 
 DEADLINE = 15.0
@@ -50,7 +51,8 @@ class Veil(httpx.AsyncBaseTransport):
 class Webhook:
     """One webhook. Follows no redirect, asks no proxy, and obeys the rate limit that Discord's headers tell."""
 
-    def __init__(self, webhook: Secret, *, deadline: float = DEADLINE) -> None:
+    def __init__(self, webhook: Secret, *, deadline: float = DEADLINE, budget: Budget = OURS) -> None:
+        """`budget` is what all webhooks of the process have in common."""
         veil = Veil(webhook, httpx.AsyncHTTPTransport(trust_env=False))
         self._url = veil.stand_in
         self._client = httpx.AsyncClient(
@@ -61,6 +63,7 @@ class Webhook:
             headers={"accept-encoding": "identity", "user-agent": "stratumd"},
         )
         self._deadline = deadline
+        self._budget = budget
         self._room_at = 0.0
 
     async def post(self, message: Mapping[str, Any]) -> str | None:
@@ -83,18 +86,21 @@ class Webhook:
     async def _asked(self, method: str, message: Mapping[str, Any] | None = None) -> Answer:
         try:
             with anyio.fail_after(self._deadline):
-                return await self._exchange(method, message)
+                answer = await self._exchange(method, message)
         except TimeoutError:
             raise DeliveryError(f"Discord did not answer within {self._deadline:g} s") from None
         except httpx.HTTPError as error:
             raise DeliveryError(f"Discord cannot be reached ({type(error).__name__})") from error
+        self._budget.count(answer.status, shared=is_shared(answer))
+        self._budget.close(closed_for(answer))
+        return answer
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def _wait_for_room(self) -> None:
-        wait = self._room_at - anyio.current_time()
+        wait = max(self._room_at - anyio.current_time(), self._budget.wait())
         if wait > LONGEST_PAUSE:
             raise DeliveryError("Discord's rate limit is reached", retry_after=wait)
         await anyio.sleep(max(0.0, wait))

@@ -33,16 +33,16 @@ class Answer(NamedTuple):
 
 
 class Endpoint:
-    """One URL. It follows no redirect, asks no proxy, and keeps at most one connection open."""
+    """One URL. It follows no redirect, asks no proxy, and has no more `connections` open than that."""
 
-    def __init__(self, url: Secret, guard: Guard, *, deadline: float = DEADLINE) -> None:
+    def __init__(self, url: Secret, guard: Guard, *, deadline: float = DEADLINE, connections: int = 1) -> None:
         parts = endpoint(url)
         port = port_of(parts)
         self._host = parts.netloc.decode("ascii")
         self._url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=port, target=parts.raw_path)
         self._deadline = deadline
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), max_connections=1, network_backend=guard
+            ssl_context=httpx.create_ssl_context(trust_env=False), max_connections=connections, network_backend=guard
         )
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:

@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import httpx
-from pydantic import ConfigDict, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from stratumd.plugin import PluginConfig, Secret
 from stratumd_webhook.addresses import Network, refusal
@@ -30,6 +30,12 @@ class Options(PluginConfig):
     """What signs the requests: `whsec_` and the base64 of 24 to 64 random bytes."""
     previous_secrets: tuple[Secret, ...] = ()
     """Older secrets that sign too, until every receiver knows the new one."""
+    concurrency: int = Field(default=1, ge=1, le=32)
+    """The most requests under way at once. Signals of one event still come one after the other."""
+    per_second: float | None = Field(default=None, gt=0, le=1_000)
+    """The most requests that are begun in a second, also when a receiver is back after an outage."""
+    skip_stale: bool = False
+    """Leave out signals that are past their `expires_at`; they are counted as expired."""
 
     @field_validator("url")
     @classmethod

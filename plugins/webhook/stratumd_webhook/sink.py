@@ -39,12 +39,16 @@ class WebhookSink(Sink):
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
+        self.concurrency = options.concurrency
+        self.per_second = options.per_second
+        self.expires = options.skip_stale
         self._endpoint: Endpoint | None = None
 
     async def open(self) -> None:
         """Get ready to connect; nothing is resolved or sent yet."""
         tls = endpoint(self.options.url).scheme == "https"
-        self._endpoint = Endpoint(self.options.url, Guard(tls=tls, allow=self.options.allow))
+        guard = Guard(tls=tls, allow=self.options.allow)
+        self._endpoint = Endpoint(self.options.url, guard, connections=self.options.concurrency)
 
     async def close(self) -> None:
         """Close the connection."""

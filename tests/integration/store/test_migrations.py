@@ -102,7 +102,8 @@ def test_a_plugin_has_a_history_of_its_own(engine, plugin):
     migrate.migrate(engine, {"odd-one": plugin})
     assert {"odd_one_things", "odd_one_alembic_version", "alembic_version"} <= tables(engine)
     found = migrate.revisions(engine, {"odd-one": plugin})
-    assert [(r.owner, r.current, r.fresh) for r in found] == [("stratumd", "0001", True), ("odd-one", "0001", True)]
+    assert [(r.owner, r.fresh) for r in found] == [("stratumd", True), ("odd-one", True)]
+    assert found[1].current == "0001"
 
 
 def test_a_plugin_that_is_gone_breaks_nothing(engine, plugin, empty_database_url):

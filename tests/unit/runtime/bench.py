@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stratumd.config import Budget
 from stratumd.engine import StateChange
 from stratumd.errors import StratumError
 from stratumd.plugin import (
@@ -24,19 +25,60 @@ from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
-from stratumd.store import Commit, Disabled, Outage, Waiting
+from stratumd.runtime.till import Till
+from stratumd.store import Charge, Commit, Disabled, Lease, Newest, Outage, Taken, Waiting
 from tests.unit.runtime.virtual import VirtualTimer
 
 REQUEST = Request("/odds", {"markets": "spreads"})
 
 
+class MemorySharing:
+    """What several daemons share, in memory. `others` holds who works a pipeline besides this daemon."""
+
+    owner, lease, shared = "here boot 1 token", 10 * SECOND, True
+
+    def __init__(self, clock: Callable[[], Micros] = lambda: 0) -> None:
+        self.clock = clock
+        self.taken: dict[str, list[Micros]] = {}
+        self.others: dict[str, str] = {}
+        self.held: list[str] = []
+        self.down: list[StratumError] = []
+
+    def newest(self, schedule: str) -> Newest:
+        if self.down:
+            raise self.down.pop(0)
+        return Newest(max(self.taken.get(schedule, []), default=None), self.clock())
+
+    def take(self, schedule: str, instant: Micros, gap: Micros) -> Taken:
+        before = self.newest(schedule).instant
+        mine = before is None or (before + gap <= instant if gap else instant not in self.taken[schedule])
+        if mine:
+            self.taken.setdefault(schedule, []).append(instant)
+        return Taken(mine, max(self.taken[schedule]), before, self.clock())
+
+    def hold(self, pipeline: str) -> Lease:
+        if pipeline not in self.others:
+            self.held.append(pipeline)
+        return Lease(pipeline, self.others.get(pipeline, self.owner), len(self.held), self.lease)
+
+    def beat(self) -> None: ...
+
+    def let_go(self, pipeline: str) -> None:
+        self.held.remove(pipeline)
+
+    def holders(self) -> list[Lease]:
+        return [self.hold(pipeline) for pipeline in self.others]
+
+
 class MemoryStore:
     """The daemon's store, in memory. `down` holds errors that the next calls raise, one each."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], Micros] = lambda: 0) -> None:
+        self.sharing = MemorySharing(clock)
         self.polls: list[tuple[str, Poll]] = []
         self.commits: list[Commit] = []
         self.down: list[StratumError] = []
+        self.outages: dict[tuple[str, str], Outage] = {}
 
     def _fail(self) -> None:
         if self.down:
@@ -72,6 +114,10 @@ class MemoryStore:
     def records(self, pipeline: str) -> list[tuple[str, Record]]:
         return [each for commit in self.commits for each in commit.step.records]
 
+    def charges(self, source: str, since: Micros) -> list[Charge]:
+        polls = [poll for name, poll in self.polls if name == source and poll.started_at >= since]
+        return [Charge(p.started_at + p.elapsed, p.cost, p.feature, p.tier, p.events) for p in polls]
+
     def over(self, since: Micros) -> list[str]:
         return []
 
@@ -82,7 +128,7 @@ class MemoryStore:
         self._fail()
         return {("main.file", "pending"): Waiting(2, 1_000_000)}
 
-    def claim(self, sink: str, limit: int, now: Micros) -> list[Delivery]:
+    def claim(self, sink: str, limit: int, now: Micros, *, fresh: bool = False) -> list[Delivery]:
         return []
 
     def delivered(self, ids: Sequence[str], now: Micros, receipt: str | None = None) -> None:
@@ -105,18 +151,21 @@ class MemoryStore:
         return {}
 
     def trip(self, kind: str, name: str, outage: Outage) -> None:
-        raise AssertionError("nothing was sent")
+        self._fail()
+        self.outages[kind, name] = outage
 
-    def mend(self, kind: str, name: str) -> None: ...
+    def mend(self, kind: str, name: str) -> None:
+        self._fail()
+        self.outages.pop((kind, name), None)
 
     def outage(self, kind: str, name: str) -> Outage | None:
-        return None
+        return self.outages.get((kind, name))
 
 
 def core(store: MemoryStore | None = None) -> Core:
     """A core on virtual time."""
     timer = VirtualTimer()
-    return Core(store or MemoryStore(), States(timer.now), Journal(), timer=timer)
+    return Core(store or MemoryStore(timer.now), States(timer.now), Journal(), timer=timer)
 
 
 def timer_of(core: Core) -> VirtualTimer:
@@ -175,7 +224,7 @@ class ScriptedSource(Source):
 
     @property
     def feed(self) -> Feed:
-        return Feed(self, Owner(self, "nba", "scripted", "1.2"))
+        return Feed(self, Owner(self, "nba", "scripted", "1.2"), Till("nba", Budget(), VirtualTimer()))
 
 
 class _NoContext:
