@@ -1,6 +1,6 @@
 """The engine: observations in, signals out. Pure; it imports neither store nor runtime."""
 
-from stratumd.engine.outcome import Coverage, Failure, Play, StateChange, Step
+from stratumd.engine.outcome import Coverage, Elsewhere, Failure, Play, StateChange, Step
 from stratumd.engine.pipeline import Pipeline
 
-__all__ = ["Coverage", "Failure", "Pipeline", "Play", "StateChange", "Step"]
+__all__ = ["Coverage", "Elsewhere", "Failure", "Pipeline", "Play", "StateChange", "Step"]

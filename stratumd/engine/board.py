@@ -43,12 +43,14 @@ class Update(msgspec.Struct):
     markets: list[Market]
     """The markets that the snapshot covers and that have, or just lost, an offer."""
     changes: list[Change]
+    quotes: int
+    """Quotes that the snapshot held of the event."""
 
 
 class _EventBoard:
     """One event's markets."""
 
-    __slots__ = ("event", "lanes", "lines", "markets", "observed_at")
+    __slots__ = ("event", "lanes", "lines", "markets", "observed_at", "sizes")
 
     def __init__(self, event: Event, at: Micros) -> None:
         self.event = event
@@ -58,6 +60,8 @@ class _EventBoard:
         self.lanes: dict[str, dict[int, Span]] = {}
         """By lane and `id` of the offer: the present spans last seen in that lane. They hold their offers, so that an
         id cannot become another offer's."""
+        self.sizes: dict[str, int] = {}
+        """By lane, how many quotes these spans offer."""
 
 
 class Board:
@@ -108,11 +112,11 @@ class Board:
         state.event = event
         state.observed_at = at
         if scope is None:
-            return Update(event, announced, [], [])
+            return Update(event, announced, [], [], _quotes(listing))
         taking = _Taking(self, state, scope.lane, at)
         taking.confirm(listing.offers)
         taking.withdraw_missing(listing, scope)
-        return Update(event, announced, taking.covered(scope), taking.changes)
+        return Update(event, announced, taking.covered(scope), taking.changes, taking.quotes(listing))
 
     def _vanished(self, scope: Scope, listed: set[str], at: Micros) -> Iterator[Update]:
         """Withdraw what was asked for and is not listed at all. Hours of absence are no cancellation."""
@@ -124,7 +128,7 @@ class Board:
                 taking.withdraw_all(scope)
                 if taking.changes:
                     state.observed_at = at
-                    yield Update(state.event, False, taking.covered(scope), taking.changes)
+                    yield Update(state.event, False, taking.covered(scope), taking.changes, 0)
 
     def new_line(self, state: _EventBoard, offer: Offer, lane: str, at: Micros) -> BookLine:
         """Return the line of a book that offers something in a market for the first time."""
@@ -164,6 +168,12 @@ class _Taking:
                 span.confirmed = at
                 span.last_update = last_update
 
+    def quotes(self, listing: Listing) -> int:
+        """Count the listing's quotes; without a look at each where the board holds nothing else in this lane."""
+        if len(self._index) == len(listing.offers):
+            return self._state.sizes.get(self._lane, 0)
+        return _quotes(listing)
+
     def withdraw_missing(self, listing: Listing, scope: Scope) -> None:
         """Conclude which offers of this lane are gone: asked for, not malformed, not there."""
         if len(self._index) == len(listing.offers):
@@ -194,7 +204,7 @@ class _Taking:
         span = line.now
         held = None if span is None else span.offer
         if held is not None:
-            self._state.lanes[line.lane].pop(id(held), None)
+            self._drop(line.lane, held)
         if line.lane != self._lane:  # its moves are measured by another lane's observations now
             line.lane = self._lane
             line.market.version += 1
@@ -207,6 +217,15 @@ class _Taking:
             self.changes += _changes(self._state.event.id, held, offer, last_update)
             self._begin(line, span)
         self._index[id(offer)] = span
+        self._resize(self._lane, len(offer.quotes))
+
+    def _drop(self, lane: str, offer: Offer) -> None:
+        if self._state.lanes[lane].pop(id(offer), None) is not None:
+            self._resize(lane, -len(offer.quotes))
+
+    def _resize(self, lane: str, quotes: int) -> None:
+        sizes = self._state.sizes
+        sizes[lane] = sizes.get(lane, 0) + quotes
 
     def _line(self, offer: Offer) -> BookLine:
         cell = (offer.book, offer.market, offer.player)
@@ -226,7 +245,7 @@ class _Taking:
             assert offer is not None, "the index holds only spans that offer something"
             if _concluded(offer, scope, unreadable):
                 line = self._line(offer)
-                del self._index[id(offer)]
+                self._drop(self._lane, offer)
                 line.market.offering -= 1
                 self.changes += _changes(self._state.event.id, offer, None, None)
                 self._begin(line, Span(None, self._at, None))
@@ -237,6 +256,10 @@ class _Taking:
         market.version += 1
         market.changed_at = self._at
         self._touched.add(market)
+
+
+def _quotes(listing: Listing) -> int:
+    return sum([len(offer.quotes) for offer, _ in listing.offers])
 
 
 def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> bool:

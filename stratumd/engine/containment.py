@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratumd.engine.memory import Memory
-from stratumd.engine.outcome import Failure
+from stratumd.engine.outcome import Elsewhere, Failure
 from stratumd.plugin import (
     Change,
     ConsensusPoint,
@@ -159,8 +159,21 @@ def metadata(finding: Finding) -> dict[str, Any]:
     return plain
 
 
+def annotation(annotator: Detector, tick: Tick, key: MarketKey) -> dict[str, Any] | None:
+    """Return what `annotator` adds to a signal, as plain JSON values. Raises whatever the plugin does wrong."""
+    note = annotator.annotate(tick, key)
+    if note is None:
+        return None
+    if annotator.annotates is None or type(note) is not annotator.annotates:
+        raise TypeError(f"annotated with a {type(note).__name__}, which is not what `annotates` declares")
+    plain: dict[str, Any] = msgspec.json.decode(_JSON(note), type=dict[str, Any])
+    return plain
+
+
 def failure(component: str, event: str | None, error: BaseException, describe: Describe) -> Failure:
     """Name the failed component and the innermost line of code outside of core, where there is one."""
+    if isinstance(error, Elsewhere):
+        return Failure(component, event, error.text, error.where)
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(_CORE)]
     frame = (outside or frames)[-1]

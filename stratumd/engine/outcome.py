@@ -28,6 +28,18 @@ class Failure(msgspec.Struct, frozen=True):
     """`file:line` of the plugin's code that raised."""
 
 
+class Elsewhere(Exception):
+    """What a component raised that runs in another process: in words, for its own stack is not here."""
+
+    def __init__(self, text: str, where: str, kind: str = "plugin") -> None:
+        super().__init__(text)
+        self.text = text
+        self.where = where
+        """`file:line` of the plugin's code, where it is known."""
+        self.kind = kind
+        """`plugin`, or what the contract calls it: `delivery`, `startup`, `config`."""
+
+
 class Coverage(msgspec.Struct, frozen=True):
     """The markets of one event that the observation covered: what is present there is confirmed."""
 

@@ -40,6 +40,7 @@ class Pipeline:
         self.describe = describe
         self.detectors = tuple(detectors)
         self.by_name = {detector.name: detector for detector in detectors}
+        self.annotators = tuple([detector for detector in detectors if detector.annotates is not None])
         self.normalizers = dict(normalizers)
         self.lookback: Micros = max((detector.lookback for detector in detectors), default=0)
         self.pricing = pricing or Pricing()

@@ -25,6 +25,9 @@ LONGEST = HOUR
 LEFT_OUT = "left out: "
 """Begins the text of a row that says that a component was not asked at all."""
 
+UNANSWERED = "no answer: "
+"""Begins the text of a row that says that a component did not answer: the same might do so another time."""
+
 
 class Sentence(msgspec.Struct):
     """Why a component is left out, and for how long."""

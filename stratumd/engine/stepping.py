@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratumd.engine import gate
 from stratumd.engine.board import Update
-from stratumd.engine.containment import CONTAINED, NOTHING, check_changes, detect, failure, metadata
+from stratumd.engine.containment import CONTAINED, NOTHING, annotation, check_changes, detect, failure, metadata
 from stratumd.engine.leaving_out import Asked, asked
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Coverage, Failure, Play, StateChange, Step
@@ -44,6 +44,14 @@ class Judged:
         return pair[0] not in self._failed and pair[1] in self._markets
 
 
+class Notes(NamedTuple):
+    """What annotators are asked with: the tick, what is remembered of its event, and who failed at it."""
+
+    tick: Tick
+    memory: Memory
+    failed: Collection[str]
+
+
 class Stepping:
     """Gathers what follows from one observation."""
 
@@ -64,9 +72,7 @@ class Stepping:
     def run(self) -> Step:
         """Return all that follows."""
         understood, self._failures = self._understood()
-        quotes = 0
         try:
-            quotes = sum([len(offer.quotes) for listing in understood.listings for offer, _ in listing.offers])
             updates = self._pipeline.board.apply(understood, self._at)
         except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
             self._failed(self._observation.format, None, error)
@@ -98,7 +104,7 @@ class Stepping:
             failures=tuple(self._failures),
             plays=tuple(self._plays),
             results=tuple(understood.results),
-            quotes=quotes,
+            quotes=sum([update.quotes for update in updates]),
             whole=_is_whole(understood),
         )
 
@@ -149,10 +155,12 @@ class Stepping:
                 memory.states[detector.name] = output.state
                 self._store(event.id, memory, detector.name, output.body)
         if candidates or not memory.gate.is_settled(self._at):
-            self._judge(tick, memory, candidates, Judged(keys, failed))
+            notes = Notes(tick, memory, failed)
+            self._judge(notes, candidates, Judged(keys, failed))
 
-    def _judge(self, tick: Tick, memory: Memory, candidates: list[gate.Candidate], judged: Judged) -> None:
-        gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(tick, candidate))
+    def _judge(self, notes: Notes, candidates: list[gate.Candidate], judged: Judged) -> None:
+        tick, memory = notes.tick, notes.memory
+        gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(notes, candidate))
         self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
 
     def _failed(self, component: str, event: str | None, error: BaseException) -> None:
@@ -163,15 +171,29 @@ class Stepping:
             memory.bodies[component] = body
             self._states.append(StateChange(component, event, body))
 
-    def _emit(self, tick: Tick, candidate: gate.Candidate) -> bool:
+    def _emit(self, notes: Notes, candidate: gate.Candidate) -> bool:
+        tick = notes.tick
         try:
             evidence = metadata(candidate.finding)
         except CONTAINED as error:
             self._failed(candidate.detector, tick.event.id, error)
             return False
+        for annotator in self._pipeline.annotators:
+            if annotator.name not in notes.failed:
+                self._annotate(annotator, notes, candidate.finding.key, evidence)
         detector = self._pipeline.by_name[candidate.detector]
         self._signals.append(self._signal(tick, detector, candidate.finding, candidate.limits, evidence))
         return True
+
+    def _annotate(self, annotator: Detector, notes: Notes, key: MarketKey, evidence: dict[str, Any]) -> None:
+        """Add what `annotator` says of the market to `evidence`. Where it fails, the signal goes without."""
+        try:
+            notes.tick.state = notes.memory.states.get(annotator.name)
+            note = annotation(annotator, notes.tick, key)
+            if note is not None:
+                evidence.setdefault(annotator.name, note)
+        except CONTAINED as error:
+            self._failed(annotator.name, notes.tick.event.id, error)
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

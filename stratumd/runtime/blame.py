@@ -6,15 +6,18 @@ import sys
 import traceback
 from pathlib import PurePath
 
+from stratumd.engine import Elsewhere
 from stratumd.errors import PluginError
 from stratumd.redaction import described
 
 
 def blame(error: BaseException, component: type, *, name: str, plugin: str, version: str = "") -> PluginError:
     """Return the error that says that the component `name`, of class `component`, failed with `error`."""
-    where = _where(error, component)
+    where, text = _where(error, component), described(error)
+    if isinstance(error, Elsewhere):
+        where, text = error.where or "its own process", error.text
     owner = f"{plugin} {version}".strip()
-    message = f"plugin {owner} failed in {name!r} at {where}: {described(error)}"
+    message = f"plugin {owner} failed in {name!r} at {where}: {text}"
     return PluginError(message, plugin=plugin, version=version, component=name, where=where)
 
 
