@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -131,6 +132,12 @@ def plain_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def fits(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> bool:
+    """Say whether the table of these rows fits the terminal without any wrapping."""
+    cells = [list(columns.values()), *([_cell(row.get(key)) for key in columns] for row in rows)]
+    return max(map(len, plain_columns(cells))) <= shutil.get_terminal_size().columns
+
+
 def _cell(value: Any) -> str:
     if value is None or value == "":
         return EMPTY
@@ -149,10 +156,12 @@ def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     filled = [number for number in range(len(headings)) if not cells or any(row[number] != EMPTY for row in cells)]
     for number in filled:
-        table.add_column(headings[number], overflow="fold")
+        # Wide texts are wrapped between words: a time or an id that is broken in two cannot be copied.
+        words = " ".join([headings[number], *(row[number] for row in cells)]).split()
+        table.add_column(headings[number], overflow="fold", min_width=max(map(len, words)))
     for row in cells:
         table.add_row(*[Text(row[number]) for number in filled])
     with _printing():

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratumd.cli import tables
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, emit_headed, emit_lines, say
+from stratumd.cli.console import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    DatabaseUrl,
+    emit,
+    emit_headed,
+    emit_lines,
+    fits,
+    say,
+)
 from stratumd.plugin import Micros, micros, parse_duration, parse_iso
 
 if TYPE_CHECKING:
@@ -126,10 +136,13 @@ def signals(
         )
         unheard_of = [each for each in wanted if not found and not reader.signals(types=[each], limit=1)]
     _refuse_unknown(unheard_of)
+    rows = [] if as_json else [tables.signal(each) for each in found]
     if as_json:
         emit_lines(signal.to_json() for signal in found)
+    elif sys.stdout.isatty() and rows and not fits(rows, tables.SIGNALS):
+        emit_headed(tables.signal_lines(found))
     else:
-        emit([tables.signal(each) for each in found], tables.SIGNALS, as_json=False, none=NO_SIGNALS)
+        emit(rows, tables.SIGNALS, as_json=False, none=NO_SIGNALS)
 
 
 def _refuse_unknown(types: Sequence[str]) -> None:

@@ -96,6 +96,16 @@ def signal(each: Signal) -> dict[str, Any]:
     }
 
 
+def signal_lines(signals: Sequence[Signal]) -> Iterator[tuple[str, bool]]:
+    """Yield two lines for each signal, for a terminal that is too narrow for their table; True marks a heading."""
+    for each in signals:
+        cells = signal(each)
+        said = ("observed_at", "type", "market", "side", "direction", "magnitude")
+        yield "  ".join(f"{cells[name]:.4g}" if name == "magnitude" else str(cells[name]) for name in said), True
+        books = f"{len(each.books)} books" if len(each.books) > 2 else ", ".join(each.books)
+        yield f"  {cells['game']}  strength {cells['strength']}  {books}  {cells['id']}", False
+
+
 def sources(found: Status) -> list[dict[str, Any]]:
     """Return a line per source."""
     return [

@@ -72,6 +72,16 @@ def test_a_terminal_gets_a_styled_table_without_empty_columns() -> None:
     assert "B" not in shown.replace("\x1b", "")
 
 
+def test_a_narrow_terminal_breaks_no_word() -> None:
+    rows = [{"at": "2026-11-21 06:04:14", "game": "New Orleans Pelicans at Miami Heat", "id": "cce939dec3f7"}]
+    code = (
+        f"from stratumd.cli.console import emit\nemit({rows!r}, {{'at': 'OBSERVED', 'game': 'EVENT', 'id': 'ID'}},"
+        " as_json=False)"
+    )
+    shown = on_a_terminal(code, COLUMNS="40").split()
+    assert {"2026-11-21", "06:04:14", "Orleans", "cce939dec3f7"} <= set(shown)
+
+
 def test_no_color_is_honoured() -> None:
     assert "\x1b[3" not in on_a_terminal(TABLE, NO_COLOR="1")
 

@@ -193,6 +193,15 @@ def test_the_board_shows_each_market(tmp_path: Path) -> None:
     assert max(len(text) for text, _ in lines) <= 80
 
 
+def test_a_narrow_terminal_gets_two_lines_for_a_signal(filled: tuple[str, list[Signal]]) -> None:
+    from stratumd.cli import tables
+
+    lines = [text for text, _ in tables.signal_lines(filled[1])]
+    assert len(lines) == 2 * len(filled[1])
+    assert max(map(len, lines)) <= 100
+    assert all(signal.id[:12] in line for signal, line in zip(filled[1], lines[1::2], strict=True))
+
+
 def test_a_board_without_quotes_says_so(filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("board", "--database", filled[0]) == 0
     assert capsys.readouterr().err == "no quotes now on anything that is to come\n"
