@@ -12,7 +12,25 @@ import typer
 from stratumd import __version__
 from stratumd.cli.console import run_guarded, say
 
-GROUPS = ("run", "reload", "replay", "config", "plan", "plugins", "read", "db", "sinks", "deliveries", "why", "certify", "audit", "whatif")
+GROUPS = (
+    "run",
+    "reload",
+    "replay",
+    "backfill",
+    "config",
+    "plan",
+    "plugins",
+    "read",
+    "db",
+    "sinks",
+    "deliveries",
+    "why",
+    "certify",
+    "audit",
+    "whatif",
+    "clv",
+    "regime",
+)
 """The modules that register the commands, in the order in which the help shows them."""
 
 

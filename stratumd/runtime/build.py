@@ -115,6 +115,12 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
     )
 
 
+def build_normalizer(name: str, registry: Registry) -> Normalizer:
+    """Build a normalizer by itself. `PluginError` where a plugin's code fails."""
+    registered = registry.normalizers[name]
+    return _built(registered, name, partial(_unconfigured, registered, isolate=False))
+
+
 def _detector(spec: DetectorSpec, pricing: Pricing) -> Detector:
     """Build a detector, and ask it for its lookback here, where it is named if it fails to say."""
     kind, options = spec.component, spec.options

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
-from stratumd.plugin import Observation, iso, parse_iso
+from stratumd.plugin import Observation, parse_iso
 from stratumd.testing.provider_answers import (
     ERRORS,
     FEATURED,
@@ -27,10 +27,11 @@ from stratumd.testing.provider_answers import (
     regions_asked,
     selected,
 )
+from stratumd.testing.provider_history import History, Stamps
 from stratumd.testing.provider_http import BOMB, MANNERS, HttpReply, HttpRequest, LoopbackServer
 from stratumd.testing.provider_recorded import AtEnd, RecordedContent, is_as_asked
 
-__all__ = ["AtEnd", "Content", "FakeOddsApi", "RecordedContent", "Served"]
+__all__ = ["AtEnd", "Content", "FakeOddsApi", "History", "RecordedContent", "Served"]
 
 FAULTS = ("429", "500", "502", "503", "504", "not_json", "html", "redirect", "wrong_types", *MANNERS[1:])
 """What `fail_next` takes besides the provider's error codes."""
@@ -272,10 +273,13 @@ class FakeOddsApi:
             raise Refusal("HISTORICAL_UNAVAILABLE_ON_FREE_USAGE_PLAN")
         if "date" not in params:
             raise Refusal("MISSING_HISTORICAL_TIMESTAMP")
-        body, cost = self._present(route, params)
         at = parse_iso(params["date"])
-        neighbours = {"previous_timestamp": iso(at - _STEP), "next_timestamp": iso(at + _STEP)}
-        envelope = {"timestamp": iso(at), **neighbours, "data": formatted(body, params)}
+        if isinstance(self.content, History):
+            stamps = self.content.travel(route["sport"], at)
+        else:
+            stamps = Stamps(at, at - _STEP, at + _STEP)
+        body, cost = self._present(route, params)
+        envelope = {**stamps.fields(), "data": formatted(body, params)}
         price = int(bool(body)) if route["list"] == "events" else HISTORICAL_FACTOR * cost
         return self._charged(envelope, price)
 

@@ -11,9 +11,10 @@ import msgspec
 
 from stratumd.client import Answer, Client, checked
 from stratumd.errors import RateLimited, SourceError, TransientError
-from stratumd.plugin import SECOND, Context, Credits, Fixture, Micros, Observation, Poll, Request, Source, micros
+from stratumd.plugin import SECOND, Context, Credits, Fixture, Micros, Observation, Past, Poll, Request, Source, micros
 from stratumd_odds_api.fixtures import Known
 from stratumd_odds_api.options import OddsApiOptions
+from stratumd_odds_api.past import FEATURE, request_of, told_of
 from stratumd_odds_api.pricing import cost, most
 from stratumd_odds_api.refusals import GONE, WHOLE_KEY, refusal
 from stratumd_odds_api.rounds import Exchange, Question, Round
@@ -37,6 +38,7 @@ class OddsApiSource(Source):
     name = "odds-api"
     format = "odds-api"
     by_event = True
+    remembers = True
     config = OddsApiOptions
     options: OddsApiOptions
 
@@ -96,6 +98,23 @@ class OddsApiSource(Source):
             return sum(most(question.request) for question in self._about(events))
         return sum(most(question.request) for question in self._everything())
 
+    async def recall(self, past: Past) -> Poll:
+        """Ask how `past` was. Where the budget does not allow it, nothing is asked and `RateLimited` says so."""
+        request = self.question(past)
+        exchange = await self._ask(Question(request, by_event=past.singly, feature=FEATURE))
+        if exchange is None:
+            error = RateLimited("the budget of the source allows no more historical requests now", code="budget")
+            return Poll(request, self.context.clock.now(), 0, error=error, feature=FEATURE)
+        return told_of(exchange.poll)
+
+    def question(self, past: Past) -> Request:
+        """Return the request that asks how `past` was."""
+        return request_of(past, self._books())
+
+    def price(self, past: Past) -> int:
+        """Return the most credits that the answer to `past` can cost."""
+        return most(self.question(past))
+
     def _round(self, questions: Iterable[Question]) -> AsyncIterator[Poll]:
         return Round(self._ask, self.options.concurrency).exchanges(questions)
 
@@ -152,6 +171,10 @@ class OddsApiSource(Source):
         return Question(together)
 
     def _odds_params(self, markets: tuple[str, ...]) -> dict[str, str]:
+        return {**self._books(), "markets": ",".join(markets), "oddsFormat": "american"}
+
+    def _books(self) -> dict[str, str]:
+        """Return whose odds are asked for."""
         options = self.options
         books = {"bookmakers": options.bookmakers} if options.bookmakers else {"regions": options.regions}
         params = {name: ",".join(keys) for name, keys in {**books, "markets": markets}.items()}

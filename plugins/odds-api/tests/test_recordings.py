@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from stratumd.plugin import Offer, Snapshot
+from stratumd.plugin import Offer, Phase, Snapshot
 from stratumd.recording import read as recorded
 from tests.support import shared
 from tests.support.odds_api import fresh
@@ -76,9 +76,16 @@ def test_three_ways_and_an_empty_answer() -> None:
     assert {"home", "away", "draw"} in [{quote.outcome for quote in offer.quotes} for offer in offers([second])]
 
 
-def test_error_pages_and_scores_say_nothing() -> None:
-    for name in ("errors.jsonl", "nba-scores-2026-04-16.jsonl"):
-        assert all(snapshot == Snapshot(None, [], []) for snapshot in snapshots(name))
+def test_error_pages_say_nothing() -> None:
+    assert all(snapshot == Snapshot(None, [], []) for snapshot in snapshots("errors.jsonl"))
+
+
+def test_scores() -> None:
+    (snapshot,) = snapshots("nba-scores-2026-04-16.jsonl")
+    assert (snapshot.scope, snapshot.listings, snapshot.issues) == (None, [], [])
+    phases = [result.phase for result in snapshot.results]
+    assert (phases.count(Phase.FINAL), phases.count(Phase.SCHEDULED)) == (4, 8)
+    assert (snapshot.results[0].home_score, snapshot.results[0].away_score) == (127, 126)
 
 
 def test_an_unchanged_offer_is_the_very_same_object_most_of_the_time() -> None:
