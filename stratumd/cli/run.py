@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, say, warn
+from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, ReaderLeft, say, warn
 from stratumd.plugin import parse_duration
 
 if TYPE_CHECKING:
@@ -62,8 +64,26 @@ def run(
     def announce(address: str | None) -> None:
         _announce(loaded, address, for_people)
 
-    options = RunOptions(once, duration, say if dry_run else None, partial(_load, path, database), announce)
-    return anyio.run(run_daemon, loaded, options, backend_options={"use_uvloop": True})
+    aloud = _Aloud()
+    options = RunOptions(once, duration, aloud if dry_run else None, partial(_load, path, database), announce)
+    code = anyio.run(run_daemon, loaded, options, backend_options={"use_uvloop": True})
+    if aloud.alone:
+        raise ReaderLeft
+    return code
+
+
+class _Aloud:
+    """Prints what would be sent, and stops the daemon where nobody reads it any more: nothing else is to be done."""
+
+    alone = False
+
+    def __call__(self, text: str) -> None:
+        try:
+            say(text)
+        except ReaderLeft:
+            if not self.alone:
+                self.alone = True
+                os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _load(path: Path, database: str | None) -> Config:
