@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from stratumd import errors, hookspecs
 from stratumd.cli import build
-from stratumd.config import models
+from stratumd.config import models, schedules
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import Component, Finding, Secret, Signal, format_duration
 from stratumd.registry import Registry, discover, load
@@ -118,7 +118,9 @@ def configuration() -> str:
         "database": (models.Database, "Where everything is stored: a URL, or a section."),
         "http": (models.HttpSpec, "Health, status and metrics. `http: off` for none."),
         "log": (models.LogSpec, "What is logged, and how."),
-        "sources.*.schedule": (models.Schedule, "When a source is polled; a continuous source takes none."),
+        "sources.*.schedule": (schedules.Schedule, "When a source is polled; a continuous source takes none."),
+        "sources.*.schedule.cadence[]": (schedules.Band, "A band of a cadence of your own."),
+        "sources.*.budget": (schedules.Budget, "What a source may spend."),
         "pipelines.*.pricing": (models.PricingMethods, "How the margin is taken out of prices."),
         "pipelines.*.pricing.margins.*": (
             models.Margins,
@@ -131,6 +133,7 @@ def configuration() -> str:
         ("`use`", "a source", "the plugin that polls"),
         ("`enabled`", "a source, a detector, a sink", "`true`, `false`, `if-env NAME` or `unless-env NAME`"),
         ("`schedule`", "a source", "below"),
+        ("`budget`", "a source", "below"),
         ("`sources`", "a pipeline", "the names of the sources that feed it"),
         ("`detectors`", "a pipeline", "in this order: a detector reads what those before it recorded"),
         ("`sinks`", "a pipeline", "where its signals go"),
@@ -202,7 +205,7 @@ def _option_rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...
 
 
 def _default(value: Any) -> str:
-    if value is None or value == () or value is Ellipsis or value == {}:
+    if value is None or value in ((), "", {}) or value is Ellipsis:
         return ""
     if isinstance(value, bool):
         return "" if value is False else "`true`"
