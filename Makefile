@@ -10,10 +10,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench kill score clean
+.PHONY: help run test lint types walls docs bench kill score schedules credits clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Start the keyless demo: stratumd run stratumd.example.yaml
 	@# On a terminal the daemon gets its own foreground group: Ctrl-C reaches it alone, and make sees its exit code.
@@ -44,6 +44,14 @@ kill: $(READY) ## Kill the daemon at random moments and check what is left
 
 score: $(READY) ## Score the detectors against the simulator's labels
 	@$(BIN)/python -m stratumd_demo.score
+
+schedules: $(READY) ## Check cron around every change of every zone's clock, 2020 to 2037
+	@$(BIN)/python -m tests.simulations.zones
+
+credits: $(READY) ## Simulate a week of each cadence, a day of the token bucket, and steam under two budgets
+	@$(BIN)/python -m tests.simulations.week
+	@$(BIN)/python -m tests.simulations.bucket
+	@$(BIN)/python -m tests.simulations.steam
 
 clean: ## Remove the environment and all caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -49,8 +49,42 @@ class Metrics:
             ["source"],
             registry=into,
         )
+        self.lease_held = Gauge(
+            "stratumd_lease_held", "1 where this daemon works the pipeline, 0 where another does.", ["pipeline"],
+            registry=into,
+        )
+        self.lease_taken = Counter(
+            "stratumd_leases_taken_total", "Times that this daemon took up a pipeline.", ["pipeline"], registry=into
+        )
+        self.lease_lost = Counter(
+            "stratumd_leases_lost_total", "Times that another daemon took it away.", ["pipeline"], registry=into
+        )
         self.credits = Gauge(
             "stratumd_credits_remaining", "Credits left, by the provider's word.", ["source"], registry=into
+        )
+        self.credits_spent = Counter(
+            "stratumd_credits_spent_total",
+            "Credits spent, by the budget's feature.",
+            ["source", "feature"],
+            registry=into,
+        )
+        self.mispriced = Counter(
+            "stratumd_credits_mispriced_total",
+            "Answers that did not cost what the source's own model says.",
+            ["source"],
+            registry=into,
+        )
+        self.unaffordable = Gauge(
+            "stratumd_requests_unaffordable",
+            "Requests not made for want of budget, since the start.",
+            ["source"],
+            registry=into,
+        )
+        self.budget_spent = Gauge(
+            "stratumd_budget_spent_ratio",
+            "Part of a budget that is spent, 0 to 1.",
+            ["source", "budget"],
+            registry=into,
         )
         self.quote_age = Gauge(
             "stratumd_quote_age_seconds", "Age of the newest processed observation.", ["pipeline"], registry=into

@@ -17,6 +17,7 @@ from stratumd.plugin.values import (
     Finding,
     Fixture,
     Limits,
+    MarketKey,
     Observation,
     Past,
     Poll,
@@ -214,6 +215,9 @@ class Detector(Component):
     """The type it remembers, where it remembers anything."""
     signals: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
     """The types of signals it can give, each with the documented shape of its metadata."""
+    annotates: ClassVar[type[msgspec.Struct] | None] = None
+    """What it adds to the metadata of the signals about its event, whichever detector found them, under its own name:
+    the documented shape. Nothing else of a signal changes by it, its id neither."""
 
     @property
     def windows(self) -> Mapping[str, Window]:
@@ -227,6 +231,14 @@ class Detector(Component):
 
     def detect(self, tick: Tick) -> Iterable[Yield]:
         """Yield what holds at `tick`."""
+        raise NotImplementedError
+
+    def annotate(self, tick: Tick, key: MarketKey) -> msgspec.Struct | None:
+        """Return what to add to a signal about the market `key` at `tick`, of the type `annotates`; None for nothing.
+
+        Called where `annotates` is declared, when all detectors have seen the tick and something fires: `tick.records`
+        holds what all of them recorded, `tick.state` what this one remembers. Pure as `detect` is.
+        """
         raise NotImplementedError
 
     def limits(self, type: str) -> Limits:

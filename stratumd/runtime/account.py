@@ -94,23 +94,10 @@ class Account:
         self.go_to(now)
         return self._level // DAY
 
-    def ready_at(self, feature: str, credits: int, now: Micros) -> Micros:
-        """Return from when on `credits` may be spent on `feature`, so long as nothing else is."""
-        if credits <= self.left(feature, now):
-            return now
-        budget, aside = self.budget, self._aside.total()
-        waits = [now]
-        if budget.daily_credits is not None:
-            missing = (credits + aside) * DAY - self._level
-            waits.append(now + max(0, -(-missing // budget.daily_credits)))
-            if credits + aside > budget.daily_credits - self._today.total():
-                waits.append((now // DAY + 1) * DAY)
-        cap = budget.features.get(feature)  # type: ignore[call-overload]
-        if cap is not None and credits + self._aside[feature] > cap - self._today[feature]:
-            waits.append((now // DAY + 1) * DAY)
-        if budget.monthly_credits is not None and credits + aside > budget.monthly_credits - self._month:
-            waits.append(next_month(now))
-        return max(waits)
+    def left_today(self, now: Micros) -> int:
+        """Return what is left of the day's credits (UTC); nothing where there are none."""
+        self.go_to(now)
+        return (self.budget.daily_credits or 0) - self._today.total() - self._aside.total()
 
     def day_pace(self, credits: int) -> Micros:
         """Return the time between two polls of `credits` each that spreads a day's credits evenly; 0 without any.

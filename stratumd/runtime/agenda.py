@@ -43,41 +43,52 @@ def due(cadence: Cadence, fixtures: Iterable[Fixture], polled: Mapping[str, Micr
     return sorted(found, key=lambda each: (each.fixture.commence_at, each.fixture.id))
 
 
-def affordable(waiting: Sequence[Due], price: Price, left: int, kept: Callable[[Phase], int]) -> list[Due]:
-    """Return as many of `waiting`, in its order, as may be paid for out of `left` credits.
+def affordable(waiting: Sequence[Due], price: Price, spare: Callable[[Phase], int]) -> list[Due]:
+    """Return as many of `waiting`, in its order, as may be paid for.
 
-    `kept` are the credits that a phase must leave to those nearer to a start. An event that adds nothing to the price
-    of what is polled anyway always comes along.
+    `spare` are the credits that events of a phase may spend: what is left, less what is kept for those nearer to a
+    start. An event that adds nothing to the price of what is polled anyway always comes along.
     """
     chosen: list[Due] = []
     spent = 0
     for each in waiting:
         together = price([*(other.fixture for other in chosen), each.fixture])
-        if together == spent or together <= left - kept(each.phase):
+        if together == spent or together <= spare(each.phase):
             chosen.append(each)
             spent = together
     return chosen
 
 
-def reserve(cadence: Cadence, phase: Phase, fixtures: Iterable[Fixture], price: Price, daily: int, now: Micros) -> int:
-    """Return the credits that events in nearer phases than `phase` will want within a day, beyond what a bucket gains.
+class Kept(NamedTuple):
+    """The credits that events in nearer phases will want, and a phase must leave to them."""
 
-    The bucket gains `daily` credits a day. Events of one sport and phase are polled together, for the price of one.
+    bucket: int
+    """Beyond what the bucket gains, at the worst moment of the next day."""
+    today: int
+    """Until midnight, UTC."""
+
+
+def kept(cadence: Cadence, phase: Phase, fixtures: Iterable[Fixture], price: Price, daily: int, now: Micros) -> Kept:
+    """Return what to keep for events in nearer phases than `phase`, where a bucket gains `daily` credits a day.
+
+    Events of one sport and phase are polled together, for the price of one.
     """
     nearer = cadence.phases[cadence.phases.index(phase) + 1 :]
     spans = [
         span
         for sport, starts in _by_sport(fixtures, now).items()
-        for span in _spans(nearer, starts, price([Fixture("", sport, starts[0])]), now)
+        for span in _spans(nearer, starts, price([Fixture("any", sport, starts[0])]), now)
     ]
-    edges = sorted({now, *(edge for start, end, _ in spans for edge in (start, end))})
-    wanted = worst = 0
+    midnight = (now // DAY + 1) * DAY
+    edges = sorted({now, midnight, *(edge for start, end, _ in spans for edge in (start, end))})
+    level = worst = today = 0
     for begin, end in pairwise(edges):
         # In credits × microseconds: each span wants its price once in its interval.
         rate = sum(cost * DAY // every for start, stop, (cost, every) in spans if start <= begin < stop)
-        wanted += (rate - daily) * (end - begin)
-        worst = max(worst, wanted)
-    return -(-worst // DAY)
+        level += (rate - daily) * (end - begin)
+        worst = max(worst, level)
+        today += rate * (end - begin) if end <= midnight else 0
+    return Kept(-(-worst // DAY), -(-today // DAY))
 
 
 def _by_sport(fixtures: Iterable[Fixture], now: Micros) -> dict[str, list[Micros]]:

@@ -141,17 +141,22 @@ class Collector:
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
         errors: list[SourceError] = []
-        answered = 0
+        asked = answered = 0
         if self._circuit.on_trial:
             self._circuit.try_now()
         try:
             for step in self._pacer.steps():
+                asked += 1
                 answered += await self._take(step, errors)
                 if errors and self._circuit.on_trial:
                     break
         except TransientError as error:
             await self._circuit.failed(told(error))
             raise
+        if not asked:  # nothing was due: that says nothing about the provider
+            if not self._circuit.failures:
+                self._put(State.OK)
+            return 0
         return await self._judge(errors, answered)
 
     async def _take(self, step: Step, errors: list[SourceError]) -> int:

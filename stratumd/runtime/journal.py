@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stratumd import redaction
 from stratumd.plugin import Micros, Signal, iso
-from stratumd.store import Waiting
+from stratumd.store import Lease, Waiting
 
 RECENT = 20
 """Signals and failed components that are shown."""
@@ -36,6 +36,18 @@ class SourceEntry:
     failures: int = 0
     """Failed polls in a row."""
     credits_remaining: int | None = None
+    credits_today: int = 0
+    """Spent since midnight, UTC, by our own count."""
+    credits_month: int = 0
+    """Spent since the 1st, UTC."""
+    credits_saved: int | None = None
+    """What the bucket of the day's credits holds; None without a daily budget."""
+    unaffordable: int = 0
+    """Requests that were not made because a budget did not allow them, since the start."""
+    mispriced: int = 0
+    """Answers that did not cost what the source's own model says, since the start."""
+    budget_warnings: list[str] = field(default_factory=list)
+    """Budgets that are spent to `warn_percent` or more."""
     next_due: Micros | None = None
 
 
@@ -89,6 +101,12 @@ class Journal:
         self.signals: deque[Signal] = deque(maxlen=RECENT)
         self.faults: dict[str, Fault] = {}
         self.reloaded: Reloaded | None = None
+        self.outlook: list[dict[str, Any]] = []
+        """What `stratumd plan` says of the configuration that runs."""
+        self.outlook_warnings: list[str] = []
+        """Signals that cannot come to be, and budgets that will not do."""
+        self.leases: Sequence[Lease] = ()
+        """Who works each pipeline; empty where there is one daemon only."""
         self.deliveries: Mapping[tuple[str, str], Waiting] = {}
         """How many there are by sink and state, and since when the oldest of them is there."""
 

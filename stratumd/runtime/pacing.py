@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.plugin import DAY, Clock, Fixture, Micros, Poll, Source, micros
 from stratumd.runtime.account import Spending, month_of
-from stratumd.runtime.agenda import Due, affordable, due, reserve
+from stratumd.runtime.agenda import Due, affordable, due, kept
 from stratumd.runtime.cadence import DISCOVERY, Phase, cadence_of
 from stratumd.runtime.till import Till
 from stratumd.store import Charge
@@ -103,7 +103,7 @@ class Pacer:
         chosen: list[Due] = []
         if self._paid_at is None or now >= self._paid_at + self._least_gap(now):
             first = found[: self._schedule.max_events_per_cycle]
-            chosen = affordable(first, self._most, self.account.left("base", now), self._kept)
+            chosen = affordable(first, self._most, cache(partial(self._spare, now)))
         taken = {each.fixture.id for each in chosen}
         self.waiting = tuple(each.fixture for each in found if each.fixture.id not in taken)
         return _chosen(chosen)
@@ -113,14 +113,17 @@ class Pacer:
         at = poll.started_at + poll.elapsed
         if poll.charged is None and poll.cost:  # a source that does not pay from its purse
             self.account.spend(Spending(at, poll.cost, poll.feature))
-        self._round += poll.cost
-        if poll.cost:
-            self._paid_at = poll.started_at
         if poll.credits.remaining is not None:
             self._remaining = poll.credits.remaining
-        if poll.observation is not None:
-            self._polled.update(dict.fromkeys(poll.events, at))
+        self._round += poll.cost
+        self.learn([] if poll.observation is None else poll.events, at, poll.cost)
         return msgspec.structs.replace(poll, tier=self._tier) if self._tier else poll
+
+    def learn(self, events: Iterable[Fixture | str], at: Micros, cost: int) -> None:
+        """Note that these events were polled, and for how many credits."""
+        self._polled.update({each if isinstance(each, str) else each.id: at for each in events})
+        if cost:
+            self._paid_at = at
 
     # ---- how things are
 
@@ -157,12 +160,14 @@ class Pacer:
         """Return what a poll costs: by the newest round that cost anything, else by the source's model."""
         return self._last or self._source.most() or 0
 
-    def _kept(self, phase: Phase) -> int:
-        daily = self._budget.daily_credits
+    def _spare(self, now: Micros, phase: Phase) -> int:
+        """Return what a phase may spend: all that is left for the nearest, less what is kept for those nearer."""
+        daily, left = self._budget.daily_credits, self.account.left("base", now)
         assert self.cadence is not None, "it has a cadence"
         if daily is None or phase == self.cadence.phases[-1]:
-            return 0
-        return reserve(self.cadence, phase, self._known(), self._most, daily, self._clock.now())
+            return left
+        keep = kept(self.cadence, phase, self._known(), self._most, daily, now)
+        return min(left, self.account.level(now) - keep.bucket, self.account.left_today(now) - keep.today)
 
     def _least_gap(self, now: Micros) -> Micros:
         return max(self._low_credit(), self.account.month_pace(self._price(), now))

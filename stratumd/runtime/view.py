@@ -12,6 +12,7 @@ from stratumd.plugin import SECOND, Micros
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import PipelineEntry, Reloaded, SourceEntry, brief, shown
 from stratumd.runtime.states import ComponentState, State
+from stratumd.store import Lease
 
 REQUIRED = ("store", "source", "pipeline")
 """The kinds of components without which the daemon is not ready. A sink that is down delays its own deliveries only."""
@@ -22,8 +23,9 @@ _FAILED = {State.RECOVERABLE_ERROR, State.PERMANENT_ERROR, State.FATAL_ERROR}
 class DaemonView:
     """The `View` of the HTTP application."""
 
-    def __init__(self, config: Config, core: Core) -> None:
+    def __init__(self, config: Config, core: Core, role: str = "all") -> None:
         self.config = config
+        self.role = role
         self.control: str | None = None
         """Where the control socket is, once it is there."""
         self._core = core
@@ -47,17 +49,34 @@ class DaemonView:
             "started": shown(self._started),
             "config": str(self.config.path),
             "database": self.config.database.shown_url(),
+            "daemon": self._core.store.sharing.owner,
+            "role": self.role,
+            "leases": [self._lease(each) for each in journal.leases],
             "plugins": {plugin.name: plugin.version for plugin in self.config.registry.plugins},
             "reload": _reloaded(journal.reloaded),
             "control": self.control,
             "degraded": self.degraded(),
             "components": [_component(each) for each in self._core.states],
+            "warnings": [*journal.outlook_warnings, *self._budget_warnings()],
+            "plan": journal.outlook,
             "sources": {name: _source(entry) for name, entry in journal.sources.items()},
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
             "deliveries": self._deliveries(),
             "signals": [brief(signal) for signal in reversed(journal.signals)],
             "failures": [asdict(fault) | {"at": shown(fault.at)} for fault in journal.faults.values()],
         }
+
+    def _lease(self, lease: Lease) -> dict[str, Any]:
+        held = lease.left > 0
+        return {
+            "pipeline": lease.pipeline,
+            "owner": lease.owner if held else None,
+            "mine": held and lease.owner == self._core.store.sharing.owner,
+            "epoch": lease.epoch,
+        }
+
+    def _budget_warnings(self) -> list[str]:
+        return [f"{name}: {line}" for name, each in self._core.journal.sources.items() for line in each.budget_warnings]
 
     def metrics(self) -> tuple[bytes, str]:
         """Return the metrics and their media type."""

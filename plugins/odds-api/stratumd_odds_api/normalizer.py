@@ -101,6 +101,8 @@ class OddsApiNormalizer(Normalizer):
         super().__init__(options)
         self._known: dict[str, _Known] = {}  # least recently seen first
         self._times: dict[Stamp, Micros | None] = {None: None}
+        self._latest: Micros = 0
+        """The latest time that was ever read; nearly always it shows that no book is ahead of the clock."""
         self._turn = 0
 
     def normalize(self, observation: Observation) -> Snapshot:
@@ -177,7 +179,8 @@ class OddsApiNormalizer(Normalizer):
                 continue
             shelf.turn = turn
             self._read_book(book, shelf, known, offered, unreadable, issues)
-        issues.extend(_early(offered, known))
+        if self._latest > known.seen + EARLY:
+            issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))
 
     def _read_book(
@@ -240,7 +243,8 @@ class OddsApiNormalizer(Normalizer):
         if stamp not in times:
             if len(times) >= KEEP_TIMES:
                 times.clear()
-            times[stamp] = _read_time(stamp)
+            times[stamp] = at = _read_time(stamp)
+            self._latest = max(self._latest, at or 0)
         return times[stamp]
 
     def _forget(self, now: Micros) -> None:

@@ -88,6 +88,10 @@ class OddsApiSource(Source):
         """
         return self._round(self._about(events))
 
+    def sports(self) -> Sequence[str]:
+        """Return the sport keys of the options."""
+        return self.options.sports
+
     def fixtures(self) -> Sequence[Fixture] | None:
         """Return the events that the answers named."""
         return self._known.all()
@@ -176,9 +180,9 @@ class OddsApiSource(Source):
     def _books(self) -> dict[str, str]:
         """Return whose odds are asked for."""
         options = self.options
-        books = {"bookmakers": options.bookmakers} if options.bookmakers else {"regions": options.regions}
-        params = {name: ",".join(keys) for name, keys in {**books, "markets": markets}.items()}
-        return {**params, "oddsFormat": "american"}
+        if options.bookmakers:
+            return {"bookmakers": ",".join(options.bookmakers)}
+        return {"regions": ",".join(options.regions)}
 
     async def _ask(self, question: Question) -> Exchange | None:
         """Ask, and again as often as `retries` allows where the failure may pass; None where no budget pays for it."""

@@ -1,0 +1,113 @@
+"""What a configuration comes to: rhythm and credits of every source, and what its pipelines can detect at that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stratumd.config import Config
+from stratumd.errors import StratumError
+from stratumd.plugin import Fixture, Micros, iso
+from stratumd.redaction import described
+from stratumd.runtime.build import build_source
+from stratumd.runtime.clock import Timer
+from stratumd.runtime.detectability import Can, Chance, chances, length
+from stratumd.runtime.forecast import Forecast, forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is to be expected of a configuration."""
+
+    sources: tuple[Forecast, ...] = ()
+    chances: tuple[Chance, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Sources and pipelines whose plugins fail at it, and why."""
+
+    def warnings(self) -> list[str]:
+        """Return a line for each signal that cannot come to be, and for each budget that will not do."""
+        return [*map(_short_of, filter(_is_short, self.sources)), *self._blind()]
+
+    def _blind(self) -> list[str]:
+        return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY)]
+
+    def public(self) -> list[dict[str, Any]]:
+        """Return it as JSON objects, one for each source and each type of signal."""
+        return [*map(source_row, self.sources), *map(chance_row, self.chances)]
+
+
+def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = ()) -> Outlook:
+    """Return what to expect of `config` from now on, where the events `known` are coming. Takes up to some seconds."""
+    forecasts, left_out = [], []
+    for name, spec in config.enabled_sources().items():
+        try:
+            source = build_source(spec, config.registry, timer).source
+            sports = frozenset(source.sports())
+            forecasts.append(forecast(spec, source, [each for each in known if each.sport in sports], timer.now()))
+        except StratumError as error:
+            left_out.append(f"{name}: {error}")
+        except Exception as error:  # noqa: BLE001  # a stranger's source may raise anything; the others are planned
+            left_out.append(f"{name}: {described(error)}")
+    found: list[Chance] = []
+    for pipeline in config.pipelines.values():
+        try:
+            found += chances(pipeline, forecasts) if pipeline.runs else ()
+        except Exception as error:  # noqa: BLE001  # so may a detector
+            left_out.append(f"{pipeline.name}: {described(error)}")
+    return Outlook(tuple(forecasts), tuple(found), tuple(left_out))
+
+
+def _is_short(forecast: Forecast) -> bool:
+    budget, month = forecast.budget.monthly_credits, forecast.credits_month
+    return budget is not None and month is not None and month >= budget
+
+
+def _short_of(forecast: Forecast) -> str:
+    return (
+        f"{forecast.source}: a month at this rhythm takes all of its {forecast.budget.monthly_credits:,} credits:"
+        " polls slow down, then stop"
+    )
+
+
+def source_row(each: Forecast) -> dict[str, Any]:
+    """Return a source's line; lengths of time in seconds."""
+    return {
+        "kind": "source",
+        "source": each.source,
+        "schedule": each.schedule,
+        "next": [iso(at // 1_000_000 * 1_000_000) for at in each.due],
+        "interval_seconds": _seconds(each.interval),
+        "credits_per_poll": each.price,
+        "credits_per_day": each.credits_day,
+        "daily_credits": each.budget.daily_credits,
+        "credits_per_month": each.credits_month,
+        "monthly_credits": each.budget.monthly_credits,
+        "events_per_day": each.events,
+        "events_assumed": each.assumed,
+    }
+
+
+def chance_row(each: Chance) -> dict[str, Any]:
+    """Return the line of a type of signal; lengths of time in seconds."""
+    return {
+        "kind": "signal",
+        "pipeline": each.pipeline,
+        "detector": each.detector,
+        "type": each.type,
+        "source": each.source,
+        "window_seconds": _seconds(each.window),
+        "interval_seconds": _seconds(each.interval),
+        "can_fire": each.can.value,
+        "within_seconds": _seconds(each.within),
+        "changes": list(each.changes),
+    }
+
+
+def shown_length(micros: Micros | None) -> str | None:
+    """Return a length of time for a table."""
+    return None if micros is None else length(micros)
+
+
+def _seconds(micros: Micros | None) -> float | None:
+    return None if micros is None else micros / 1_000_000
