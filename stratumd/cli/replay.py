@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stratumd.store import Store
 
 
+TOGETHER = 200
+"""Imported observations that are read at once."""
 NO_SIGNALS = "no signals: see whether each window is longer than the time between two observations"
 
 
@@ -36,16 +38,25 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Recordings: .jsonl or .jsonl.xz.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Recordings: .jsonl or .jsonl.xz.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
+    from_store: Annotated[
+        bool, typer.Option("--from-store", help="Instead of files: what `backfill` put into the file's database.")
+    ] = False,
+    source: Annotated[str | None, typer.Option("--source", help="With --from-store: only this source's past.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the signals there, as JSON Lines.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Step recordings through every pipeline of the configuration. Nothing is stored unless --database names where."""
     _refuse_unwritable(out)
+    if from_store == bool(files):
+        raise typer.BadParameter("name recordings, or say --from-store")
     pipelines = _pipelines(config)
-    observations = _progress(merged(files), files)
+    if from_store:
+        observations = _progress(_imported(config, source), "backfill")
+    else:
+        observations = _progress(merged(files or []), ", ".join(path.name for path in files or []))
     _prepare_memory()
     started = time.perf_counter()
     if database is None:
@@ -182,14 +193,26 @@ def merged(files: list[Path]) -> Iterator[Observation]:
     return iter(heapq.merge(*[recording.read(path) for path in files], key=lambda each: each.received_at))
 
 
-def _progress(observations: Iterator[Observation], files: list[Path]) -> Iterator[Observation]:
+def _imported(config: Path, source: str | None) -> Iterator[Observation]:
+    """Yield what was imported of the past, in the order of the times of which it tells."""
+    from stratumd.cli.read import reading
+    from stratumd.runtime.backfill import history_of
+
+    with reading(config, None) as reader:
+        ids = reader.past(None if source is None else history_of(source))
+        if not ids:
+            raise StratumError("nothing of the past is stored: `stratumd backfill` fetches it")
+        for first in range(0, len(ids), TOGETHER):  # no transaction stays open while observations are stepped through
+            yield from [*reader.observations(ids[first : first + TOGETHER])]
+
+
+def _progress(observations: Iterator[Observation], names: str) -> Iterator[Observation]:
     """Show a progress bar on a terminal, in observations: how many there will be is known only at the end."""
     if not sys.stderr.isatty():
         return observations
     from rich.console import Console
     from rich.progress import track
 
-    names = ", ".join(path.name for path in files)
     return iter(track(observations, description=names, total=None, console=Console(stderr=True), transient=True))
 
 

@@ -24,7 +24,7 @@ class Answered:
             .order_by(observations.c.position)
         )
         with mapped(), readers.begin() as connection:
-            self._ids: dict[int, str] = dict(connection.execute(query).tuples().all())
+            self._ids: dict[int, str] = {row[0]: row[1] for row in connection.execute(query)}
 
     def get(self, request: Request) -> Observation | None:
         """Return the answer to `request`, or None."""

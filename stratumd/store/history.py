@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, func, or_, select
 
 from stratumd.plugin import Micros
+from stratumd.store.conditions import equal, within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import builds, coverage, failures, observations, processed
 from stratumd.store.views import Built, Skipped, Taken
@@ -44,6 +45,17 @@ def list_taken(connection: Connection, pipeline: str, sources: Sequence[str]) ->
         .order_by(observations.c.received_at, observations.c.id)
     )
     return [Taken(*row) for row in connection.execute(query)]
+
+
+def list_past(connection: Connection, source: str | None, since: Micros | None, until: Micros | None) -> list[str]:
+    """Return the ids of what was imported of the past, by the time of which it tells; `source` is where it is kept."""
+    query = (
+        select(observations.c.id)
+        .where(observations.c.origin == "historical", *equal((observations.c.source, source)))
+        .where(*within(observations.c.received_at, since, until))
+        .order_by(observations.c.received_at, observations.c.id)
+    )
+    return [*connection.scalars(query)]
 
 
 def list_skipped(connection: Connection, pipeline: str) -> list[Skipped]:

@@ -200,6 +200,14 @@ class Reader:
         with self._reading() as connection:
             return history.first_needed(connection, pipeline, since, event)
 
+    def past(self, source: str | None = None, *, since: Micros | None = None, until: Micros | None = None) -> list[str]:
+        """Return the ids of the observations that were imported of the past, by the time of which they tell.
+
+        `source` is the name under which they are kept; `since` and `until` are both included.
+        """
+        with self._reading() as connection:
+            return history.list_past(connection, source, since, until)
+
     def observations(self, ids: Sequence[str]) -> Iterator[Observation]:
         """Yield the stored observations `ids` in this order; only a few are held at once."""
         with self._reading() as connection:
