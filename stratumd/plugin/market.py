@@ -34,7 +34,7 @@ class Span:
 class BookLine:
     """One book in one market: its present offer and its recent past."""
 
-    __slots__ = ("_moves", "book", "lane", "market", "now", "operator", "spans")
+    __slots__ = ("_moves", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
 
     def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
         self.book = book
@@ -47,6 +47,9 @@ class BookLine:
         """The present span, or None while the book offers nothing."""
         self._moves: dict[Micros, Move | None] = {}
         """The moves up to the present span, by the start of the span they begin with."""
+        self._priced: Priced | None = None
+        self._rank = 0
+        """Its place among the market's lines."""
 
     @property
     def fair(self) -> Fair | str | None:
@@ -106,6 +109,7 @@ class BookLine:
             del spans[0]
         self.now = span if span.offer is not None else None
         self._moves.clear()
+        self.market._begun(self)
 
 
 class Move(NamedTuple):
@@ -137,9 +141,11 @@ class Market:
     """One market of one event (for one player, where it is a player's)."""
 
     __slots__ = (
+        "_latest",
         "_moves",
         "_priced",
         "_starts",
+        "_unpriced",
         "changed_at",
         "first_seen",
         "key",
@@ -187,7 +193,11 @@ class Market:
         self._starts: dict[Micros, Mapping[str, Micros | None]] = {}
         """By window, what `starts` returned since the last observation."""
         self._moves: tuple[int, Mapping[str, Micros | None], list[Move]] = (-1, {}, [])
-        self._priced: tuple[int, list[Priced]] = (-1, [])
+        self._priced: list[Priced] = []
+        self._unpriced: list[BookLine] = []
+        """The lines whose present span `_priced` does not know yet."""
+        self._latest: dict[BookLine, None] = {}
+        """The lines in the order in which their last spans began: of many books few moved in a window."""
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -203,18 +213,14 @@ class Market:
 
     def priced(self) -> Sequence[Priced]:
         """Return the books that have a fair price now, by operator and book; what it finds is computed once."""
-        version, known = self._priced
-        if version == self.version:
-            return known
-        found = []
-        for line in self.lines.values():
-            span = line.now
-            if span is not None:
-                fair = span._fair or self.fair(span)
-                if type(fair) is Fair:
-                    found.append(_new(Priced, (line, span, fair)))
-        self._priced = (self.version, found)
-        return found
+        if self._unpriced:
+            for line in self._unpriced:
+                span = line.now
+                fair = None if span is None else self.fair(span)
+                line._priced = _new(Priced, (line, span, fair)) if type(fair) is Fair else None
+            self._unpriced.clear()
+            self._priced = [priced for line in self.lines.values() if (priced := line._priced) is not None]
+        return self._priced
 
     def baseline(self, window: Micros, lane: str | None = None) -> Micros | None:
         """Return the earliest observation of a lane in the `window` that ends now; of the newest one's lane by default.
@@ -242,14 +248,24 @@ class Market:
         version, known_for, known = self._moves
         if version == self.version and known_for == starts:  # rules often share a baseline
             return known
-        found = []
-        for line in self.lines.values():
-            now, start = line.now, starts.get(line.lane)
-            if now is not None and start is not None and now.since > start:
+        found = self._moved(starts)
+        self._moves = (self.version, starts, found)
+        return found
+
+    def _moved(self, starts: Mapping[str, Micros | None]) -> list[Move]:
+        known = [start for start in starts.values() if start is not None]
+        if not known:
+            return []
+        earliest, found = min(known), []
+        for line in reversed(self._latest):
+            if line.spans[-1].since <= earliest:
+                break
+            start = starts.get(line.lane)
+            if start is not None:
                 move = line.move(start)
                 if move is not None:
                     found.append(move)
-        self._moves = (self.version, starts, found)
+        found.sort(key=_rank)
         return found
 
     def observe(self, lane: str, at: Micros, horizon: Micros) -> None:
@@ -266,6 +282,17 @@ class Market:
         """Let a book's line into `lines`, in its place. Only the board does this."""
         lines = [*self.lines.values(), line]
         self.lines = {each.book: each for each in sorted(lines, key=lambda each: (each.operator, each.book))}
+        for rank, each in enumerate(self.lines.values()):
+            each._rank = rank
+
+    def _begun(self, line: BookLine) -> None:
+        self._latest.pop(line, None)
+        self._latest[line] = None
+        self._unpriced.append(line)
+
+
+def _rank(move: Move) -> int:
+    return move.line._rank
 
 
 class Tick:

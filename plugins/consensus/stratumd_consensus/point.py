@@ -13,6 +13,10 @@ Weights = list[float] | None
 """None where all weigh the same, which the median takes a shorter way for."""
 
 
+Terms = tuple[int, float, tuple[str, ...]]
+"""What has to be equal to be compared without a margin model: how many sides, negated; the line, or 0; the sides."""
+
+
 class Voice(NamedTuple):
     """What an operator has to say through one of its books."""
 
@@ -20,12 +24,14 @@ class Voice(NamedTuple):
     fair: Fair
     implied: tuple[float, ...]
     """1/price of each outcome."""
+    terms: Terms
 
 
 def voice(line: BookLine, fair: Fair, weight: float) -> Voice:
     """Return the voice of a fresh book with a fair price."""
     contributor = _new(Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, (line.book,)))
-    return _new(Voice, (contributor, fair, tuple([1.0 / price for price in fair.prices])))
+    terms = (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
+    return _new(Voice, (contributor, fair, tuple([1.0 / price for price in fair.prices]), terms))
 
 
 def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> ConsensusPoint:
@@ -48,12 +54,10 @@ def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> 
 
 def _one_per_operator(voices: Sequence[Voice]) -> Sequence[Voice]:
     """Let each operator speak once."""
-    if len({each[0][0] for each in voices}) == len(voices):
-        return voices
     found: list[Voice] = []
     last = None
     for each in voices:
-        operator = each.contributor.operator
+        operator = each[0][0]
         if operator == last:
             found[-1] = _together(found[-1], each)
         else:
@@ -68,25 +72,21 @@ def _together(one: Voice, other: Voice) -> Voice:
     operator, book, _, values, line, _ = speaking.contributor
     weight = max(one.contributor.weight, other.contributor.weight)
     books = one.contributor.books + other.contributor.books
-    return Voice(Contributor(operator, book, weight, values, line, books), speaking.fair, speaking.implied)
+    return speaking._replace(contributor=Contributor(operator, book, weight, values, line, books))
 
 
 def _at_one_line(voices: Sequence[Voice]) -> Sequence[Voice]:
     """Keep those that post the sides and the line of the greatest weight: without a margin model only equal
     lines compare.
     """
-    if len({each.fair.line for each in voices}) < 2 and len({each.fair.outcomes for each in voices}) < 2:
-        return voices
-    weight_of: dict[tuple[int, float, tuple[str, ...]], float] = {}
+    weight_of: dict[Terms, float] = {}
     for each in voices:
-        terms = _terms(each.fair)
-        weight_of[terms] = weight_of.get(terms, 0.0) + each.contributor.weight
+        terms = each[3]
+        weight_of[terms] = weight_of.get(terms, 0.0) + each[0][2]
+    if len(weight_of) < 2:
+        return voices
     chosen = min(weight_of, key=lambda terms: (-weight_of[terms], terms))
-    return [each for each in voices if _terms(each.fair) == chosen]
-
-
-def _terms(fair: Fair) -> tuple[int, float, tuple[str, ...]]:
-    return (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
+    return [each for each in voices if each[3] == chosen]
 
 
 def _point(

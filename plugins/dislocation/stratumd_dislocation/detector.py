@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -66,10 +66,11 @@ class Dislocation(Detector):
     def _compare(self, market: Market, contributors: tuple[Contributor, ...]) -> list[Apart]:
         threshold = self.options.thresholds.of(market.kind, market.sigma is not None)
         columns = list(zip(*[contributor.values for contributor in contributors], strict=True))
-        if max([max(column) - min(column) for column in columns]) < threshold - EPSILON:
-            return []  # a median of others lies between the extremes, so that nobody can stand apart
         weights = [contributor.weight for contributor in contributors]
-        equal = min(weights) == max(weights)
+        equal = weights.count(weights[0]) == len(weights)
+        farthest = _farthest_of_equals if equal else _farthest
+        if max([farthest(column) for column in columns]) < threshold - EPSILON:
+            return []
         others = [leave_one_out_medians(column, None if equal else weights) for column in columns]
         found = []
         for contributor, medians in zip(contributors, zip(*others, strict=True), strict=True):
@@ -96,6 +97,18 @@ class Dislocation(Detector):
             operator=apart.contributor.operator,
             evidence=dislocation_evidence(market, point, apart, side.outcome, parts),
         )
+
+
+def _farthest(column: Sequence[float]) -> float:
+    """Return what nobody can be farther apart than: a median of others lies between the extremes."""
+    return max(column) - min(column)
+
+
+def _farthest_of_equals(column: Sequence[float]) -> float:
+    """Return the same where all weigh the same: the median of the others lies beside the median of all."""
+    ranked = sorted(column)
+    middle = len(ranked) // 2
+    return max(ranked[-1] - ranked[middle - 1], ranked[middle + len(ranked) % 2] - ranked[0])
 
 
 def _cheap_side(market: Market, apart: Apart) -> Shift:
