@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -47,7 +48,15 @@ NONE = Limits()
 
 
 @pytest.fixture
-def store(database_url: str) -> Any:
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'past.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def either(database_url: str) -> Iterator[Store]:
+    """A store on each engine, for what depends on it."""
     opened = open_store(database_url)
     yield opened
     opened.close()
@@ -98,10 +107,10 @@ def asked(fake: FakeOddsApi) -> list[Any]:
     return [each for each in fake.served if "/historical/" in each.path]
 
 
-async def test_every_snapshot_is_kept_as_a_part_of_the_past(store: Store) -> None:
+async def test_every_snapshot_is_kept_as_a_part_of_the_past(either: Store) -> None:
     async with provider() as fake:
-        progress = await run(fake, store)
-    found = stored(store)
+        progress = await run(fake, either)
+    found = stored(either)
     assert (progress.requests, progress.kept, progress.skipped, progress.failed) == (INSTANTS, INSTANTS, 0, 0)
     assert (progress.done, progress.steps, progress.stopped) == (INSTANTS, INSTANTS, "")
     assert progress.credits == fake.used == 10 * INSTANTS
@@ -266,14 +275,14 @@ async def test_an_empty_quota_ends_it_without_harm(store: Store) -> None:
         assert progress.kept == 3
 
 
-async def test_the_poll_log_tells_what_it_cost(store: Store) -> None:
+async def test_the_poll_log_tells_what_it_cost(either: Store) -> None:
     async with provider() as fake:
-        await run(fake, store, limits=Limits(requests=3))
-    with store._readers.connect() as connection:
+        await run(fake, either, limits=Limits(requests=3))
+    with either._readers.connect() as connection:
         cost = connection.scalar(select(func.sum(polls.c.credits_last)).where(polls.c.source == "nba"))
     assert cost == 30
-    assert sum(each.credits for each in store.charges("nba", 0)) == 30
-    assert {each.feature for each in store.charges("nba", 0)} == {"historical"}
+    assert sum(each.credits for each in either.charges("nba", 0)) == 30
+    assert {each.feature for each in either.charges("nba", 0)} == {"historical"}
 
 
 async def test_a_probe_writes_nothing_and_says_what_it_would_take(tmp_path: Any) -> None:
