@@ -5,6 +5,8 @@ from __future__ import annotations
 import pluggy
 
 from stratumd.plugin.components import Detector, Normalizer, Sink, Source
+from stratumd.plugin.jobs import Job, Report
+from stratumd.plugin.strategies import Strategy
 
 hookspec = pluggy.HookspecMarker("stratumd")
 
@@ -27,3 +29,18 @@ def register_detectors() -> list[type[Detector]]:  # type: ignore[empty-body]  #
 @hookspec
 def register_sinks() -> list[type[Sink]]:  # type: ignore[empty-body]  # a specification has no body
     """Return the classes that deliver signals."""
+
+
+@hookspec
+def register_jobs() -> list[type[Job]]:  # type: ignore[empty-body]  # a specification has no body
+    """Return the classes that work over the stored history on a schedule."""
+
+
+@hookspec
+def register_reports() -> list[type[Report]]:  # type: ignore[empty-body]  # a specification has no body
+    """Return the classes that answer a command's question about the stored history."""
+
+
+@hookspec
+def register_strategies() -> list[type[Strategy]]:  # type: ignore[empty-body]  # a specification has no body
+    """Return the classes that say what to bet on, and how much."""

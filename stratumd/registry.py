@@ -14,18 +14,19 @@ import pluggy
 
 from stratumd import hookspecs
 from stratumd.errors import PluginError
-from stratumd.plugin import Component, Detector, Job, Normalizer, PluginConfig, Report, Sink, Source
+from stratumd.plugin import Component, Detector, Job, Normalizer, PluginConfig, Report, Sink, Source, Strategy
 
 GROUP = "stratumd.plugins"
 """The entry point group in which a distribution names its plugins."""
 
 RESERVED = {
-    "source": frozenset({"use", "enabled", "schedule", "budget"}),
+    "source": frozenset({"use", "enabled", "schedule", "budget", "isolate", "on_error"}),
     "normalizer": frozenset[str](),
-    "detector": frozenset({"enabled"}),
-    "sink": frozenset({"enabled", "name", "when"}),
-    "job": frozenset({"enabled", "schedule"}),
+    "detector": frozenset({"enabled", "isolate", "on_error"}),
+    "sink": frozenset({"enabled", "name", "when", "isolate", "on_error"}),
+    "job": frozenset({"enabled", "schedule", "on_error"}),
     "report": frozenset[str](),
+    "strategy": frozenset[str](),
 }
 """Keys that stand beside a component's options in the file and belong to core."""
 
@@ -44,6 +45,7 @@ _KINDS = {
     "sink": _Kind("register_sinks", Sink, "deliver"),
     "job": _Kind("register_jobs", Job, "run"),
     "report": _Kind("register_reports", Report, "answer"),
+    "strategy": _Kind("register_strategies", Strategy, "should_bet"),
 }
 
 
@@ -92,9 +94,10 @@ class Registry:
     sinks: dict[str, Registered] = field(default_factory=dict)
     jobs: dict[str, Registered] = field(default_factory=dict)
     reports: dict[str, Registered] = field(default_factory=dict)
+    strategies: dict[str, Registered] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, Registered]:
-        """Return the components of a kind: `source`, `normalizer`, `detector`, `sink`, `job` or `report`."""
+        """Return the components of a kind: `source`, `detector`, `strategy` and so on."""
         return {
             "source": self.sources,
             "normalizer": self.normalizers,
@@ -102,6 +105,7 @@ class Registry:
             "sink": self.sinks,
             "job": self.jobs,
             "report": self.reports,
+            "strategy": self.strategies,
         }[kind]
 
     def components(self) -> Iterator[tuple[str, Registered]]:

@@ -28,6 +28,7 @@ GROUPS = (
     "certify",
     "audit",
     "whatif",
+    "backtest",
     "clv",
     "regime",
 )

@@ -29,6 +29,7 @@ from stratumd.plugin.jobs import (
 )
 from stratumd.plugin.market import BookLine, Market, Move, Priced, Span, Tick
 from stratumd.plugin.options import Duration, PluginConfig, Secret
+from stratumd.plugin.strategies import Bet, Moment, Side, Strategy
 from stratumd.plugin.strict import check_json
 from stratumd.plugin.times import (
     DAY,
@@ -82,6 +83,7 @@ __all__ = [
     "HOUR",
     "MINUTE",
     "SECOND",
+    "Bet",
     "BookLine",
     "Change",
     "Clock",
@@ -109,6 +111,7 @@ __all__ = [
     "Market",
     "MarketKey",
     "Micros",
+    "Moment",
     "Move",
     "Normalizer",
     "Observation",
@@ -134,6 +137,7 @@ __all__ = [
     "Secret",
     "Severity",
     "Share",
+    "Side",
     "Signal",
     "Sink",
     "Snapshot",
@@ -141,6 +145,7 @@ __all__ = [
     "Span",
     "Start",
     "State",
+    "Strategy",
     "Terms",
     "Thresholds",
     "Tick",

@@ -35,18 +35,18 @@ class Instant(NamedTuple):
 
 
 class Probe(Detector):
-    """Stands behind the detectors of a pipeline, shows what they saw of one event, and finds nothing itself."""
+    """Stands behind the detectors of a pipeline, shows what they saw of an event or of all, and finds nothing."""
 
     name = "probe"
 
-    def __init__(self, event: str, look: Callable[[Tick], None]) -> None:
+    def __init__(self, event: str | None, look: Callable[[Tick], None]) -> None:
         super().__init__(PluginConfig())
         self._event = event
         self._look = look
 
     def detect(self, tick: Tick) -> Iterable[object]:  # type: ignore[override]  # it yields nothing
         """Look."""
-        if tick.event.id == self._event:
+        if self._event in (None, tick.event.id):
             self._look(tick)
         return ()
 
@@ -72,12 +72,12 @@ class Narrowed(Normalizer):
         return msgspec.structs.replace(found, scope=scope, listings=listings)
 
 
-def probed(pipeline: Pipeline, event: str, look: Callable[[Tick], None]) -> Pipeline:
-    """Return a fresh pipeline like `pipeline` that hears of one event only and shows each of its ticks."""
+def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None]) -> Pipeline:
+    """Return a fresh pipeline like `pipeline` that shows each tick; where an event is given, it hears of no other."""
     return Pipeline(
         pipeline.name,
         [*pipeline.detectors, Probe(event, look)],
-        {name: Narrowed(each, event) for name, each in pipeline.normalizers.items()},
+        {name: Narrowed(each, event) if event else each for name, each in pipeline.normalizers.items()},
         pricing=pipeline.pricing,
         operators=pipeline.operators,
         describe=pipeline.describe,

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from stratumd.config import DetectorSpec, PipelineSpec, load_config
 from stratumd.engine import Pipeline
@@ -22,9 +19,9 @@ from stratumd.errors import ConfigError
 from stratumd.odds import Estimate, clustered_mean
 from stratumd.plugin import Micros, Normalizer, Observation, Signal, Snapshot, rounded
 from stratumd.proof.past import Past
+from stratumd.proof.settings import changed_options, read_value
 from stratumd.proof.worth import Closes
 from stratumd.runtime.build import build_pipeline
-from stratumd.runtime.builds import plain
 from stratumd.store import open_reader
 
 AS_IT_IS = ""
@@ -106,45 +103,26 @@ def changed(spec: PipelineSpec, setting: str) -> PipelineSpec:
     """Return the pipeline under a setting: `detector.option=value`, or several of these in quotes, apart by spaces."""
     detectors = {each.name: each for each in spec.detectors}
     for change in shlex.split(setting):
-        name, path, value = _parsed(change, detectors)
-        detectors[name] = _under(detectors[name], path, value, change)
+        name = _detector(change, detectors)
+        own = detectors[name]
+        options = changed_options(own.options, [change.removeprefix(f"{name}.")])
+        detectors[name] = replace(own, options=options)
     return replace(spec, detectors=tuple(detectors.values()))
 
 
 def options_of(setting: str) -> dict[str, Any]:
     """Return a setting as a mapping of dotted paths to values, as YAML has them."""
-    found = {}
-    for change in shlex.split(setting):
-        path, _, value = change.partition("=")
-        found[path] = YAML(typ="safe").load(value)
-    return found
+    pairs = [change.partition("=") for change in shlex.split(setting)]
+    return {path: read_value(setting, text) for path, _, text in pairs}
 
 
-def _parsed(change: str, detectors: Mapping[str, DetectorSpec]) -> tuple[str, list[str], Any]:
-    path, equals, text = change.partition("=")
+def _detector(change: str, detectors: Mapping[str, DetectorSpec]) -> str:
+    path, equals, _ = change.partition("=")
     names = [name for name in detectors if path.startswith(f"{name}.")]
     if not equals or not names:
         known = ", ".join(detectors)
         raise ConfigError(f"--set {change}: expected detector.option=value, with one of the detectors {known}")
-    name = max(names, key=len)
-    try:
-        return name, path.removeprefix(f"{name}.").split("."), YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ConfigError(f"--set {change}: {text!r} is no value that YAML knows") from error
-
-
-def _under(spec: DetectorSpec, path: Sequence[str], value: Any, change: str) -> DetectorSpec:
-    options = plain(spec.options)
-    inner = options
-    for key in path[:-1]:
-        inner = inner.get(key) if isinstance(inner, dict) else None
-    if not isinstance(inner, dict):
-        raise ConfigError(f"--set {change}: {spec.name} has no option {'.'.join(path)}")
-    inner[path[-1]] = value
-    try:
-        return DetectorSpec(spec.name, spec.component, spec.component.config.model_validate(options))
-    except ValidationError as error:
-        raise ConfigError(f"--set {change}: {error.errors(include_url=False)[0]['msg']}") from error
+    return max(names, key=len)
 
 
 def _run(asked: Range, settings: Sequence[str]) -> list[Outcome]:

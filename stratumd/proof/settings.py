@@ -1,0 +1,48 @@
+"""Options that a command changes: `path=value`, the value as YAML writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stratumd.errors import ConfigError
+from stratumd.plugin import PluginConfig
+from stratumd.runtime.builds import plain
+
+O = TypeVar("O", bound=PluginConfig)  # noqa: E741  # options
+
+
+def changed_options(options: O, changes: Iterable[str]) -> O:
+    """Return `options` with each `path=value` of `changes` in place. `ConfigError` where one is not understood."""
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {change}: expected option=value")
+        options = _under(options, path.split("."), read_value(change, text), change)
+    return options
+
+
+def read_value(change: str, text: str) -> Any:
+    """Return the value that a text is in YAML."""
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise ConfigError(f"--set {change}: {text!r} is no value that YAML knows") from error
+
+
+def _under(options: O, path: Sequence[str], value: Any, change: str) -> O:
+    whole = plain(options)
+    inner = whole
+    for key in path[:-1]:
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    if not isinstance(inner, dict):
+        raise ConfigError(f"--set {change}: there is no option {'.'.join(path)}")
+    inner[path[-1]] = value
+    try:
+        return type(options).model_validate(whole)
+    except ValidationError as error:
+        raise ConfigError(f"--set {change}: {error.errors(include_url=False)[0]['msg']}") from error
