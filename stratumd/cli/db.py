@@ -88,5 +88,4 @@ def _target(path: Path, database: str | None) -> tuple[str, Mapping[str, Path]]:
 def _migrations(registry: Registry) -> Mapping[str, Path]:
     from stratumd.store import plugin_migrations
 
-    kinds = (registry.sources, registry.normalizers, registry.detectors, registry.sinks)
-    return plugin_migrations((each.plugin, each.component) for kind in kinds for each in kind.values())
+    return plugin_migrations((each.plugin, each.component) for _, each in registry.components())

@@ -79,7 +79,7 @@ class _View:
             yield from self._model(("http",), HttpSpec, _table(entry.node))
 
     def _source(self, path: Path, table: Table) -> Iterator[Value]:
-        yield from self._written(path, table, ("use",))
+        yield from self._written(path, table, ("use", "isolate", "on_error"))
         yield from self._enabled(path, table)
         found = self.registry.sources.get(_text(table.get("use")))
         if "schedule" in table.entries:
@@ -100,7 +100,7 @@ class _View:
         yield from self._written(path, table, ("operators",))
 
     def _component(self, path: Path, kind: str, item: Item) -> Iterator[Value]:
-        yield from self._written(path, item.options, ("name",))
+        yield from self._written(path, item.options, ("name", "isolate", "on_error"))
         yield from self._enabled(path, item.options, at=item.at)
         found = self.registry.of(kind).get(item.name)
         if found is not None:

@@ -1,4 +1,4 @@
-"""The `pipelines` of a file: what feeds them, their detectors in order, and where their signals go."""
+"""The `pipelines` of a file: what feeds them, their detectors in order, their jobs, and where their signals go."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from stratumd.config.models import PricingMethods, When
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader, docs
 from stratumd.config.report import suggest
-from stratumd.config.spec import DetectorSpec, PipelineSpec, SinkSpec, SourceSpec
+from stratumd.config.spec import Absent, DetectorSpec, JobSpec, PipelineSpec, SinkSpec, SourceSpec
+from stratumd.config.timetable import Timetable
 from stratumd.odds import Pricing
 from stratumd.plugin import PluginConfig
 from stratumd.registry import RESERVED, Registered
 
-_KEYS = ("sources", "detectors", "sinks", "pricing", "operators")
+_KEYS = ("sources", "detectors", "jobs", "sinks", "pricing", "operators")
 
 
 def named_plugins(table: Table) -> Iterator[str]:
@@ -24,6 +25,7 @@ def named_plugins(table: Table) -> Iterator[str]:
     for entry in table.entries.values():
         if isinstance(entry.node, Table):
             yield from plugins_in(entry.node.get("detectors"))
+            yield from plugins_in(entry.node.get("jobs"))
             yield from plugins_in(entry.node.get("sinks"))
 
 
@@ -56,11 +58,19 @@ class _Pipeline:
             tuple(self._sinks(table, detectors, running)),
             self._pricing(table),
             dict(_operators(table, self.name, self.reader)),
+            tuple(self._jobs(table, running)),
+            frozenset(self._isolated(listed)),
         )
+
+    def _isolated(self, listed: list[str]) -> Iterator[str]:
+        specs = [self.sources[name] for name in listed]
+        return (spec.component.format for spec in specs if spec is not None and spec.enabled and spec.isolate)
 
     def _enabled(self, source: str) -> bool:
         spec = self.sources[source]
-        return spec is None or spec.enabled
+        if spec is None:
+            return not any((each.kind, each.name) == ("source", source) for each in self.reader.absent)
+        return spec.enabled
 
     def _sources(self, table: Table) -> list[str]:
         """Return the sources that are listed and exist."""
@@ -95,7 +105,7 @@ class _Pipeline:
         return self.reader.items(table.get(key), f"{key!r} of pipeline {self.name!r}", example)
 
     def _items(self, table: Table, kind: str, example: str) -> list[Item]:
-        """Return the detectors or the sinks of the file. One name must not occur twice."""
+        """Return the detectors, the jobs or the sinks of the file. One name must not occur twice."""
         items: list[Item] = []
         for item in read_items(self._nodes(table, f"{kind}s", f"{kind}s: {example}"), kind, self.reader):
             name = _name(item)
@@ -103,7 +113,7 @@ class _Pipeline:
             if given is not None:
                 self.reader.named(name, "sink", given.node.span)
             if any(_name(other) == name for other in items):
-                hint = "remove one of them" if kind == "detector" else "give one of them another 'name'"
+                hint = "remove one of them" if kind != "sink" else "give one of them another 'name'"
                 self.reader.report.add(item.at, f"pipeline {self.name!r} has two {kind}s named {name!r}", hint=hint)
             items.append(item)
         return items
@@ -113,9 +123,11 @@ class _Pipeline:
         unknown = False
         for item in items:
             enabled = self.reader.enabled(item.options)
-            found = self.reader.component("detector", item.name, item.at, enabled=enabled)
+            found = self._found("detector", item, enabled)
             if found is None:
                 unknown = True  # and so is what it would have provided
+                continue
+            if enabled and self._lacks(item, found, provided):
                 continue
             if enabled and not unknown:
                 self._ordered(item, found, provided, items)
@@ -123,7 +135,22 @@ class _Pipeline:
                 provided |= set(found.component.provides)
             options = self._options("detector", item, found, enabled and running)
             if enabled and options is not None:
-                yield DetectorSpec(item.name, found.component, options)
+                yield DetectorSpec(item.name, found.component, options, self.reader.isolated(item.options))
+
+    def _found(self, kind: str, item: Item, enabled: bool) -> Registered | None:
+        called = f"{self.name}.{_name(item)}"
+        return self.reader.loaded(kind, item.name, item.at, item.options, called, enabled=enabled)
+
+    def _lacks(self, item: Item, found: Registered, provided: set[str]) -> bool:
+        """Leave a detector out, too, that needs what one records that is left out: it has nothing to conclude from."""
+        before = [each for each in self.reader.absent if each.name.startswith(f"{self.name}.")]
+        missing = set(found.component.needs) - provided
+        if not missing or not any(each.kind == "detector" for each in before):
+            return False
+        again = any(each.again for each in before)
+        reason = f"it needs {min(missing)}, which one that is left out may record"
+        self.reader.leave_out(Absent("detector", f"{self.name}.{item.name}", reason, again), item.at)
+        return True
 
     def _ordered(self, item: Item, found: Registered, provided: set[str], items: list[Item]) -> None:
         """See that what the detector needs is recorded by detectors before it."""
@@ -141,12 +168,26 @@ class _Pipeline:
     def _sinks(self, table: Table, detectors: list[Item], running: bool) -> Iterator[SinkSpec]:
         for item in self._items(table, "sink", "[log]"):
             enabled = self.reader.enabled(item.options)
-            found = self.reader.component("sink", item.name, item.at, enabled=enabled)
+            found = self._found("sink", item, enabled)
             when = self._when(item, detectors)
             if found is not None:
                 options = self._options("sink", item, found, enabled and running)
                 name = f"{self.name}.{_name(item)}"
-                yield SinkSpec(name, item.name, found.component, options, when, enabled)
+                isolate = self.reader.isolated(item.options)
+                yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate)
+
+    def _jobs(self, table: Table, running: bool) -> Iterator[JobSpec]:
+        for item in self._items(table, "job", "[clv]"):
+            enabled = self.reader.enabled(item.options)
+            found = self._found("job", item, enabled)
+            schedule = self.reader.section(Timetable, item.options, "schedule", f"schedule of job {item.name!r}")
+            if found is None or schedule is None:
+                continue
+            options = self._options("job", item, found, enabled and running)
+            if enabled and options is not None:
+                given = "schedule" in item.options.entries
+                when = schedule if given else Timetable(every=found.component.every)
+                yield JobSpec(f"{self.name}.{item.name}", item.name, found.component, options, when)
 
     def _when(self, item: Item, detectors: list[Item]) -> When:
         when = self.reader.section(When, item.options, "when", f"'when' of sink {item.name!r}")

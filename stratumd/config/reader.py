@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from stratumd.config.models import NAME
 from stratumd.config.options import Owner, read_options
 from stratumd.config.references import Surroundings
 from stratumd.config.report import Report, Span, suggest
+from stratumd.config.spec import Absent
 from stratumd.registry import Registered, Registry, plugin_of
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,7 +24,12 @@ _PLACES = {
     "source": "give it to a source as 'use'",
     "detector": "list it under 'detectors'",
     "sink": "list it under 'sinks'",
+    "job": "list it under 'jobs'",
 }
+ON_ERROR = ("stop", "retry", "disable")
+"""What may become of a component whose plugin cannot be loaded: nothing starts, it is tried again, it stays away."""
+ISOLATE = ("none", "process")
+"""Where a component runs: in the daemon's process, or in one of its own."""
 _ENABLED_HINT = "write true, false, if-env NAME or unless-env NAME"
 
 
@@ -34,6 +40,8 @@ class Reader:
     report: Report
     surroundings: Surroundings
     registry: Registry
+    absent: list[Absent] = field(default_factory=list)
+    """What is left out because its plugin cannot be loaded."""
 
     def table(self, node: Node, what: str, owner: Span) -> Table | None:
         """Return `node` as a mapping; an empty value is an empty mapping."""
@@ -91,6 +99,44 @@ class Reader:
             self.report.add(entry.node.span, "'enabled' cannot be read", hint=_ENABLED_HINT)
         return verdict is not False
 
+    def choice(self, table: Table, key: str, choices: Sequence[str]) -> str:
+        """Return which of `choices` a key of core's own names; the first where it names none."""
+        entry = table.entries.get(key)
+        if entry is None:
+            return choices[0]
+        given = entry.node.text if isinstance(entry.node, Scalar) else ""
+        if given in choices:
+            return given
+        hint = suggest(given, choices) or f"write {key}: {choices[-1]}"
+        self.report.add(entry.node.span, f"{key!r}: expected one of {', '.join(choices)}", hint=hint)
+        return choices[0]
+
+    def isolated(self, table: Table) -> bool:
+        """Say whether a component is to run in a process of its own."""
+        return self.choice(table, "isolate", ISOLATE) == "process"
+
+    def loaded(
+        self, kind: str, name: str, at: Span, table: Table, called: str, *, enabled: bool = True
+    ) -> Registered | None:
+        """Return a component as `component` does, unless its `on_error` lets the rest start without it.
+
+        `called` is its name in the file.
+        """
+        on_error = self.choice(table, "on_error", ON_ERROR)
+        plugin = plugin_of(name)
+        failure = self.registry.failure(plugin)
+        missing = plugin not in self.registry.available
+        if on_error == "stop" or not enabled or not (failure or missing):
+            return self.component(kind, name, at, enabled=enabled)
+        reason = str(failure) if failure else f"no plugin {plugin!r} is installed"
+        self.leave_out(Absent(kind, called, reason, on_error == "retry", plugin), at)
+        return None
+
+    def leave_out(self, absent: Absent, at: Span) -> None:
+        """Leave a component out, and warn of it."""
+        self.absent.append(absent)
+        self.report.add(at, f"{absent.kind} {absent.name!r} is left out: {absent.reason}", severity="warning")
+
     def component(self, kind: str, name: str, at: Span, *, enabled: bool = True) -> Registered | None:
         """Return the component that the file calls `name`, or None after saying why there is none."""
         plugin = plugin_of(name)
@@ -111,7 +157,7 @@ class Reader:
         same = [found.component.name for other, found in owned if other == kind]
         if same:
             return f"did you mean {same[0]!r}?" if len(same) == 1 else f"it has {', '.join(same)}"
-        kinds = list(dict.fromkeys(other for other, _ in owned if other != "normalizer"))
+        kinds = list(dict.fromkeys(other for other, _ in owned if other in _PLACES))
         return f"it is a {kinds[0]}: {_PLACES[kinds[0]]}" if kinds else None
 
 

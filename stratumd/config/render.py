@@ -44,7 +44,7 @@ def _common(first: Path, second: Path) -> int:
 
 def _is_item(path: Path, depth: int) -> bool:
     """Say whether a step of a path is the number of a detector or a sink."""
-    return depth == 3 and path[0] == "pipelines" and path[2] in ("detectors", "sinks")
+    return depth == 3 and path[0] == "pipelines" and path[2] in ("detectors", "jobs", "sinks")
 
 
 def _lead(path: Path, depth: int) -> str:

@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, When
+from stratumd.config.reader import ISOLATE, ON_ERROR
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
 from stratumd.plugin import Secret, format_duration
@@ -29,12 +30,26 @@ _ENABLED: Schema = {
     "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": r"^(if|unless)-env [A-Za-z_][A-Za-z0-9_]*$"}],
     "default": True,
 }
+_SAFETY: Schema = {
+    "isolate": {
+        "description": "Where it runs: in the daemon's process, or in one of its own, with limits. A source's is where"
+        " its answers are read.",
+        "enum": [*ISOLATE],
+        "default": ISOLATE[0],
+    },
+    "on_error": {
+        "description": "What becomes of it where its plugin cannot be loaded: nothing starts, it is tried again, or it"
+        " stays away; then the rest starts without it.",
+        "enum": [*ON_ERROR],
+        "default": ON_ERROR[0],
+    },
+}
 
 
 def file_schema(registry: Registry) -> Schema:
     """Return the schema (draft 2020-12) of a file that may use every component of `registry`."""
-    detectors, sinks = _listed(registry.detectors, {}), _listed(registry.sinks, _sink_keys())
-    jobs = _listed(registry.jobs, {"schedule": _model(Timetable)})
+    detectors, sinks = _listed(registry.detectors, _SAFETY), _listed(registry.sinks, _sink_keys())
+    jobs = _listed(registry.jobs, {"schedule": _model(Timetable), "on_error": _SAFETY["on_error"]})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "stratumd configuration",
@@ -80,7 +95,7 @@ def _source(registry: Registry) -> Schema:
 
 def _use(name: str, found: Registered) -> Schema:
     # if/then rather than oneOf: an editor then shows the mistakes of the plugin in use, not those of all others.
-    keys: Schema = {"use": {"const": name}, "enabled": {"$ref": "#/$defs/enabled"}}
+    keys: Schema = {"use": {"const": name}, "enabled": {"$ref": "#/$defs/enabled"}, **_SAFETY}
     if not found.component.continuous:
         keys["schedule"] = _model(Schedule)
         keys["budget"] = _model(Budget)
@@ -119,7 +134,7 @@ def _pipeline(detectors: Schema, jobs: Schema, sinks: Schema) -> Schema:
 
 def _sink_keys() -> Schema:
     name = {"type": "string", "pattern": _NAME, "description": "Tells two sinks of a pipeline apart."}
-    return {"name": name, "when": _model(When)}
+    return {"name": name, "when": _model(When), **_SAFETY}
 
 
 def _listed(components: dict[str, Registered], keys: Schema) -> Schema:

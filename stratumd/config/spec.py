@@ -16,6 +16,21 @@ from stratumd.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """A component that is left out because its plugin cannot be loaded, as its `on_error` asks for."""
+
+    kind: str
+    """`source`, `detector`, `sink` or `job`."""
+    name: str
+    """In the file; a pipeline's component begins with the pipeline's name and a dot."""
+    reason: str
+    again: bool
+    """Whether it is tried again while the daemon runs."""
+    plugin: str = ""
+    """The plugin that cannot be loaded; empty where the component only needs what another one records."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A source of the file."""
 
@@ -28,6 +43,8 @@ class SourceSpec:
     """None for a continuous source."""
     enabled: bool = True
     budget: Budget = field(default_factory=Budget)
+    isolate: bool = False
+    """Whether the normalizer that reads its answers runs in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,8 @@ class DetectorSpec:
     name: str
     component: type[Detector]
     options: PluginConfig
+    isolate: bool = False
+    """Whether it runs in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,8 @@ class SinkSpec:
     """None where the sink is not enabled, or its pipeline does not run."""
     when: When = field(default_factory=When)
     enabled: bool = True
+    isolate: bool = False
+    """Whether it runs in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class PipelineSpec:
     operators: Mapping[str, str] = field(default_factory=dict)
     """The operator of a book, by book key, where it differs from `stratumd.odds.OPERATORS`."""
     jobs: tuple[JobSpec, ...] = ()
+    isolated: frozenset[str] = frozenset()
+    """The formats whose normalizer runs in a process of its own."""
 
     @property
     def runs(self) -> bool:
@@ -97,6 +120,8 @@ class Config:
     log: LogSpec
     registry: Registry
     warnings: tuple[Problem, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    """What is left out because its plugin cannot be loaded."""
 
     def enabled_sources(self) -> dict[str, SourceSpec]:
         """Return the sources that are to be polled."""

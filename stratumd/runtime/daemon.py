@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
+from pathlib import Path
+from typing import Literal
 
 import anyio
 
 from stratumd.config import Config
-from stratumd.errors import StratumError
+from stratumd.errors import ConfigError, StratumError
 from stratumd.http.app import create_app
 from stratumd.http.server import address, bind, serve
 from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
+from stratumd.plugin import micros
 from stratumd.registry import Registry
-from stratumd.runtime import control, gauges
+from stratumd.runtime import absences, control, gauges, leases
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.delivery import Courier
@@ -30,6 +33,7 @@ from stratumd.runtime.once import run_once
 from stratumd.runtime.parts import Parts, assemble
 from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.posts import open_posts
+from stratumd.runtime.prospect import foresee
 from stratumd.runtime.quarantines import watch
 from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import ComponentState, State, States
@@ -38,6 +42,8 @@ from stratumd.runtime.supervisor import keep
 from stratumd.runtime.view import DaemonView
 from stratumd.runtime.watchdog import Watchdog
 from stratumd.store import Store, open_store, plugin_migrations
+
+Role = Literal["all", "worker", "api"]
 
 _log = logger("stratumd")
 
@@ -56,6 +62,8 @@ class RunOptions:
     """Reads the configuration again, for a reload; without it there is none."""
     announce: Callable[[str | None], None] = lambda address: None
     """Called when everything is open, with the address that HTTP listens at."""
+    role: Role = "all"
+    """`worker`: without HTTP. `api`: HTTP alone; nothing is polled, processed or delivered."""
 
 
 async def run(config: Config, options: RunOptions = RunOptions()) -> int:
@@ -72,13 +80,16 @@ async def run(config: Config, options: RunOptions = RunOptions()) -> int:
 
 
 async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
-    listener = bind(config.http.host, config.http.port) if config.http and not options.once else None
+    http = config.http if options.role != "worker" and not options.once else None
+    if options.role == "api" and http is None:
+        raise ConfigError("the role api serves HTTP alone, and 'http' is off; give it an address to listen at")
+    listener = bind(http.host, http.port) if http else None
     notifier = Notifier.from_environment()
     try:
         notifier.status("opening the database")
         migrations = plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
         async with extending(notifier, SystemTimer()):
-            store = await transaction(lambda: open_store(config.database.connect_url(), plugins=migrations))
+            store = await transaction(lambda: _opened(config, options.role, migrations))
         try:
             return await _Daemon(config, options, stop, store, notifier).run(listener)
         finally:
@@ -87,6 +98,14 @@ async def _run(config: Config, options: RunOptions, stop: Stop) -> int:
     finally:
         if listener is not None:
             listener.close()
+
+
+def _opened(config: Config, role: Role, migrations: Mapping[str, Path]) -> Store:
+    """A daemon that serves HTTP alone needs no SQLite file for itself, and leaves migrations to the others."""
+    url, lease = config.database.connect_url(), micros(config.database.lease)
+    if role == "api":
+        return open_store(url, migrate=False, lease=lease, beside=True)
+    return open_store(url, plugins=migrations, lease=lease)
 
 
 class _Daemon:
@@ -108,20 +127,29 @@ class _Daemon:
     async def run(self, listener: socket.socket | None) -> int:
         """Run until asked to stop, and return the exit code."""
         options, core = self._options, self._core
-        parts = assemble(self._config, core, once=options.once, write=options.dry_run)
-        view = self._view = DaemonView(self._config, core)
+        parts = self._parts()
+        view = self._view = DaemonView(self._config, core, options.role)
+        absences.show(core, self._config)
         async with anyio.create_task_group() as services:
             if listener is not None:
                 services.start_soon(serve, create_app(view), listener)
             services.start_soon(gauges.measure, core)
+            services.start_soon(leases.renew, core)
+            services.start_soon(foresee, lambda: view.config, core)
             services.start_soon(watch, core)
             services.start_soon(attend, self._notifier, core, parts.workers.keys())
-            services.start_soon(keep, _Deliveries(parts.courier, core), core)
+            if options.role != "api":
+                services.start_soon(keep, _Deliveries(parts.courier, core), core)
             options.announce(address(listener) if listener else None)
             gc.freeze()  # what was built until now stays; the collector need not look at it again
             code = await (self._once(parts) if options.once else self._work(parts, view))
             services.cancel_scope.cancel()
         return code
+
+    def _parts(self) -> Parts:
+        if self._options.role == "api":
+            return Parts(Courier([], self._core.store))
+        return assemble(self._config, self._core, once=self._options.once, write=self._options.dry_run)
 
     async def _work(self, parts: Parts, view: DaemonView) -> int:
         """Run every part until asked to stop. Nothing is polled from then on; a transaction at hand ends first."""
@@ -141,12 +169,13 @@ class _Daemon:
     @asynccontextmanager
     async def _reloading(self, exchange: Exchange, view: DaemonView) -> AsyncIterator[None]:
         """Reload when a signal or the control socket asks for it, while the block lasts."""
-        if self._options.load is None:
+        if self._options.load is None or self._options.role == "api":
             yield
             return
         reloader = Reloader(self._options.load, self._core, exchange, view, self._notifier)
         async with control.opened(self._config.path) as listener, anyio.create_task_group() as group:
             group.start_soon(reloader.follow, self._stop)
+            group.start_soon(absences.retry, self._core, lambda: view.config, reloader.reload)
             if listener is not None:
                 view.control = control.address(listener)
                 group.start_soon(control.serve, listener, reloader)

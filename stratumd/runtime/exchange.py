@@ -12,6 +12,7 @@ from stratumd.errors import StratumError
 from stratumd.runtime.build import Outlet, build_pipeline
 from stratumd.runtime.collector import Collector
 from stratumd.runtime.core import Core
+from stratumd.runtime.jobs import JobWorker
 from stratumd.runtime.parts import Builder, Parts, leave_out
 from stratumd.runtime.plan import Item, Plan, sinks_of
 from stratumd.runtime.posts import Posts
@@ -28,6 +29,7 @@ class Made:
 
     collectors: dict[str, Collector] = field(default_factory=dict)
     workers: dict[str, PipelineWorker] = field(default_factory=dict)
+    jobs: dict[str, JobWorker] = field(default_factory=dict)
     outlets: dict[str, Outlet] = field(default_factory=dict)
     """All sinks of the new configuration; those that stay are the old ones."""
     left_out: dict[Item, StratumError] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Exchange:
         for item in wanted:
             if item.kind == "source":
                 attempt(item, made.collectors, partial(self._collector, item.name, old, builder))
+            elif item.kind == "job" and self._parts.preview is None:
+                attempt(item, made.jobs, partial(builder.job, item.name))
             elif item.kind == "pipeline":
                 spec = new.pipelines[item.name]
                 build_pipeline(spec, new.registry)  # to know that it can be; the worker builds its own from the store
@@ -90,12 +94,13 @@ class Exchange:
         parts.outlets = made.outlets
         parts.collectors |= made.collectors
         parts.workers |= made.workers
+        parts.jobs |= made.jobs
         for name, worker in parts.workers.items():
             worker.connect(builder.connected(config.pipelines[name], made.outlets))
         for item in (*plan.start, *plan.restart):
             if item.kind == "sink" and item.name in made.outlets and parts.preview is None:
                 parts.courier.admit(builder.sender(made.outlets[item.name]))
-        started: list[Held] = [*made.workers.values(), *made.collectors.values()]
+        started: list[Held] = [*made.workers.values(), *made.collectors.values(), *made.jobs.values()]
         for part in started:
             hold(part, self._posts, self._core)
 
@@ -120,5 +125,5 @@ class Exchange:
 
 
 def hold(part: Held, posts: Posts, core: Core) -> None:
-    """Keep a source or a pipeline running at its post."""
+    """Keep a source, a pipeline or a job running at its post."""
     posts.put(f"{part.kind} {part.name}", partial(keep, part, core), part.turns)

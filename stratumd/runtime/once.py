@@ -32,6 +32,8 @@ async def run_once(parts: Parts, core: Core) -> bool:
             polling.start_soon(run, collector)
     for worker in parts.workers.values():
         await run(worker)
+    for job in parts.jobs.values():
+        await run(job)
     return await _delivered(parts, core) and all(well) and not _left_out(core)
 
 

@@ -17,8 +17,8 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Courier, Worker
 from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.jobs import JobWorker
-from stratumd.runtime.plan import jobs_of
 from stratumd.runtime.pacing import Pacer
+from stratumd.runtime.plan import jobs_of
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import Held
@@ -74,7 +74,7 @@ class Builder:
         spec = self.config.sources[name]
         feed = build_source(spec, self.config.registry, self.core.timer, self.core.ended)
         if due is None and spec.schedule is not None and not self.parts.once:
-            due = ticks(spec.schedule, name, self.core.timer, StoredInstants(name, self.core))
+            due = ticks(spec.schedule, name, self.core.timer, StoredInstants("source", name, self.core))
         pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, self.core.timer)
         return Collector(feed, due, self.core, partial(self.parts.stored, name), pacer=pacer)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, TypeVar
 
-from stratumd.config import Config, PipelineSpec, SinkSpec, When
+from stratumd.config import Config, JobSpec, PipelineSpec, SinkSpec, When
 
 S = TypeVar("S")
 
@@ -15,7 +15,7 @@ class Item(NamedTuple):
     """A component of a configuration."""
 
     kind: str
-    """`source`, `pipeline`, `sink`, or `log`."""
+    """`source`, `pipeline`, `job`, `sink`, or `log`."""
     name: str = ""
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ def difference(old: Config, new: Config, off: Collection[tuple[str, str]] = ()) 
 
     These are started again although nothing of them changed: what they failed at may have been mended elsewhere.
     """
-    told = [*_sources(old, new), *_pipelines(old, new), *_sinks(old, new), *_log(old, new)]
+    told = [*_sources(old, new), *_pipelines(old, new), *_jobs(old, new), *_sinks(old, new), *_log(old, new)]
     revived = [(item, "restart" if fate == "keep" and item in off else fate) for item, fate in told]
     by_fate: dict[str, tuple[Item, ...]] = {
         fate: tuple(item for item, found in revived if found == fate) for fate in _FATES
@@ -77,6 +77,13 @@ def _pipelines(old: Config, new: Config) -> _Told:
         return "keep" if before.sinks == after.sinks else "adjust"
 
     return _compared("pipeline", _running(old), _running(new), fate)
+
+
+def _jobs(old: Config, new: Config) -> _Told:
+    def circumstances(config: Config) -> dict[str, Any]:
+        return {n: (spec, p.pricing, dict(p.operators)) for n, (p, spec) in jobs_of(config).items()}
+
+    return _compared("job", circumstances(old), circumstances(new), _same)
 
 
 def _sinks(old: Config, new: Config) -> _Told:
@@ -118,10 +125,15 @@ def sinks_of(config: Config) -> dict[str, SinkSpec]:
     return {sink.name: sink for spec in _running(config).values() for sink in spec.sinks if sink.enabled}
 
 
+def jobs_of(config: Config) -> dict[str, tuple[PipelineSpec, JobSpec]]:
+    """Return the jobs that run, by name, each with its pipeline."""
+    return {job.name: (spec, job) for spec in _running(config).values() for job in spec.jobs}
+
+
 def _engine(spec: PipelineSpec, config: Config) -> tuple[Any, ...]:
     """Return what a pipeline's results depend on besides the observations."""
     normalizers = _normalizers({config.sources[name].component.format for name in spec.sources}, config)
-    return (spec.sources, spec.detectors, spec.pricing, dict(spec.operators), normalizers)
+    return (spec.sources, spec.detectors, spec.pricing, dict(spec.operators), spec.isolated, normalizers)
 
 
 def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]:
@@ -132,7 +144,7 @@ def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]
 
 
 def _fixed(old: Config, new: Config) -> Iterator[str]:
-    if old.database.connect_url() != new.database.connect_url():
+    if (old.database.connect_url(), old.database.lease) != (new.database.connect_url(), new.database.lease):
         yield "database"
     if old.http != new.http:
         yield "http"

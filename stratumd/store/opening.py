@@ -120,10 +120,10 @@ def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None, lea
         if path is not None:
             engines.refuse_unfit(path)  # before the lock, which leaves a file beside it
         lock = None if path is None or beside else FileLock(path, owner)
-        engine = engines.writer(parsed)
+        engine = engines.writer(parsed, lease)
         try:
             _prepare(engine, migrate, plugins)
-            return Store(engine, engines.reader(parsed), owner, lock, lease)
+            return Store(engine, engines.reader(parsed, primary=True), owner, lock, lease)
         except BaseException:
             engine.dispose()
             if lock is not None:

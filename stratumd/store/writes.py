@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 
 from stratumd import failpoints
 from stratumd.store import tables
+from stratumd.store.engines import PIPELINES
 
 Row = tuple[Any, ...]
 
@@ -121,8 +122,9 @@ class PostgresBulk:
         failpoints.reached(f"rows: {statement.table.name}")
 
     def together(self) -> AbstractContextManager[object]:
-        """The server works while the next statement is made."""
-        return self._connection.pipeline()
+        """The server works while the next statement is made, where it would notice that no more of them come."""
+        newer = self._connection.info.server_version >= PIPELINES * 10_000
+        return self._connection.pipeline() if newer else nullcontext()
 
 
 def bulk_of(connection: Connection) -> Bulk:

@@ -1,0 +1,186 @@
+"""What `stratumd clv` shows: closing lines, a summary, scorecards, and what was learned of books."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from stratumd.plugin import Ledger, PluginConfig, Report, iso, rounded
+from stratumd_clv.cards import overview, scorecards
+from stratumd_clv.learned import Said, Standing, by_group, public, sharp_weights, standings
+from stratumd_clv.options import Convention
+from stratumd_clv.rows import BookClose, Closed, Closing, First, MarketClose, Value
+
+Answer = Iterator[dict[str, Any]]
+Field = Literal[
+    "type", "market", "bucket", "reference", "after_seconds", "book", "sport", "tier", "quality", "outcome", "status"
+]
+
+
+class CardQuestion(PluginConfig):
+    """Which records, and how they are grouped."""
+
+    by: tuple[Field, ...] = ("type", "market", "bucket", "reference")
+    """The fields that make a cell."""
+    reference: Literal["named", "stale", "consensus"] | None = None
+    """Only prices of this reference."""
+    after_seconds: int | None = 0
+    """Only prices so long after their signal; None for all."""
+
+
+class CloseQuestion(PluginConfig):
+    """Which closing lines."""
+
+    event: str | None = None
+    """Only this event."""
+    convention: Convention | None = None
+    """Only this convention."""
+    books: bool = False
+    """Every book's line, not the market's."""
+
+
+class Summary(Report):
+    """What the prices of all signals were worth, by type and reference."""
+
+    name = "clv.summary"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a cell per type, reference and time after the signal."""
+        yield from scorecards(
+            ledger.rows(Value, pipeline=self.context.pipeline), ("type", "reference", "after_seconds")
+        )
+
+
+class Scorecards(Report):
+    """Closing-line value by cell."""
+
+    name, config = "clv.scorecards", CardQuestion
+    options: CardQuestion
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield the cells."""
+        asked = {"reference": self.options.reference, "after_seconds": self.options.after_seconds}
+        equal = {name: value for name, value in asked.items() if value is not None}
+        yield from scorecards(ledger.rows(Value, pipeline=self.context.pipeline, **equal), self.options.by)
+
+
+class Closes(Report):
+    """Closing lines per event and market, with their quality."""
+
+    name, config = "clv.closes", CloseQuestion
+    options: CloseQuestion
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per event, convention and market, or per book."""
+        asked = {"event": self.options.event, "convention": self.options.convention}
+        equal: dict[str, Any] = {name: str(value) for name, value in asked.items() if value is not None}
+        own = {"pipeline": self.context.pipeline}
+        sports = {each.event: each for each in ledger.rows(Closed, **own)}
+        closings = {(each.event, each.convention): each for each in ledger.rows(Closing, **own, **equal)}
+        if self.options.books:
+            yield from self._books(ledger, closings, own)
+            return
+        for row in ledger.rows(MarketClose, **own, **equal):
+            closing = closings[row.event, row.convention]
+            yield {
+                "event": row.event,
+                "sport": sports[row.event].sport,
+                "convention": row.convention,
+                "market": row.market,
+                "quality": row.quality,
+                "operators": row.operators,
+                "books": row.books,
+                "line": row.line,
+                "fair_line": rounded(row.fair_line, 4),
+                "probabilities": _named(row.outcomes, row.probabilities),
+                "oldest_seconds": row.oldest_seconds,
+                "cutoff_at": iso(closing.cutoff_at),
+                "closed_at": None if closing.closed_at is None else iso(closing.closed_at),
+            }
+
+    def _books(self, ledger: Ledger, closings: dict[tuple[str, str], Closing], own: dict[str, str]) -> Answer:
+        held: dict[tuple[str, int], list[BookClose]] = {}
+        where = own if self.options.event is None else own | {"event": self.options.event}
+        for row in ledger.rows(BookClose, **where):
+            held.setdefault((row.event, row.closed_at), []).append(row)
+        for (event, convention), closing in closings.items():
+            for row in held.get((event, closing.closed_at or 0), ()):
+                yield {
+                    "event": event,
+                    "convention": convention,
+                    "market": row.market,
+                    "book": row.book,
+                    "operator": row.operator,
+                    "line": row.line,
+                    "fair_line": rounded(row.fair_line, 4),
+                    "prices": _named(row.outcomes, row.prices),
+                    "probabilities": _named(row.outcomes, row.probabilities),
+                    "hold_percent": rounded(100.0 * row.hold, 3),
+                    "changed_at": iso(row.changed_at),
+                    "confirmed_at": iso(row.confirmed_at),
+                    "age_seconds": (closing.cutoff_at - row.confirmed_at) / 1e6,
+                }
+
+
+class Sharpness(Report):
+    """Books by how near their early word is to the close of the others: ranks with intervals."""
+
+    name = "clv.sharpness"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per market and book."""
+        for market, found in _sharpness(ledger, self.context.pipeline).items():
+            for each in found:
+                yield public(each, market=market, book=each.subject)
+
+
+class Weights(Report):
+    """Consensus weights that follow from the ranks: a proposal, with the version of what it rests on."""
+
+    name = "clv.weights"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per market."""
+        for market, found in _sharpness(ledger, self.context.pipeline).items():
+            weights = sharp_weights(found)
+            basis = repr([(each.subject, each.rank, each.low, each.high, each.records) for each in found])
+            version = hashlib.sha256(basis.encode()).hexdigest()[:12]
+            yield {"market": market, "version": version, "books": len(found), "weights": weights}
+
+
+class Firsts(Report):
+    """Operators by how often they moved first where it is known who did: ranks with intervals."""
+
+    name = "clv.firsts"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per operator, all markets and events together."""
+        rows = ledger.rows(First, pipeline=self.context.pipeline)
+        said = [Said(row.operator, row.event, -float(row.first)) for row in rows]
+        for each in standings(said) if said else ():
+            yield public(each, operator=each.subject)
+
+
+class Overview(Report):
+    """How many records there are, and why some have no value."""
+
+    name = "clv.overview"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per reference, time after the signal, and status."""
+        yield from overview(ledger.rows(Value, pipeline=self.context.pipeline))
+
+
+def _sharpness(ledger: Ledger, pipeline: str) -> dict[str, list[Standing]]:
+    sports = {each.event: each.sport for each in ledger.rows(Closed, pipeline=pipeline)}
+    items = [
+        (f"{sports[row.event]} {row.market}", Said(row.book, row.event, row.early_error))
+        for row in ledger.rows(BookClose, pipeline=pipeline)
+        if row.early_error is not None
+    ]
+    return {group: standings(said) for group, said in by_group(items).items()}
+
+
+def _named(outcomes: str, numbers: str) -> dict[str, float]:
+    return dict(zip(outcomes.split(), [round(float(number), 6) for number in numbers.split()], strict=True))

@@ -1,0 +1,130 @@
+"""A pipeline's jobs: each runs in a thread when it is due, and one run never meets another of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from stratumd.config import JobSpec, PipelineSpec
+from stratumd.errors import PluginError, StratumError
+from stratumd.observe.logs import logger
+from stratumd.odds import Pricing, operator_of
+from stratumd.plugin import SECOND, Component, Job, Ledger, Log, Micros
+from stratumd.registry import Registered, Registry
+from stratumd.runtime.blame import blame
+from stratumd.runtime.core import Core
+from stratumd.runtime.posts import Turns
+from stratumd.runtime.schedule import next_after
+from stratumd.runtime.states import State
+
+KIND = "job"
+LONGEST_NAP = 30 * SECOND
+"""How long to wait before looking at the wall clock again, which may have been set."""
+
+C = TypeVar("C", bound=Component)
+
+
+class Assigned:
+    """What core lends to a job or a report: the `JobContext` of the contract."""
+
+    def __init__(self, spec: PipelineSpec, name: str) -> None:
+        self.pipeline = spec.name
+        self.pricing: Pricing = spec.pricing
+        self.log: Log = logger("stratumd.plugin", component=name)
+        self._operators: Mapping[str, str] = spec.operators
+
+    def operator(self, book: str) -> str:
+        """Return whom a book belongs to."""
+        return self._operators.get(book) or operator_of(book)
+
+
+def assigned(registered: Registered, options: Any, spec: PipelineSpec, name: str) -> Any:
+    """Build a job or a report. `PluginError` where its code fails."""
+    try:
+        return registered.component(options, Assigned(spec, name))
+    except StratumError:
+        raise
+    except BaseException as error:  # a plugin may raise anything
+        raise _blamed(registered, name, error) from error
+
+
+class JobWorker:
+    """Runs one job. `run` returns where it is to run only once, and raises what a restart may help against."""
+
+    kind = KIND
+
+    def __init__(self, spec: JobSpec, pipeline: PipelineSpec, registry: Registry, core: Core, once: bool):
+        """`once`: it runs at once, and then ends."""
+        self.name = spec.name
+        self.turns = Turns()
+        self._registered = registry.jobs[spec.use]
+        self._job: Job = assigned(self._registered, spec.options, pipeline, spec.name)
+        self._ledger = core.store.ledger(pipeline.name)
+        self._core = core
+        self._schedule = None if once else spec.schedule.schedule()
+        self._log = logger("stratumd.job", job=spec.name)
+
+    async def run(self) -> None:
+        """Run whenever it is due."""
+        core = self._core
+        began = core.timer.now()
+        if self._schedule is None:
+            await self._once(began)
+            return
+        core.states.put(KIND, self.name, State.OK)
+        due = began if self._schedule.every is not None else next_after(self._schedule, began)
+        while True:
+            while (left := due - core.timer.now()) > 0:
+                await core.timer.sleep(min(left, LONGEST_NAP))
+            with self.turns.turn():
+                await self._once(due)
+            # Instants that passed meanwhile are left out: a run sees all that was there at its own time.
+            due = next_after(self._schedule, max(due, core.timer.now()), anchor=began)
+
+    async def _once(self, at: Micros) -> None:
+        started = self._core.timer.monotonic()
+        # A stop waits for the thread, which ends at its next call of the ledger.
+        done = await to_thread.run_sync(partial(self._attempt, at))
+        if isinstance(done, BaseException):
+            raise done
+        if done is not None:
+            self._core.states.put(KIND, self.name, State.OK)
+            seconds = round((self._core.timer.monotonic() - started) / 1e6, 3)
+            self._log.info("done", result=done, seconds=seconds)
+
+    def _attempt(self, at: Micros) -> str | BaseException | None:
+        """Return what the job says, or what it failed with; None where it was stopped."""
+        try:
+            return str(self._job.run(at, _Stoppable(self._ledger)))
+        except _Stopped:
+            return None
+        except StratumError as error:
+            return error
+        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, SystemExit too
+            return _blamed(self._registered, self.name, error)
+
+
+class _Stopped(BaseException):
+    """The daemon stops: the job is not to go on."""
+
+
+class _Stoppable:
+    """A ledger that lets a stop through between two calls: everything that is written is whole."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            anyio.from_thread.check_cancelled()
+        except BaseException as error:
+            raise _Stopped from error
+        return getattr(self._ledger, name)
+
+
+def _blamed(registered: Registered, name: str, error: BaseException) -> PluginError:
+    return blame(error, registered.component, name=name, plugin=registered.plugin, version=registered.version)
