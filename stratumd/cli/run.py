@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import replace
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,14 @@ from stratumd.plugin import parse_duration
 
 if TYPE_CHECKING:
     from stratumd.config import Config, PipelineSpec
+
+
+class Role(StrEnum):
+    """What a daemon does of the work that several share."""
+
+    ALL = "all"
+    WORKER = "worker"
+    API = "api"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +49,9 @@ def run(
     duration: Annotated[
         timedelta | None, typer.Option("--for", parser=_length, metavar="LENGTH", help="End after 30s, 10m, 2h …")
     ] = None,
+    role: Annotated[
+        Role, typer.Option(help="all; worker: without HTTP; api: HTTP alone, beside daemons that work.")
+    ] = Role.ALL,
 ) -> int:
     """Poll the sources, detect, deliver; until Ctrl-C or SIGTERM.
 
@@ -65,7 +77,8 @@ def run(
         _announce(loaded, address, for_people)
 
     aloud = _Aloud()
-    options = RunOptions(once, duration, aloud if dry_run else None, partial(_load, path, database), announce)
+    printing, load = aloud if dry_run else None, partial(_load, path, database)
+    options = RunOptions(once, duration, printing, load, announce, role.value)
     code = anyio.run(run_daemon, loaded, options, backend_options={"use_uvloop": True})
     if aloud.alone:
         raise ReaderLeft

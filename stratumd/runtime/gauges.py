@@ -23,9 +23,10 @@ async def measure(core: Core) -> None:
 
 
 async def look(core: Core) -> None:
-    """Count the deliveries in the store."""
+    """Count the deliveries in the store, and see who works which pipeline."""
     try:
         counts = await transaction(core.store.delivery_counts)
+        core.journal.leases = await transaction(core.store.sharing.holders)
     except StoreError as error:
         core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
         _log.error("the store does not answer", error=str(error))

@@ -28,18 +28,21 @@ from stratumd.runtime.builds import build_of
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.ended import REMEMBERED
 from stratumd.runtime.journal import Fault
+from stratumd.runtime.leases import PipelinePost
 from stratumd.runtime.poison import Poisoned, empty, is_passing
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.quarantines import LeftOut
 from stratumd.runtime.rebuilding import rebuild
 from stratumd.runtime.states import State
-from stratumd.store import Commit, NewDelivery
+from stratumd.store import Commit, LeaseLost, NewDelivery
 
 KIND = "pipeline"
 GROUP = 32
 """Observations that are committed together while the pipeline is behind."""
 LOOK_AGAIN = 5.0
 """Seconds after which an idle pipeline looks for observations that nobody told it of."""
+LOOK_SHARED = 0.5
+"""The same where other daemons poll too: they do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class PipelineWorker:
         self._log = logger("stratumd.pipeline", pipeline=spec.name)
         self.turns = Turns()
         self._news = anyio.Event()
+        self._post = PipelinePost(spec.name, core, once)
         self._left_out = LeftOut(spec.name, core)
         self._build: str | None = None
         """What the engine at hand is built from."""
@@ -103,6 +107,18 @@ class PipelineWorker:
         self._outlets = outlets
 
     async def run(self) -> None:
+        """Work the pipeline whenever it is this daemon's, until cancelled; with `once`, until nothing is left to do."""
+        while await self._post.taken():
+            try:
+                await self._work()
+            except LeaseLost as lost:
+                self._post.lost(lost)
+            else:
+                return
+            finally:
+                await self._post.leave()
+
+    async def _work(self) -> None:
         """Process what is stored, and what comes until cancelled; or return with `once`."""
         pipeline = await transaction(self._rebuilt)
         stands = False
@@ -121,7 +137,7 @@ class PipelineWorker:
                 continue
             if self._once:
                 return
-            with anyio.move_on_after(LOOK_AGAIN):
+            with anyio.move_on_after(LOOK_SHARED if self._core.store.sharing.shared else LOOK_AGAIN):
                 await self._news.wait()
 
     async def _past(self, pipeline: Pipeline, poisoned: Poisoned) -> Pipeline:

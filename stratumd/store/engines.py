@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from stratumd import failpoints
 from stratumd.errors import ConfigError, StartupError
+from stratumd.plugin import SECOND, Micros
 
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 _READERS = 4
@@ -29,13 +33,19 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     "application_name": "stratumd",
     "prepare_threshold": None,  # prepared statements do not survive a pooler in transaction mode
 }
-_POSTGRES_BEGIN = "SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL statement_timeout = '60s'"
+PATIENCE: Micros = 10 * SECOND
+"""How long the server waits for a client in the middle of a transaction before it takes its locks away."""
+_POSTGRES_BEGIN = "SET LOCAL idle_in_transaction_session_timeout = {patience}; SET LOCAL statement_timeout = '60s'"
+# A client that stops in the middle of a pipeline is not idle to the server: only this ends its transaction.
+_POSTGRES_17 = "; SET LOCAL transaction_timeout = '60s'"
+PIPELINES = 17
+"""The first version of PostgreSQL that ends a transaction whose client froze in the middle of a pipeline."""
 
 
 def parse_url(url: str) -> URL:
     """Return `url` for SQLAlchemy. `ConfigError` where it is neither a SQLite file nor PostgreSQL."""
     try:
-        parsed = make_url(url)
+        parsed = make_url(_one_host(url))
     except ArgumentError as error:
         raise ConfigError(f"not a database URL: {_EXPECTED}") from error
     match parsed.drivername:
@@ -46,6 +56,20 @@ def parse_url(url: str) -> URL:
     raise ConfigError(f"{printable(parsed)}: {_EXPECTED}")
 
 
+def _one_host(url: str) -> str:
+    """Return `url` with several hosts as two parameters, in libpq's own form: SQLAlchemy reads but one host."""
+    scheme, _, rest = url.partition("://")
+    place, slash, name = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    if "," not in hosts:
+        return url
+    parts = [host.rpartition(":") if _PORT.search(host) else (host, "", _DEFAULT_PORT) for host in hosts.split(",")]
+    places = {"host": ",".join(part[0].strip("[]") for part in parts), "port": ",".join(part[2] for part in parts)}
+    return f"{scheme}://{user}{at}{slash}{name}{'&' if '?' in name else '?'}{urlencode(places)}"
+
+
+_PORT = re.compile(r":\d+$")
+_DEFAULT_PORT = "5432"
 _EXPECTED = "expected sqlite:///file.db or postgresql://user@host/database"
 
 
@@ -61,20 +85,23 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database or "") if url.drivername == "sqlite" else None
 
 
-def writer(url: URL) -> Engine:
-    """Return an engine with one connection, which may write. A SQLite file is created where it is missing."""
-    engine = _writer(url)
+def writer(url: URL, patience: Micros = PATIENCE) -> Engine:
+    """Return an engine with one connection, which may write. A SQLite file is created where it is missing.
+
+    `patience`: how long PostgreSQL waits for this client in the middle of a transaction.
+    """
+    engine = _writer(url, patience)
     if failpoints.ACTIVE:
         event.listen(engine, "after_cursor_execute", _executed)
     return engine
 
 
-def _writer(url: URL) -> Engine:
+def _writer(url: URL, patience: Micros) -> Engine:
     path = sqlite_path(url)
     if path is None:
         connect = {**_POSTGRES_CONNECT, "target_session_attrs": "read-write"}
         engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=connect)
-        event.listen(engine, "begin", _begin_postgres)
+        event.listen(engine, "begin", _begin_postgres(patience))
         return engine
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StartupError(f"SQLite {sqlite3.sqlite_version} is too old: stratumd needs 3.35 or newer")
@@ -111,8 +138,8 @@ def _begins_as_sqlite(path: Path) -> bool:
     return True
 
 
-def reader(url: URL) -> Engine:
-    """Return an engine whose connections cannot write."""
+def reader(url: URL, *, primary: bool = False) -> Engine:
+    """Return an engine whose connections cannot write. `primary`: none to a server that is behind another."""
     path = sqlite_path(url)
     if path is None:
         engine = create_engine(
@@ -120,10 +147,10 @@ def reader(url: URL) -> Engine:
             pool_size=_READERS,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args=_POSTGRES_CONNECT,
+            connect_args={**_POSTGRES_CONNECT, **({"target_session_attrs": "primary"} if primary else {})},
             execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"},
         )
-        event.listen(engine, "begin", _begin_postgres)
+        event.listen(engine, "begin", _begin_postgres(PATIENCE))
         return engine
     refuse_unfit(path)
     if not path.is_file():
@@ -168,8 +195,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _begin_postgres(connection: Connection) -> None:
-    connection.exec_driver_sql(_POSTGRES_BEGIN)
+def _begin_postgres(patience: Micros) -> Callable[[Connection], None]:
+    settings = _POSTGRES_BEGIN.format(patience=patience // 1_000)
+
+    def begin(connection: Connection) -> None:
+        newer = int((connection.dialect.server_version_info or (0,))[0]) >= PIPELINES
+        connection.exec_driver_sql(settings + _POSTGRES_17 if newer else settings)
+
+    return begin
 
 
 def _executed(connection: Any, cursor: Any, statement: str, *_: Any) -> None:

@@ -5,6 +5,7 @@ StoreError             the database refused something; the transaction was rolle
 ├── StoreBusy          another writer held it too long; call again with the same arguments
 ├── StoreDown          the connection is gone, perhaps during the commit; call again with the same arguments
 ├── StoreFull          no space left; call again once there is
+├── LeaseLost          another daemon works the pipeline; begin anew once it is free
 ├── StoreRefused       a value that no column takes; the same call is refused again
 └── StoreBroken        reading or writing failed or the file is damaged; stop, do not try again
 ```
@@ -26,6 +27,7 @@ from sqlalchemy import exc
 from stratumd.errors import StartupError, StratumError
 
 __all__ = [
+    "LeaseLost",
     "StoreBroken",
     "StoreBusy",
     "StoreDown",
@@ -56,6 +58,12 @@ class StoreDown(StoreError):
 
 class StoreFull(StoreError):
     """The database has no space left; free some, then the same call may be repeated."""
+
+    exit_code = 75
+
+
+class LeaseLost(StoreError):
+    """Another daemon works the pipeline now; nothing of this one's is committed."""
 
     exit_code = 75
 
@@ -96,6 +104,7 @@ _POSTGRES: tuple[tuple[type[Exception], type[StoreError]], ...] = (
     (postgres.LockNotAvailable, StoreBusy),
     (postgres.QueryCanceled, StoreBusy),
     (postgres.ReadOnlySqlTransaction, StoreDown),
+    (postgres.IdleInTransactionSessionTimeout, StoreDown),
     (postgres.DataCorrupted, StoreBroken),
     (postgres.IndexCorrupted, StoreBroken),
     (postgres.IoError, StoreBroken),

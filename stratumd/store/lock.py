@@ -15,7 +15,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Owner(NamedTuple):
-    """A process, named so that another one can tell whether it still lives."""
+    """A process, named so that a person can find it."""
 
     host: str
     boot: str
@@ -38,12 +38,6 @@ class Owner(NamedTuple):
             case [host, boot, pid, token] if pid.isdigit():
                 return cls(host, boot, int(pid), token)
         return None
-
-    def gone(self, here: Owner) -> bool:
-        """Say whether this owner surely does not live any more. Of another machine nothing is known."""
-        if self.host != here.host:
-            return False
-        return self.boot != here.boot or self.pid == here.pid or not Path(f"/proc/{self.pid}").exists()
 
 
 class FileLock:

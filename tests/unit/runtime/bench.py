@@ -35,7 +35,7 @@ REQUEST = Request("/odds", {"markets": "spreads"})
 class MemorySharing:
     """What several daemons share, in memory. `others` holds who works a pipeline besides this daemon."""
 
-    owner, lease, shared = "here boot 1 token", 10 * SECOND, True
+    owner, lease, shared = "here boot 1 token", 10 * SECOND, False
 
     def __init__(self, clock: Callable[[], Micros] = lambda: 0) -> None:
         self.clock = clock

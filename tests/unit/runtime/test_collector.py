@@ -22,6 +22,7 @@ from stratumd.plugin import MINUTE, SECOND
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.collector import LONGEST_WAIT, Collector, Deadlines
 from stratumd.runtime.core import Core
+from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.states import State
 from stratumd.runtime.ticks import ticks
 from stratumd.store import StoreBroken, StoreDown
@@ -41,7 +42,7 @@ def collector(
     wake: Callable[[], None] = lambda: None,
     deadlines: Deadlines = DEADLINES,
 ) -> Collector:
-    due = ticks(schedule, "nba", shared.timer) if schedule else None
+    due = ticks(schedule, "nba", shared.timer, StoredInstants("source", "nba", shared)) if schedule else None
     backoff = Backoff(chance=lambda: 1.0)
     return Collector(source.feed, due, shared, wake, backoff=backoff, deadlines=deadlines)
 
@@ -120,7 +121,7 @@ async def test_the_schedule_goes_on_around_the_polls() -> None:
     source = ScriptedSource([answer()], [answer(b"2")], [Unauthorized("enough")])
     with pytest.raises(Unauthorized):
         await collector(source, shared, schedule=MINUTELY).run()
-    assert timer_of(shared).sleeps == [0, 0, MINUTE, 0, MINUTE]
+    assert timer_of(shared).sleeps == [0, MINUTE, 0, MINUTE]
     assert shared.journal.source("nba").next_due == timer_of(shared).now()
 
 

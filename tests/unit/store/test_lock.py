@@ -1,9 +1,8 @@
-"""Who holds the database, and whether that process still lives."""
+"""Who holds the database."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
@@ -24,30 +23,6 @@ def test_what_names_nobody(text):
 
 def test_two_openings_of_one_process_are_two_owners():
     assert Owner.here() != Owner.here()
-
-
-def test_an_owner_lives_while_its_process_does():
-    here = Owner.here()
-    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as process:
-        other = here._replace(pid=process.pid)
-        assert not other.gone(here)
-    assert other.gone(here)
-
-
-def test_an_earlier_process_with_this_ones_number_is_gone():
-    """As in a container, where every daemon is number 1."""
-    here = Owner.here()
-    assert here._replace(token="earlier").gone(here)
-
-
-def test_a_process_from_before_the_last_boot_is_gone():
-    here = Owner.here()
-    assert here._replace(boot="earlier", pid=1).gone(here)
-
-
-def test_nothing_is_known_of_other_machines():
-    here = Owner.here()
-    assert not here._replace(host="elsewhere", boot="other", pid=999_999_999).gone(here)
 
 
 def test_a_lock_excludes_until_it_is_closed(tmp_path):
