@@ -15,6 +15,8 @@ from stratumd.plugin import Micros, iso, micros, parse_duration, parse_iso
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     from stratumd.config import Config, SourceSpec
     from stratumd.plugin import Normalizer
@@ -185,6 +187,13 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
 @contextmanager
 def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
     """Show a progress bar on `console`; what is given is called with every progress."""
+    with bars(console) as shown:
+        task = shown.add_task("backfill", total=None, spent="")
+        yield lambda progress: show_in(shown, task, progress)
+
+
+def bars(console: Console, get_time: Callable[[], float] | None = None) -> Bars:
+    """Return the bar: how many of how many snapshots, what was spent and is left, and how long it will take."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -195,13 +204,12 @@ def bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         TextColumn("{task.fields[spent]}"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("backfill", total=None, spent="")
+    return Bars(*columns, console=console, transient=True, get_time=get_time)
 
-        def report(progress: Progress) -> None:
-            bars.update(task, completed=progress.done, total=progress.steps or None, spent=spent(progress))
 
-        yield report
+def show_in(shown: Bars, task: TaskID, progress: Progress) -> None:
+    """Bring the bar up to date."""
+    shown.update(task, completed=progress.done, total=progress.steps or None, spent=spent(progress))
 
 
 def spent(progress: Progress) -> str:
