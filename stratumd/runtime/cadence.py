@@ -52,15 +52,6 @@ class Cadence(NamedTuple):
                 return instant, phase
         return None
 
-    def following(self, start: Micros, after: Micros) -> Micros | None:
-        """Return the first due instant later than `after`; None where there is none any more."""
-        for phase in self.phases:
-            first = max(after + 1, start - phase.opens)
-            instant = -(-first // phase.every) * phase.every
-            if instant < start - phase.closes:
-                return instant
-        return None
-
     def instants(self, start: Micros, begin: Micros, end: Micros) -> Iterator[tuple[Micros, Phase]]:
         """Yield the due instants in [begin, end), in order."""
         for phase in self.phases:

@@ -120,8 +120,8 @@ def _credits(wanted: Micros, forecast: Forecast) -> Iterator[str]:
         needed = -(-price * DAY // wanted)
         if needed > daily:
             yield f"budget daily_credits: {needed}"
-    elif forecast.wants is not None and forecast.wants > daily:
-        yield f"budget daily_credits: {forecast.wants}"
+    elif forecast.wants is not None and forecast.every is not None and forecast.every <= wanted:
+        yield f"budget daily_credits: {forecast.wants()}"
 
 
 def _affordable(wanted: Micros, forecast: Forecast) -> int | None:

@@ -6,8 +6,9 @@ Nothing is asked of a provider. The events are those that the store knows, or el
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from statistics import median_low
 from typing import Any
@@ -54,8 +55,8 @@ class Forecast:
     """When each event was polled in the run ahead, where the schedule is a cadence."""
     every: Micros | None = None
     """The shortest interval that the schedule itself allows."""
-    wants: int | None = None
-    """Credits of the dearest day, if there were no budget, where the schedule is a cadence."""
+    wants: Callable[[], int] | None = None
+    """Works out the credits of the dearest day, if there were no budget, where the schedule is a cadence."""
 
     def near(self, longest: Micros) -> Micros | None:
         """Return from how long before their starts events are polled at least every `longest`, by the middle one."""
@@ -157,11 +158,11 @@ def _cadence(
         credits_day=credits,
         credits_month=_month(credits, spec.budget),
         cadence=cadence,
-        events=round(sum(midnight < f.commence_at <= midnight + DAYS * DAY for f in fixtures) / DAYS),
+        events=sum(midnight + DAY < f.commence_at <= midnight + 2 * DAY for f in fixtures),
         assumed=not known,
         polled=starting,
         every=min(phase.every for phase in cadence.phases),
-        wants=_wanted(schedule, source, fixtures, midnight) if spec.budget.daily_credits else None,
+        wants=partial(_wanted, schedule, source, fixtures, midnight),
     )
 
 

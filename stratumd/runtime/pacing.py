@@ -139,7 +139,8 @@ class Pacer:
         """Say whether to poll at this instant. Instants are passed over so that polls lie a period apart on average."""
         if now + self._every // 2 < self._open_at:
             return False
-        self._open_at = max(self._open_at, now - self._every) + self.period(now)
+        kept_up = now - self._open_at < self._every
+        self._open_at = (self._open_at if kept_up else now) + self.period(now)
         return True
 
     def _known(self) -> list[Fixture]:
