@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench kill score schedules credits clean
+.PHONY: help run test lint types walls docs bench kill hostile power delivery score schedules credits clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -39,8 +39,28 @@ docs: $(READY) ## Write the generated reference and check the documentation
 bench: $(READY) ## Measure the speed of replay
 	@$(BIN)/python -m tests.benchmarks.replay
 
-kill: $(READY) ## Kill the daemon at random moments and check what is left
-	@$(BIN)/pytest -q tests/acceptance -k kill
+# make kill KILLS=200 is quicker.
+KILLS ?= 10000
+POSTGRES_KILLS ?= 2000
+COMMITS ?= 1000
+JOBS ?= 2
+CUTS ?= 200
+
+kill: $(READY) ## Kill at every failpoint, cut off commits, kill the daemon; check what is left
+	@$(BIN)/python -m tests.faults.kills --kills $(KILLS) --jobs $(JOBS)
+	@$(BIN)/python -m tests.faults.kills --kills $(POSTGRES_KILLS) --jobs $(JOBS) --database postgresql
+	@$(BIN)/python -m tests.faults.unknown --commits $(COMMITS)
+	@$(BIN)/pytest -q tests/acceptance/test_kill.py
+
+power: $(READY) ## Cut the power and fill the disk of a store (root, loop devices)
+	@$(BIN)/python -m tests.faults.power --cuts $(CUTS)
+	@$(BIN)/python -m tests.faults.full
+
+delivery: $(READY) ## Let a receiver of webhooks be down for a day, in virtual time
+	@$(BIN)/python -m tests.faults.day
+
+hostile: $(READY) ## Measure what hostile answers and hostile plugins can do
+	@exec $(BIN)/python -m tests.hostile
 
 score: $(READY) ## Score the detectors against the simulator's labels
 	@$(BIN)/python -m stratumd_demo.score

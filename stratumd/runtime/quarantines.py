@@ -85,7 +85,9 @@ def show_block(core: Core, block: Block) -> None:
         core.metrics.plugin_blocked.labels(block.plugin, block.component).inc(block.ended)
     if block.what == "event loop":
         return
-    state = core.states.get("pipeline", block.what)
+    state = next((each for each in core.states if (each.kind, each.name) == ("pipeline", block.what)), None)
+    if state is None:  # a reload took the pipeline away meanwhile
+        return
     if not block.ended and block.seconds >= DEADLINE:
         owner = f"{block.plugin} {block.version}".strip()
         reason = f"{_WAITS}plugin {owner}, {block.component!r}, for {block.seconds:.0f} s at {block.where}"

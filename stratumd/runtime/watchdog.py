@@ -55,6 +55,7 @@ class Block(NamedTuple):
 class _Call:
     """A call that a thread was seen in."""
 
+    pipeline: str
     running: Running
     since: float
     told: float = 0.0
@@ -150,12 +151,12 @@ class Watchdog:
         running = self._code.running(frame)
         known = self._calls.get(thread)
         if known is not None and (running is None or running.call is not known.running.call):
-            self._ended(thread, now, pipeline)
+            self._ended(thread, now)
             known = None
         if running is None:
             return
         if known is None:
-            self._calls[thread] = _Call(running, now)
+            self._calls[thread] = _Call(pipeline, running, now)
             return
         known.running = running
         seconds = now - known.since
@@ -166,10 +167,10 @@ class Watchdog:
             known.told = seconds
             self._say(block)
 
-    def _ended(self, thread: int, now: float, pipeline: str = "") -> None:
+    def _ended(self, thread: int, now: float) -> None:
         call = self._calls.pop(thread)
         if call.told:
-            self._say(_block(pipeline, call.running, now - call.since)._replace(ended=True))
+            self._say(_block(call.pipeline, call.running, now - call.since)._replace(ended=True))
 
     def _look_at_loop(self, frame: FrameType | None, now: float) -> None:
         late = now - self._beat

@@ -45,15 +45,48 @@ class Seen(State, frozen=True):
     times: int = 0
 
 
+class Final(BaseException):
+    """What `except Exception` does not catch."""
+
+
+class Mute(Exception):
+    """Its text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 HOARD: list[Any] = []
+
+
+def work_until(end: float) -> None:
+    """Compute without a pause."""
+    while time.monotonic() < end:
+        sum(range(1_000))
 
 
 def act(what: str) -> None:
     """Do wrong."""
     if what == "raise":
         raise ValueError("no")
+    if what == "base":
+        raise Final("for good")
     if what == "exit":
         raise SystemExit(3)
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    if what == "group":
+        raise BaseExceptionGroup("two", [Final("one"), ValueError("other")])
+    if what == "recursion":
+        act(what)
+    if what == "memory":
+        raise MemoryError
+    if what == "mute":
+        raise Mute
+    if what == "nap":
+        time.sleep(2.0)
+    if what == "work":
+        work_until(time.monotonic() + 2.0)
     if what == "leave":
         os._exit(7)
     if what == "sleep":
@@ -65,6 +98,8 @@ def act(what: str) -> None:
         time.sleep(3600)
     if what == "leak":
         HOARD.append(bytearray(64 << 20))
+    if what == "seep":
+        HOARD.append(bytearray(16 << 10))
     if what == "hoard":
         HOARD.append(bytearray(4 << 30))
     if what == "print":

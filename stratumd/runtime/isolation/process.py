@@ -39,8 +39,8 @@ MEMORY = 1 << 30
 """Bytes of address space that a child may take; beyond that it gets no more."""
 RECYCLE = 256 << 20
 """Bytes of memory that a child may hold after a call; beyond that it is replaced by a fresh one."""
-PAUSE = 5.0
-"""Seconds from a start that failed to the next one."""
+PAUSE = 1.0
+"""Seconds from the end of a process that did not answer to the next start: starting is dear."""
 MOST_LINES = 20
 """Lines that a child's prints may take in the log, until the next start."""
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -59,7 +59,8 @@ class Child:
         self.deadline = deadline
         self._turn = threading.Lock()
         self._running: _Running | None = None
-        self._failed_at = -PAUSE
+        self._not_before = 0.0
+        """When it may be started again, by the monotonic clock."""
         self.restarts = -1
         """How often it was started again."""
 
@@ -104,19 +105,14 @@ class Child:
         if self._running is not None and self._running.process.poll() is None:
             return self._running
         self._end()
-        if now - self._failed_at < PAUSE:
-            raise Elsewhere(f"{UNANSWERED}its process ended at the start; it is tried again later", "")
+        if now < self._not_before:
+            raise Elsewhere(f"{UNANSWERED}its process ended; it is started again later", "")
         self.restarts += 1
         running = self._running = _Running(self._component)
         weakref.finalize(self, running.kill)
-        try:
-            answer = self._exchange(running, self._start, START)
-        except Elsewhere:
-            self._failed_at = time.monotonic()
-            raise
+        answer = self._exchange(running, self._start, START)
         if not isinstance(answer, Started):
-            self._end()
-            self._failed_at = time.monotonic()
+            self._gave_up("")
             raise elsewhere(answer) if isinstance(answer, Failed) else Elsewhere(f"{UNANSWERED}{_CONFUSED}", "")
         running.said = answer
         return running
@@ -137,6 +133,7 @@ class Child:
 
     def _gave_up(self, text: str) -> Elsewhere:
         self._end()
+        self._not_before = time.monotonic() + PAUSE
         return Elsewhere(f"{UNANSWERED}{text}", "")
 
     def _end(self) -> None:

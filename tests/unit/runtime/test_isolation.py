@@ -107,7 +107,10 @@ def test_one_that_does_not_answer_is_ended_and_started_again(kept: list[Any], ac
     assert time.monotonic() - began < 3
     assert failure.error.startswith(UNANSWERED)
     assert said in failure.error
-    made.step(poll(1))
+    (failure,) = made.step(poll(1)).failures
+    assert "started again later" in failure.error
+    child_of(detector)._not_before = 0.0
+    made.step(poll(2))
     assert child_of(detector).restarts == 1
     assert first is not None
     with pytest.raises(ProcessLookupError):
@@ -166,6 +169,7 @@ def test_a_normalizer_reads_the_same_in_a_child(kept: list[Any]) -> None:
     child_of(there).deadline = 0.3
     with pytest.raises(Elsewhere, match="was ended after"):
         there.normalize(sleepy)
+    child_of(there)._not_before = 0.0
     assert there.normalize(poll()).listings
 
 
@@ -207,5 +211,5 @@ async def test_a_sink_that_does_not_return_is_ended_at_cores_deadline(kept: list
     error = await attempt(Target("main.unruly", made, "unruly"), lambda: made.deliver(DELIVERIES), 0.5)
     assert error is not None
     assert time.monotonic() - began < 3
-    made.options = Options(act="")
+    child_of(made)._not_before = 0.0
     assert child_of(made).started().batch == 3
