@@ -75,7 +75,7 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     assert database is not None, "a database that cannot be read is an error"
     assert log is not None, "a log that cannot be read is an error"
     known = {name: source for name, source in fed.items() if source is not None}
-    return Config(document.path, database, known, read_pipelines, http, log, plugins, warnings)
+    return Config(document.path, database, known, read_pipelines, http, log, plugins, warnings, tuple(reader.absent))
 
 
 def _text(path: Path) -> str:

@@ -33,7 +33,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
         return None
     enabled = reader.enabled(table)
     use = _use(name, entry, table, reader)
-    found = reader.component("source", use, _at(table, entry), enabled=enabled) if use else None
+    found = reader.loaded("source", use, _at(table, entry), table, name, enabled=enabled) if use else None
     schedule = _schedule(name, entry, table, found, reader)
     budget = _budget(name, table, found, reader)
     if use is None or found is None:
@@ -49,7 +49,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
         needed=enabled,
     )
     _readable(found, table, entry, reader)
-    return SourceSpec(name, use, found.component, options, schedule, enabled, budget)
+    return SourceSpec(name, use, found.component, options, schedule, enabled, budget, reader.isolated(table))
 
 
 def _use(name: str, entry: Entry, table: Table, reader: Reader) -> str | None:

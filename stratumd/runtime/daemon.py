@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
+from anyio import to_thread
 
 from stratumd.config import Config
 from stratumd.errors import ConfigError, StratumError
@@ -130,6 +131,8 @@ class _Daemon:
         parts = self._parts()
         view = self._view = DaemonView(self._config, core, options.role)
         absences.show(core, self._config)
+        # A plugin that does not return keeps its pipeline's thread; the others must find one all the same.
+        to_thread.current_default_thread_limiter().total_tokens += 2 * len(parts.running())
         async with anyio.create_task_group() as services:
             if listener is not None:
                 services.start_soon(serve, create_app(view), listener)

@@ -15,6 +15,7 @@ from stratumd.observe import logs
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND
 from stratumd.redaction import described, redact
+from stratumd.runtime import absences
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.exchange import Exchange
 from stratumd.runtime.journal import Reloaded
@@ -94,6 +95,7 @@ class Reloader:
             return self._refuse(error)
         self._view.config = replace(new, database=old.database, http=old.http)
         self._exchange.swap(plan, made, self._view.config)
+        absences.show(self._core, new)
         self._succeed(plan, new)
         return msgspec.structs.replace(_answer(plan, new), waiting=await self._waiting(plan))
 

@@ -1,0 +1,127 @@
+"""The watchdog names the line of a plugin that blocks the event loop or a step, and nothing of those that do not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stratumd.engine import Pipeline
+from stratumd.plugin import PluginConfig
+from stratumd.registry import Registered, Registry
+from stratumd.runtime.plugin_code import PluginCode
+from stratumd.runtime.quarantines import LeftOut, show_block
+from stratumd.runtime.states import State
+from stratumd.runtime.watchdog import Block, Watchdog
+from stratumd.testing.harness import PlainNormalizer, game, observation, spread
+from tests.support import unruly
+from tests.support.unruly import Options, Unruly
+from tests.unit.runtime.bench import core
+
+NOON = 1_768_046_400_000_000
+HERE = "unruly.py"
+
+
+class Places(PluginCode):
+    """Takes the tests' own module for a plugin's; the package that it is in holds other things, too."""
+
+    def owner(self, file: str) -> tuple[str, str] | None:
+        return ("unruly", "1.0") if file == unruly.__file__ else None
+
+
+def watchdog(limit: float = 0.1, deadline: float = 0.25) -> Watchdog:
+    registry = Registry(detectors={"unruly": Registered(Unruly, "unruly", "1.0")})
+    return Watchdog(Places(lambda: registry), limit=limit, deadline=deadline, look=0.02)
+
+
+def steps(dog: Watchdog) -> list[Block]:
+    """Return what was told of steps; the tests' own thread has no event loop that beats."""
+    return [block for block in dog.blocks if block.what == "main"]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+@contextmanager
+def stepping(dog: Watchdog, act: str) -> Iterator[threading.Thread]:
+    """Step one observation in a thread, with a detector that does `act`."""
+    made = Pipeline("main", [Unruly(Options(act=act))], {"plain": PlainNormalizer(PluginConfig())})
+
+    def run() -> None:
+        with dog.stepping("main"):
+            made.step(observation(NOON, {game(NOON + 3_600_000_000): {"fanduel": [spread(-3.5, 1.91, 1.91)]}}))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    yield thread
+    thread.join()
+
+
+@pytest.mark.parametrize("act", ["nap", "work"])
+def test_a_detector_that_takes_long_is_named_by_its_line_and_found_overdue(act: str) -> None:
+    dog = watchdog()
+    with dog.watching(), stepping(dog, act):
+        until(lambda: any(block.seconds >= 0.25 for block in steps(dog)))
+        block = steps(dog)[0]
+        assert (block.what, block.plugin, block.version, block.component) == ("main", "unruly", "1.0", "unruly")
+        name, _, line = block.where.partition(":")
+        assert name == HERE
+        text = Path(unruly.__file__).read_text().splitlines()[int(line) - 1]
+        assert "sleep(2.0)" in text if act == "nap" else "monotonic() < end" in text or "sum(" in text
+    with dog.watching():
+        until(lambda: steps(dog)[-1].ended)
+    (late,) = dog.overdue("main")
+    assert late.component == "unruly"
+    assert dog.overdue("main") == []
+
+
+def test_one_that_is_quick_is_not() -> None:
+    dog = watchdog()
+    with dog.watching():
+        for _ in range(5):
+            with stepping(dog, "signal"):
+                time.sleep(0.03)
+    assert not steps(dog)
+
+
+def test_the_loop_that_stands_still_is_named_by_the_line_it_stands_at() -> None:
+    dog = watchdog()
+    with dog.watching():
+        unruly.act("nap")
+        dog.beat()
+        until(lambda: bool(dog.blocks) and dog.blocks[-1].ended)
+    first = dog.blocks[0]
+    assert (first.what, first.plugin, first.component) == ("event loop", "unruly", "unruly")
+    assert first.where.startswith(HERE)
+
+
+def test_what_blocks_is_shown_and_left_out_once_it_took_too_long() -> None:
+    shared = core()
+    shared.states.put("pipeline", "main", State.OK)
+    block = Block("main", "unruly", "1.0", "unruly", "unruly.py:7", 6.0)
+    show_block(shared, block)
+    state = shared.states.get("pipeline", "main")
+    assert state.state is State.RECOVERABLE_ERROR
+    assert "unruly.py:7" in state.reason
+    show_block(shared, block._replace(ended=True, seconds=7.0))
+    assert shared.states.get("pipeline", "main").state is State.OK
+    assert "blocked the pipeline main for 7.0 s" in shared.journal.faults["unruly"].error
+
+    made = Pipeline("main", [Unruly(Options())], {"plain": PlainNormalizer(PluginConfig())})
+    shared.watchdog._overdue["main"] = {"unruly": block}
+    left_out = LeftOut("main", shared)
+    left_out.overdue(made)
+    left_out.show(made)
+    shown = shared.states.get("component", "main.unruly")
+    assert (shown.state, "no answer within 5 s" in shown.reason) == (State.RECOVERABLE_ERROR, True)
+    made.quarantine.out.clear()
+    left_out.show(made)
+    assert not [each for each in shared.states if each.kind == "component"]
