@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench kill hostile power delivery score schedules credits clean
+.PHONY: help run test lint types walls docs bench kill past hostile power delivery score schedules credits clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ POSTGRES_KILLS ?= 2000
 COMMITS ?= 1000
 JOBS ?= 2
 CUTS ?= 200
+
+past: $(READY) ## Fetch a recorded season of the past, killed twenty times, and replay it
+	@STRATUMD_KILLS=20 $(BIN)/pytest -q tests/acceptance/test_backfill.py
 
 kill: $(READY) ## Kill at every failpoint, cut off commits, kill the daemon; check what is left
 	@$(BIN)/python -m tests.faults.kills --kills $(KILLS) --jobs $(JOBS)

@@ -27,6 +27,7 @@ from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.circuit import LONGEST_ASKED, Circuit
 from stratumd.runtime.core import Core, transaction
+from stratumd.runtime.ended import REMEMBERED
 from stratumd.runtime.pacing import Pacer, Step
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
@@ -140,6 +141,7 @@ class Collector:
 
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
+        await self._look_for_ends()
         errors: list[SourceError] = []
         asked = answered = 0
         if self._circuit.on_trial:
@@ -158,6 +160,15 @@ class Collector:
                 self._put(State.OK)
             return 0
         return await self._judge(errors, answered)
+
+    async def _look_for_ends(self) -> None:
+        """Look which events are over: the daemon that heard of it may be another one."""
+        core, now = self._core, self._core.timer.now()
+        if core.ended.is_stale(now):
+            try:
+                core.ended.replace(await transaction(partial(core.store.over, now - REMEMBERED)), now)
+            except StoreError as error:  # the poll goes on, and its answer waits for the store
+                self._log.warning("which events are over cannot be read", error=str(error))
 
     async def _take(self, step: Step, errors: list[SourceError]) -> int:
         """Ask for one thing and store every exchange; return how many were answered, and add what failed."""

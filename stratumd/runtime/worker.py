@@ -206,8 +206,8 @@ class PipelineWorker:
         return Cycle(steps, flat, timer.monotonic() - started)
 
     def _look_for_ends(self) -> None:
-        core = self._core
-        core.ended.replace(core.store.over(core.timer.now() - REMEMBERED))
+        core, now = self._core, self._core.timer.now()
+        core.ended.replace(core.store.over(now - REMEMBERED), now)
 
     def _deliveries(self, step: Step, sinks: Sequence[Outlet]) -> list[tuple[Outlet, Delivery]]:
         return [

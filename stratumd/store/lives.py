@@ -105,6 +105,7 @@ class Settling:
             for first in range(0, len(ids), _TOGETHER):
                 some = games.c.game.in_(ids[first : first + _TOGETHER])
                 self._read(and_(games.c.source == source, some))
+        self._read_words(sorted({event_key(play.event) for life in lives for play in life.plays}))
         for life in lives:
             if life.announced:
                 self._read(and_(games.c.event_id.is_(None), or_(*_around(life.announced))))
@@ -231,10 +232,15 @@ class Settling:
 
     def _word(self, event_id: int) -> Word | None:
         if event_id not in self._words:
-            query = select(event_results).where(event_results.c.event_id == event_id)
-            row = self._connection.execute(query).first()
-            self._words[event_id] = None if row is None else restored_word(row)
+            self._read_words([event_id])
         return self._words[event_id]
+
+    def _read_words(self, keys: Sequence[int]) -> None:
+        self._words.update(dict.fromkeys(keys))
+        for first in range(0, len(keys), _TOGETHER):
+            some = event_results.c.event_id.in_(keys[first : first + _TOGETHER])
+            for row in self._connection.execute(select(event_results).where(some)):
+                self._words[row.event_id] = restored_word(row)
 
     def _read(self, condition: ColumnElement[bool]) -> None:
         for row in self._connection.execute(select(games).where(condition)):
