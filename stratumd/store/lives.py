@@ -7,28 +7,38 @@ after a game's last word gives the game another chance.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from stratumd.engine import Play
-from stratumd.engine.matching import LOOKED_AT, Candidate, Match, drifted, match
+from stratumd.engine.matching import Match, drifted, match
 from stratumd.engine.phases import OFFERS, counts
 from stratumd.plugin import Event, Micros, Phase, Result
 from stratumd.store import writes
+from stratumd.store.games import (
+    Game,
+    Key,
+    Word,
+    around,
+    cleaned,
+    game_row,
+    is_around,
+    near,
+    near_events,
+    restored_event,
+    restored_game,
+    restored_word,
+    with_offers,
+    word_row,
+)
 from stratumd.store.keys import event_key
-from stratumd.store.tables import coverage, event_results, events, games
-from stratumd.store.text import clean, optional
+from stratumd.store.tables import event_results, events, games
+from stratumd.store.text import clean
 from stratumd.store.writes import Bulk
 from stratumd.store.writes import Row as Values
 
-HAND = "hand"
-"""Begins `matched_by` where a person decided: that stands, whatever the providers say."""
 _TOGETHER = 500  # values in one condition
-
-Key = tuple[str, str]
-"""Source and game."""
 
 
 class Life(NamedTuple):
@@ -40,35 +50,6 @@ class Life(NamedTuple):
     announced: Sequence[Event]
     plays: Sequence[Play]
     results: Sequence[Result]
-
-
-class Game(NamedTuple):
-    """A row of `games`."""
-
-    result: Result
-    observed_at: Micros
-    observation: str
-    event_id: int | None
-    matched_by: str
-    reason: str
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether a person decided which event it is."""
-        return self.matched_by.startswith(HAND)
-
-
-class Word(NamedTuple):
-    """A row of `event_results`."""
-
-    phase: Phase
-    since: Micros
-    source: str
-    game: str
-    home_score: int | None
-    away_score: int | None
-    clock: str
-    observed_at: Micros
 
 
 def settle(connection: Connection, bulk: Bulk, lives: Iterable[Life]) -> None:
@@ -108,7 +89,7 @@ class Settling:
         self._read_words(sorted({event_key(play.event) for life in lives for play in life.plays}))
         for life in lives:
             if life.announced:
-                self._read(and_(games.c.event_id.is_(None), or_(*_around(life.announced))))
+                self._read(and_(games.c.event_id.is_(None), or_(*around(life.announced))))
 
     def take(self, life: Life) -> None:
         """Take in what one step says."""
@@ -122,7 +103,7 @@ class Settling:
 
     def write(self, bulk: Bulk) -> None:
         """Write the rows."""
-        results = [_word_row(key, word) for key in self._spoken if (word := self._words[key])]
+        results = [word_row(key, word) for key in self._spoken if (word := self._words[key])]
         tables = (
             (writes.GAMES, [game_row(key, self._games[key]) for key in sorted(self._changed)]),
             (writes.GAME_MATCHES, [*self._matches.values()]),
@@ -156,7 +137,7 @@ class Settling:
 
     def _retry(self, life: Life) -> None:
         for key, game in sorted(self._games.items()):
-            if game.event_id is None and any(_is_around(game.result, event) for event in life.announced):
+            if game.event_id is None and any(is_around(game.result, event) for event in life.announced):
                 self._find(key, life.at)
                 self.tell(key)
 
@@ -186,7 +167,7 @@ class Settling:
     def _siblings(self, key: Key) -> list[Result]:
         source, id = key
         game = self._games[key].result
-        self._read(and_(games.c.source == source, *_near(game)))
+        self._read(and_(games.c.source == source, *near(game)))
         mine = {k: g for k, g in self._games.items() if k[0] == source and g.result.sport == game.sport}
         return [each.result for other, each in mine.items() if other[1] != id and not each.by_hand]
 
@@ -194,7 +175,7 @@ class Settling:
         if game.matched_by == "id":
             return False
         row = self._connection.execute(select(events).where(events.c.event_id == game.event_id)).first()
-        return row is None or drifted(game.result, _event(row))
+        return row is None or drifted(game.result, restored_event(row))
 
     def _assign(self, key: Key, event_id: int | None, by: str, reason: str, at: Micros) -> None:
         self._games[key] = self._games[key]._replace(event_id=event_id, matched_by=by, reason=reason)
@@ -251,124 +232,4 @@ def _cleaned(life: Life) -> Life:
     """Return `life` with texts that both databases keep as they are, so that they can be compared."""
     if not life.results:
         return life
-    return life._replace(source=clean(life.source), results=[_cleaned_result(each) for each in life.results])
-
-
-def _cleaned_result(result: Result) -> Result:
-    return msgspec.structs.replace(
-        result,
-        game=clean(result.game),
-        sport=clean(result.sport),
-        home=clean(result.home),
-        away=clean(result.away),
-        clock=clean(result.clock),
-        event=optional(result.event),
-    )
-
-
-def near_events(connection: Connection, game: Result, at: Micros | None = None) -> list[Candidate]:
-    """Return the events of the game's sport that start near it, and were known `at` that time."""
-    start = events.c.commence_at.between(game.commence_at - LOOKED_AT, game.commence_at + LOOKED_AT)
-    query = select(events).where(events.c.sport == clean(game.sport), start).order_by(events.c.event)
-    if at is not None:
-        query = query.where(events.c.first_seen <= at)
-    return [Candidate(_event(row)) for row in connection.execute(query)]
-
-
-def with_offers(connection: Connection, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates with the time until which a book was seen to offer something on them."""
-    some = {event_key(each.event.id): each.event for each in candidates}
-    query = (
-        select(coverage.c.event_id, func.max(coverage.c.observed_at))
-        .where(coverage.c.event_id.in_(some))
-        .group_by(coverage.c.event_id)
-    )
-    until = {row[0]: row[1] for row in connection.execute(query)}
-    return [Candidate(event, until.get(key)) for key, event in some.items()]
-
-
-def restored_game(row: Row[Any]) -> Game:
-    """Return the game of a row that has all columns of `games`."""
-    result = Result(
-        game=row.game,
-        sport=row.sport,
-        home=row.home,
-        away=row.away,
-        commence_at=row.commence_at,
-        phase=Phase(row.phase),
-        home_score=row.home_score,
-        away_score=row.away_score,
-        clock=row.clock,
-        event=row.named,
-    )
-    return Game(result, row.observed_at, row.observation, row.event_id, row.matched_by, row.reason)
-
-
-def restored_word(row: Row[Any]) -> Word:
-    """Return the word of a row that has all columns of `event_results`."""
-    return Word(
-        Phase(row.phase), row.since, row.source, row.game, row.home_score, row.away_score, row.clock, row.observed_at
-    )
-
-
-def game_row(key: Key, game: Game) -> Values:
-    """Return the row of a game."""
-    result = game.result
-    return (
-        *key,
-        result.sport,
-        result.home,
-        result.away,
-        result.commence_at,
-        result.phase.value,
-        result.home_score,
-        result.away_score,
-        result.clock,
-        result.event,
-        game.observed_at,
-        game.observation,
-        game.event_id,
-        clean(game.matched_by),
-        clean(game.reason),
-    )
-
-
-def _word_row(event_id: int, word: Word) -> Values:
-    return (
-        event_id,
-        word.phase.value,
-        word.since,
-        clean(word.source),
-        clean(word.game),
-        word.home_score,
-        word.away_score,
-        clean(word.clock),
-        word.observed_at,
-    )
-
-
-def _event(row: Row[Any]) -> Event:
-    return Event(row.event, row.sport, row.home, row.away, row.commence_at)
-
-
-def _near(game: Result) -> tuple[ColumnElement[bool], ...]:
-    start, end = game.commence_at - LOOKED_AT, game.commence_at + LOOKED_AT
-    return games.c.sport == clean(game.sport), games.c.commence_at.between(start, end)
-
-
-def _around(announced: Iterable[Event]) -> list[ColumnElement[bool]]:
-    """Return a condition a sport: the games that start near one of its events, or are named after one."""
-    spans: dict[str, tuple[Micros, Micros]] = {}
-    for event in announced:
-        start, end = spans.get(event.sport, (event.commence_at, event.commence_at))
-        spans[event.sport] = (min(start, event.commence_at), max(end, event.commence_at))
-    return [
-        and_(games.c.sport == clean(sport), games.c.commence_at.between(start - LOOKED_AT, end + LOOKED_AT))
-        for sport, (start, end) in spans.items()
-    ]
-
-
-def _is_around(game: Result, event: Event) -> bool:
-    if game.event is not None:
-        return game.event == event.id
-    return game.sport == event.sport and abs(game.commence_at - event.commence_at) <= LOOKED_AT
+    return life._replace(source=clean(life.source), results=[cleaned(each) for each in life.results])
