@@ -31,6 +31,8 @@ from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket
 
 EARLY = 5 * MINUTE
 """How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
+MOST_BOOKS = 500
+"""Bookmakers of one event that are read; all that the provider knows are about a hundred."""
 MOST_ISSUES = 200
 """Issues of one observation that are reported one by one."""
 
@@ -166,7 +168,7 @@ class OddsApiNormalizer(Normalizer):
                 issues.append(Issue("malformed_event", "has no readable bookmakers", event=fixture.id))
             return Listing(known.event, [], (Place(),) if priced else ())
         offered: list[Offered] = []
-        for book in fixture.bookmakers:
+        for book in fixture.bookmakers[:MOST_BOOKS]:
             shelf = known.books.get(book.key)
             if shelf is None:
                 if not is_name(book.key):
@@ -179,6 +181,9 @@ class OddsApiNormalizer(Normalizer):
                 continue
             shelf.turn = turn
             self._read_book(book, shelf, known, offered, unreadable, issues)
+        if len(fixture.bookmakers) > MOST_BOOKS:
+            issues.append(Issue("too_many_books", f"more than {MOST_BOOKS} are left out", event=fixture.id))
+            unreadable.append(Place())
         if self._latest > known.seen + EARLY:
             issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))

@@ -3,12 +3,16 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from stratumd.plugin import Place, Snapshot
 from stratumd_odds_api import normalizer as reading
+from stratumd_odds_api.normalizer import MOST_BOOKS
+from stratumd_odds_api.wire import REFUSED
 from tests.support.odds_api import (
     EVENT,
+    EVENTS,
     MONEYLINE,
     SPREAD,
     TOTAL,
@@ -222,3 +226,18 @@ def test_a_sound_answer_after_a_broken_one_is_read_as_ever() -> None:
     normalizer.normalize(answer(b'[{"id": "'))
     sound = answer([event(book("fanduel", MONEYLINE))])
     assert normalizer.normalize(sound) == fresh().normalize(sound)
+
+
+def test_books_without_end_are_left_out() -> None:
+    snapshot = read([event(*(book(f"book{number}", MONEYLINE) for number in range(MOST_BOOKS + 5)))])
+    (listing,) = snapshot.listings
+    assert len(listing.offers) == MOST_BOOKS
+    assert Place() in listing.unreadable
+    assert [issue.rule for issue in snapshot.issues] == ["too_many_books"]
+
+
+def test_a_body_that_is_not_strict_json_is_not_read() -> None:
+    refused = msgspec.structs.replace(answer(EVENTS), headers={REFUSED: "duplicate_key"}, id="")
+    snapshot = fresh().normalize(refused)
+    assert (snapshot.scope, snapshot.listings) == (None, [])
+    assert [issue.rule for issue in snapshot.issues] == ["refused_body"]
