@@ -74,7 +74,9 @@ def _signals(stage: Stage, replayed: list[Signal]) -> None:
     finally:
         reader.close()
     expected = [signal.to_json() for signal in story.in_order(replayed)]
-    assert [signal.to_json() for signal in signals] == expected, "the signals are not those of a replay"
+    found = [signal.to_json() for signal in signals]
+    lost, strange = set(expected) - set(found), set(found) - set(expected)
+    assert found == expected, f"no replay's signals: {len(lost)} lost, {len(strange)} strange; {lost or strange}"
 
 
 def _rows(engine, stored: int) -> None:
@@ -82,7 +84,9 @@ def _rows(engine, stored: int) -> None:
     with engine.begin() as connection:
         (mine,) = connection.execute(text("SELECT value FROM counters WHERE name = 'processed/main'")).one()
         positions = connection.execute(text("SELECT position FROM processed ORDER BY position")).scalars().all()
+        failed = connection.execute(text("SELECT component, error FROM failures")).all()
         pairs = connection.execute(text("SELECT signal, sink FROM deliveries")).all()
+    assert failed == [], f"components were skipped: {failed}"
     assert positions == list(range(1, stored + 1)), "an observation was processed twice or never"
     assert mine == stored
     assert len(set(pairs)) == len(pairs), "a delivery is there twice"

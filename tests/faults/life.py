@@ -10,7 +10,7 @@ import anyio
 from stratumd.plugin import SECOND
 from stratumd.registry import Registry
 from stratumd.runtime.backoff import Backoff
-from stratumd.runtime.clock import SystemTimer
+from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.collector import Collector
 from stratumd.runtime.core import Core
 from stratumd.runtime.delivery import Courier, Retry, Worker
@@ -24,8 +24,9 @@ from tests.faults.story import Ledger, Script
 
 QUICK = Retry(first=0.001, longest=0.004)
 POLL = 0.02
-LEASE = SECOND // 5
-"""What a killed daemon leaves behind on PostgreSQL is free after this; the daemon's own is far longer."""
+PATIENCE = 60.0
+"""Seconds that a busy machine may take to answer."""
+TIMER = SystemTimer()
 _WAITING = ("pending", "in_flight")
 
 
@@ -52,16 +53,15 @@ class _Quiet:
 
 def live(stage: Stage, observations: int) -> None:
     """Take so many observations that were not acknowledged yet, and see everything through to its end."""
-    store = open_store(stage.url, lease=LEASE)
+    store = open_store(stage.url, wait=PATIENCE)
     try:
         anyio.run(see_through, stage, store, observations)
     finally:
         store.close()
 
 
-async def see_through(stage: Stage, store: Store, observations: int) -> None:
+async def see_through(stage: Stage, store: Store, observations: int, timer: Timer = TIMER) -> None:
     """Do the same with a store that is open."""
-    timer = SystemTimer()
     core = Core(store, States(timer.now), Journal(), timer=timer)
     outlets = story.outlets(stage.folder)
     workers = [

@@ -113,9 +113,7 @@ def run(cuts: int, seed: int, synchronous: str = "full") -> Found:
     return found
 
 
-def _one_disk(
-    folder: Path, place: Path, cuts: int, draw: random.Random, synchronous: str, found: Found
-) -> None:
+def _one_disk(folder: Path, place: Path, cuts: int, draw: random.Random, synchronous: str, found: Found) -> None:
     disk, copy, database = folder / "ext4", folder / "copy", place / "cut.db"
     disks.make_disk(disk, MEGABYTES)
     ledger = Ledger(folder / "acknowledged")

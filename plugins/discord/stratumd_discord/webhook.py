@@ -51,8 +51,8 @@ class Veil(httpx.AsyncBaseTransport):
 class Webhook:
     """One webhook. Follows no redirect, asks no proxy, and obeys the rate limit that Discord's headers tell."""
 
-    def __init__(self, webhook: Secret, *, deadline: float = DEADLINE, budget: Budget = OURS) -> None:
-        """`budget` is what all webhooks of the process have in common."""
+    def __init__(self, webhook: Secret, *, deadline: float = DEADLINE, budget: Budget | None = None) -> None:
+        """`budget` is what all webhooks of the process have in common; by default the process's own."""
         veil = Veil(webhook, httpx.AsyncHTTPTransport(trust_env=False))
         self._url = veil.stand_in
         self._client = httpx.AsyncClient(
@@ -63,7 +63,7 @@ class Webhook:
             headers={"accept-encoding": "identity", "user-agent": "stratumd"},
         )
         self._deadline = deadline
-        self._budget = budget
+        self._budget = budget or OURS
         self._room_at = 0.0
 
     async def post(self, message: Mapping[str, Any]) -> str | None:

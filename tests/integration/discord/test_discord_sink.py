@@ -19,6 +19,7 @@ from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import State, States
 from stratumd.testing.discord import TOKEN, FakeDiscord
 from stratumd_discord import webhook
+from stratumd_discord.budget import MOST, Budget
 from stratumd_discord.options import Options
 from stratumd_discord.sink import DiscordSink
 from tests.unit.runtime.delivery_fakes import MemoryContext, MemoryLog, MemoryQueue, StillClock, make_signal
@@ -26,6 +27,12 @@ from tests.unit.runtime.delivery_fakes import MemoryContext, MemoryLog, MemoryQu
 pytestmark = pytest.mark.anyio
 
 Open = Callable[[], Any]
+
+
+@pytest.fixture(autouse=True)
+def own_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has the invalid answers of its own process only."""
+    monkeypatch.setattr(webhook, "OURS", Budget())
 
 
 @pytest.fixture
@@ -137,6 +144,31 @@ async def test_a_long_wait_for_the_bucket_is_the_queues_business(sink: DiscordSi
         await sink.deliver(deliveries(1))
     assert limited.value.retry_after == pytest.approx(60, abs=5)
     assert len(discord.statuses) == 1
+
+
+async def test_a_global_limit_stops_every_webhook_of_the_process(discord: FakeDiscord) -> None:
+    budget = Budget()
+    first, second = (webhook.Webhook(Secret(discord.webhook), budget=budget) for _ in range(2))
+    discord.limit_next(30.0, is_global=True)
+    with pytest.raises(DeliveryError, match="rate limit"):
+        await first.post({"content": "hello"})
+    with pytest.raises(DeliveryError, match="rate limit") as limited:
+        await second.post({"content": "hello"})
+    assert limited.value.retry_after == pytest.approx(30, abs=5)
+    assert discord.statuses == [429]
+    for each in (first, second):
+        await each.close()
+
+
+async def test_discord_is_asked_no_more_before_it_would_ban_us(discord: FakeDiscord) -> None:
+    """However short the waits that it asks for are."""
+    posting = webhook.Webhook(Secret(discord.webhook), budget=Budget())
+    discord.answer_next(429, {"retry_after": 0.0}, times=300)
+    for _ in range(300):
+        with pytest.raises(DeliveryError):
+            await posting.post({"content": "hello"})
+    assert len(discord.statuses) == MOST
+    await posting.close()
 
 
 async def test_a_deleted_webhook_is_asked_once_and_never_again(sink: DiscordSink, discord: FakeDiscord) -> None:

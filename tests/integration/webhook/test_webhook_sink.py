@@ -354,3 +354,23 @@ def test_conforms() -> None:
         verdicts = verify_sink(WebhookSink, options)
         assert [verdict for verdict in verdicts if verdict.problem] == []
         assert len(receiver.taken) == 5
+
+
+async def test_the_options_say_how_much_at_once_and_whether_stale_signals_are_left_out(receiver: Receiver) -> None:
+    usual = make_sink(receiver.url)
+    assert (usual.concurrency, usual.per_second, usual.expires) == (1, None, False)
+    changed = make_sink(receiver.url, concurrency=4, per_second=2.5, skip_stale=True)
+    assert (changed.concurrency, changed.per_second, changed.expires) == (4, 2.5, True)
+
+
+async def test_as_many_requests_are_under_way_as_the_options_allow(receiver: Receiver) -> None:
+    receiver.answer_next(200, delay=0.2, times=3)
+    sink = make_sink(receiver.url, concurrency=3)
+    await sink.open()
+    began = time.monotonic()
+    async with anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(sink.deliver, [delivery(number)])
+    await sink.close()
+    assert receiver.connections == 3
+    assert time.monotonic() - began < 0.55
