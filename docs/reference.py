@@ -122,6 +122,7 @@ def configuration() -> str:
         "sources.*.schedule.cadence[]": (schedules.Band, "A band of a cadence of your own."),
         "sources.*.budget": (schedules.Budget, "What a source may spend."),
         "pipelines.*.pricing": (models.PricingMethods, "How the margin is taken out of prices."),
+        "pipelines.*.quality": (models.QualityRules, "What counts as wrong in quotes."),
         "pipelines.*.pricing.margins.*": (
             models.Margins,
             "σ of your own for a sport, by its key; see [the numbers](../explanation/numbers.md).",
@@ -139,6 +140,7 @@ def configuration() -> str:
         ("`sinks`", "a pipeline", "where its signals go"),
         ("`operators`", "a pipeline", "operator: its books; books of one operator count once"),
         ("`pricing`", "a pipeline", "below"),
+        ("`quality`", "a pipeline", "below"),
         ("`name`", "a sink", "tells two sinks of one kind apart"),
         ("`when`", "a sink", "below"),
     )
@@ -164,7 +166,7 @@ def plugins(registry: Registry) -> str:
         "# Bundled plugins and their options\n\nEach has a page of its own beside its code. `stratumd plugins` lists "
         "what is installed, a stranger's plugins too."
     ]
-    for kind in ("source", "normalizer", "detector", "sink"):
+    for kind in ("source", "normalizer", "detector", "sink", "job", "report"):
         for name, registered in sorted(registry.of(kind).items()):
             parts.append(_component(kind, name, registered.component, registered.plugin))
     return "\n\n".join(parts)
@@ -180,6 +182,10 @@ def _component(kind: str, name: str, component: type[Component], plugin: str) ->
         facts.append(f"Records: {_codes(provides)}.")
     if given := getattr(component, "signals", {}):
         facts.append("Signals: " + ", ".join(f"[`{each}`](signals.md#{each.lower()})" for each in given) + ".")
+    if note := getattr(component, "annotates", None):
+        facts.append(
+            "Adds to the metadata of signals: " + ", ".join(f"`{component.name}.{n}`" for n, _, _ in _fields(note))
+        )
     if shadow := getattr(component, "shadow", ()):
         facts.append(f"In shadow, unless `when.types` names them: {_codes(sorted(shadow))}.")
     options = _options(component.config) if component.config.model_fields else "No options."

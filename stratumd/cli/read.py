@@ -24,7 +24,7 @@ from stratumd.cli.console import (
     fits,
     say,
 )
-from stratumd.plugin import Micros, micros, parse_duration, parse_iso
+from stratumd.plugin import Micros, micros, parse_duration, parse_iso, ranked
 
 if TYPE_CHECKING:
     from stratumd.store import Reader
@@ -118,9 +118,16 @@ def signals(
     until: Until = None,
     min_strength: Annotated[int | None, typer.Option("--min-strength", min=1, max=100, help="1 to 100.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the newest so many.")] = None,
+    by_score: Annotated[
+        bool, typer.Option("--ranked", help="The highest composite score first, with what it is made of.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show signals, oldest first. With --json these are the very bytes that `stratumd replay --out` writes."""
+    """Show signals, oldest first. With --json these are the very bytes that `stratumd replay --out` writes.
+
+    --ranked puts them in the order of a score from 0 to 100 of strength and timing, and adds it: a ranking, no
+    probability.
+    """
     wanted = [each.upper() for each in types or ()]
     with reading(config, database) as reader:
         found = reader.signals(
@@ -136,6 +143,10 @@ def signals(
         )
         unheard_of = [each for each in wanted if not found and not reader.signals(types=[each], limit=1)]
     _refuse_unknown(unheard_of)
+    if by_score:
+        feed = ranked(found)
+        emit([each.public() if as_json else tables.ranked(each) for each in feed], tables.RANKED, as_json=as_json)
+        return
     rows = [] if as_json else [tables.signal(each) for each in found]
     if as_json:
         emit_lines(signal.to_json() for signal in found)

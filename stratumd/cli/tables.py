@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratumd.cli.console import plain_columns
 from stratumd.odds import Kind, kind
-from stratumd.plugin import Micros, Signal, format_duration, iso
+from stratumd.plugin import Micros, Ranked, Signal, format_duration, iso
 
 if TYPE_CHECKING:
     from stratumd.store.views import BoardRow, ConsensusRow, Status
@@ -30,6 +30,10 @@ LEFT_OUT = {"component": "LEFT OUT", "pipeline": "PIPELINE", "until": "UNTIL", "
 SIGNALS = {
     "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
     "side": "SIDE", "direction": "MOVE", "magnitude": "SIZE", "books": "BOOKS", "id": "ID",
+}  # fmt: skip
+RANKED = {
+    "score": "SCORE", "tier": "TIER", "why": "MADE OF", "score_source": "SCORE BY", "bucket": "BEFORE START",
+    **{name: heading for name, heading in SIGNALS.items() if name not in ("strength", "direction", "magnitude")},
 }  # fmt: skip
 EVENTS = {
     "commence_at": "START", "sport": "SPORT", "away": "AWAY", "home": "HOME", "phase": "PHASE", "score": "SCORE",
@@ -93,6 +97,19 @@ def signal(each: Signal) -> dict[str, Any]:
         "magnitude": each.magnitude,
         "books": len(each.books) if len(each.books) > 2 else each.books,
         "id": each.id[:SHORT_ID],
+    }
+
+
+def ranked(each: Ranked) -> dict[str, Any]:
+    """Return a signal's line with its score and the parts that it is the sum of."""
+    score = each.ranking
+    timing = "" if score.from_timing is None else f" + timing {score.from_timing:g}"
+    return signal(each.signal) | {
+        "score": score.score,
+        "tier": score.tier,
+        "why": f"strength {score.from_strength:g}{timing}",
+        "score_source": score.score_source,
+        "bucket": score.timing.bucket if score.timing else None,
     }
 
 

@@ -14,6 +14,7 @@ from stratumd.plugin.components import (
     State,
     Window,
 )
+from stratumd.plugin.feed import Ranked, ranked
 from stratumd.plugin.jobs import (
     Drop,
     EventPast,
@@ -128,6 +129,7 @@ __all__ = [
     "Quote",
     "QuotePath",
     "QuotePoint",
+    "Ranked",
     "Record",
     "Report",
     "Request",
@@ -158,6 +160,7 @@ __all__ = [
     "one_line",
     "parse_duration",
     "parse_iso",
+    "ranked",
     "rounded",
     "signal_id",
     "to_datetime",

@@ -106,7 +106,8 @@ class _Chunk:
             changes.c.price,
             changes.c.last_update,
         )
-        rows: Any = connection.execute(query.where(changes.c.event_id.in_(keys)).order_by(changes.c.observed_at))
+        ordered = query.where(changes.c.event_id.in_(keys)).order_by(changes.c.observed_at)
+        rows: Any = connection.execute(ordered).all()
         for event, series_id, *facts in rows:
             self.points.setdefault(event, {}).setdefault(series_id, []).append(_point(facts))
 
@@ -132,10 +133,11 @@ class _Chunk:
 
 def _series(connection: Connection, pipeline: str, keys: list[int]) -> dict[int, dict[int, _Series]]:
     found: dict[int, dict[int, _Series]] = {}
-    query = select(series).where(series.c.event_id.in_(keys), series.c.pipeline == pipeline)
-    for row in connection.execute(query):
-        named = _Series(row.book, row.market, row.player, row.outcome, row.rung)
-        found.setdefault(row.event_id, {})[row.series_id] = named
+    c = series.c
+    named = select(c.event_id, c.series_id, c.book, c.market, c.player, c.outcome, c.rung)
+    rows: Any = connection.execute(named.where(c.event_id.in_(keys), c.pipeline == pipeline)).all()
+    for event, id, *name in rows:
+        found.setdefault(event, {})[id] = _Series._make(name)
     return found
 
 

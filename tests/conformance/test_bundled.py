@@ -39,6 +39,7 @@ FIRES = {
     "consensus": set(),
     "dislocation": {"DISLOCATION"},
     "move": {"MOVE", "MULTIBOOK_SYNC"},
+    "regime": set(),
     "steam": {"STEAM"},
     "value": {"POSITIVE_EV", "MIDDLE"},
 }

@@ -33,6 +33,7 @@ class _Closer:
 
     def __init__(self, past: EventPast, market: MarketPast, options: Options, context: JobContext) -> None:
         self._event = past.event.id
+        self._observed = past.observed
         self._market = market
         self._options = options
         self._context = context
@@ -65,6 +66,7 @@ class _Closer:
             row.quality,
             micros(self._options.max_age),
             cut.cutoff_at,
+            self._observed,
         )
         offsets = [micros(offset) for offset in self._options.offsets]
         for signal in signals:

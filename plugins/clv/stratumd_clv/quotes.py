@@ -45,13 +45,18 @@ class MarketPast:
             index = _last(path, before)
             if index is None:
                 continue
-            point = path.points[index]
-            end = path.points[index + 1].observed_at if index + 1 < len(path.points) else before
-            position = bisect_left(path.confirmed, min(end, before)) - 1
-            confirmed = path.confirmed[position] if position >= 0 else point.observed_at
-            since, until = max(since, point.observed_at), min(until, end)
-            seen = min(seen, max(confirmed, point.observed_at))
-            sides.append((path.outcome, point.price, point.line))
+            points, confirmed = path.points, path.confirmed
+            at, line, price, _ = points[index]
+            end = points[index + 1].observed_at if index + 1 < len(points) else before
+            if at > since:
+                since = at
+            if end < until:
+                until = end
+            position = bisect_left(confirmed, until) - 1
+            last = confirmed[position] if position >= 0 and confirmed[position] > at else at
+            if last < seen:
+                seen = last
+            sides.append((path.outcome, price, line))
         if since >= until or not sides:
             return None
         fair = self.fair(tuple(sides))

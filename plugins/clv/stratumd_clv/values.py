@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -39,6 +40,7 @@ class Valuing:
         quality: str,
         max_age: Micros,
         cutoff: Micros,
+        observed: Sequence[Micros],
     ) -> None:
         self._pipeline = pipeline
         self._market = market
@@ -48,6 +50,8 @@ class Valuing:
         self._quality = quality
         self._max_age = max_age
         self._cutoff = cutoff
+        self._observed = observed
+        self._known: dict[Micros, Agreed | None] = {}
 
     def values(self, signal: Signal, offsets: Sequence[Micros]) -> Iterator[Value]:
         """Yield the records of a signal: per reference, at each offset."""
@@ -60,11 +64,19 @@ class Valuing:
             for offset in offsets:
                 yield self._record(signal, rank, name, offset, *self._still(taken, signal.outcome, at, offset))
         for offset in offsets:
-            then = now if offset == 0 else self._agreed(at + offset)
+            then = self._agreed(at + offset)
             taken = None if then is None or at + offset >= self._cutoff else _consensus(then, signal.outcome)
             yield self._record(signal, rank, "consensus", offset, taken, "" if taken else "no_price")
 
     def _agreed(self, at: Micros) -> Agreed | None:
+        """Return the consensus of the newest observation up to `at`."""
+        index = bisect_right(self._observed, at)
+        seen = self._observed[index - 1] if index else at
+        if seen not in self._known:
+            self._known[seen] = self._consensus_of(seen)
+        return self._known[seen]
+
+    def _consensus_of(self, at: Micros) -> Agreed | None:
         held = [self._market.held(book, operator, at + 1) for book, operator in self._operators.items()]
         return agree(self._market.market, self._sigma, filter(None, held), at - self._max_age)
 
