@@ -76,7 +76,7 @@ def show(
 
 
 def replay(
-    deliveries: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or how they begin.")] = None,
+    deliveries: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids, or how they begin.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     sink: Sink = None,
