@@ -50,7 +50,8 @@ class Lanes:
         query = select(processed.c.request_key, processed.c.observed_at).where(processed.c.pipeline == pipeline)
         self._times: dict[int, list[Micros]] = {}
         self._requests: dict[Micros, set[int]] = {}
-        for request, at in connection.execute(query.where(answered).order_by(processed.c.observed_at)).tuples():
+        rows: Any = connection.execute(query.where(answered).order_by(processed.c.observed_at)).all()
+        for request, at in rows:
             self._times.setdefault(request, []).append(at)
             self._requests.setdefault(at, set()).add(request)
         self._merged: dict[frozenset[int], list[Micros]] = {}
@@ -95,7 +96,7 @@ class _Chunk:
             self.starts.setdefault(row.event_id, []).append(Start(row.observed_at, row.commence_at))
         mine = and_(coverage.c.event_id.in_(keys), coverage.c.pipeline == pipeline)
         seen = select(coverage.c.event_id, func.max(coverage.c.observed_at)).where(mine).group_by(coverage.c.event_id)
-        self.last: dict[int, Micros] = dict(connection.execute(seen).tuples().all())
+        self.last: dict[int, Micros] = {row[0]: row[1] for row in connection.execute(seen)}
         self.series = _series(connection, pipeline, keys)
         self.points: dict[int, dict[int, list[QuotePoint]]] = {}
         query = select(

@@ -1,0 +1,113 @@
+"""Jobs: run when they are due, one run at a time, with a time and not a clock; their failures are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from stratumd.config import JobSpec, PipelineSpec, Timetable
+from stratumd.errors import PluginError
+from stratumd.plugin import MINUTE, Job, Ledger, Micros, PluginConfig
+from stratumd.registry import Registered, Registry
+from stratumd.runtime.core import Core
+from stratumd.runtime.jobs import JobWorker
+from stratumd.runtime.journal import Journal
+from stratumd.runtime.states import State, States
+from tests.unit.runtime.virtual import VirtualTimer
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeStore:
+    def ledger(self, pipeline: str) -> Any:
+        assert pipeline == "nba"
+        return self
+
+    def signals(self, events: list[str]) -> list[Any]:
+        return []
+
+
+def worker(what: Callable[[Micros, Ledger], None], *, once: bool = False, **when: Any) -> tuple[JobWorker, Core]:
+    class Noting(Job):
+        name = "noting"
+
+        def run(self, at: Micros, ledger: Ledger) -> str:
+            what(at, ledger)
+            return "noted"
+
+    timer = VirtualTimer()
+    core = Core(cast(Any, FakeStore()), States(timer.now, lambda state: None), Journal(), timer=timer)
+    registry = Registry(jobs={"noting": Registered(Noting, "noting", "1.0")})
+    schedule = Timetable.model_validate(when or {"every": timedelta(minutes=60)})
+    spec = JobSpec("nba.noting", "noting", Noting, PluginConfig(), schedule)
+    return JobWorker(spec, PipelineSpec("nba", ()), registry, core, once), core
+
+
+async def runs_of(count: int, **when: Any) -> list[Micros]:
+    """Return the times of the first runs."""
+    found: list[Micros] = []
+    enough = anyio.Event()
+
+    def note(at: Micros, ledger: Ledger) -> None:
+        found.append(at)
+        if len(found) == count:
+            anyio.from_thread.run_sync(enough.set)
+
+    job, _ = worker(note, **when)
+    async with anyio.create_task_group() as group:
+        group.start_soon(job.run)
+        await enough.wait()
+        group.cancel_scope.cancel()
+    return found[:count]
+
+
+async def test_an_interval_begins_at_once_and_keeps_its_beat() -> None:
+    first, second, third = await runs_of(3, every="60m")
+    assert (second - first, third - second) == (60 * MINUTE, 60 * MINUTE)
+
+
+async def test_a_cron_job_is_given_its_own_instant() -> None:
+    first, second = await runs_of(2, cron="0 5 * * *")
+    assert first % (24 * 60 * MINUTE) == 5 * 60 * MINUTE
+    assert second - first == 24 * 60 * MINUTE
+
+
+async def test_a_job_of_a_single_round_runs_once_and_ends() -> None:
+    found: list[Micros] = []
+    job, core = worker(lambda at, ledger: found.append(at), once=True)
+    await job.run()
+    assert len(found) == 1
+    assert core.states.get("job", "nba.noting").state is State.OK
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
+async def test_a_failure_names_the_plugin_and_the_line(error: BaseException) -> None:
+    def fail(at: Micros, ledger: Ledger) -> None:
+        raise error
+
+    job, _ = worker(fail, once=True)
+    with pytest.raises(PluginError, match=r"plugin noting 1\.0 failed in 'nba\.noting' at test_jobs\.py"):
+        await job.run()
+
+
+async def test_a_stop_ends_a_job_between_two_calls_of_the_ledger() -> None:
+    calls: list[int] = []
+    begun = anyio.Event()
+
+    def go_on(at: Micros, ledger: Ledger) -> None:
+        while True:
+            calls.append(len(ledger.signals([])))
+            if len(calls) == 1:
+                anyio.from_thread.run_sync(begun.set)
+
+    job, core = worker(go_on, once=True)
+    async with anyio.create_task_group() as group:
+        group.start_soon(job.run)
+        await begun.wait()
+        group.cancel_scope.cancel()
+    assert calls
+    assert not list(core.states)
