@@ -11,7 +11,7 @@ from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
 from stratumd.config.load import Document
-from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, QualityRules, When
 from stratumd.config.options import is_secret, names, nested_models
 from stratumd.config.reader import Reader, condition
 from stratumd.config.references import Surroundings, Unresolved, parts, references
@@ -97,6 +97,7 @@ class _View:
             for index, item in enumerate(items):
                 yield from self._component((*path, f"{kind}s", str(index), item.name), kind, item)
         yield from self._model((*path, "pricing"), PricingMethods, _table(table.get("pricing")))
+        yield from self._model((*path, "quality"), QualityRules, _table(table.get("quality")))
         yield from self._written(path, table, ("operators",))
 
     def _component(self, path: Path, kind: str, item: Item) -> Iterator[Value]:

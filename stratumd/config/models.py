@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,9 +26,18 @@ class Database(Section):
 
     url: str = "sqlite:///stratumd.db"
     """`sqlite:///path` (from the working directory; four slashes for an absolute path) or
-    `postgresql://user@host:5432/name`."""
+    `postgresql://user@host:5432/name`; several hosts with commas between them: the one that takes writes is used."""
     password: Secret | None = None
     """The password of a PostgreSQL user, apart from the URL, such as `${cred:db}`."""
+    lease: timedelta = timedelta(seconds=10)
+    """Several daemons on one PostgreSQL: after so long without a word of a daemon, another works its pipelines."""
+
+    @field_validator("lease")
+    @classmethod
+    def _long_enough(cls, lease: timedelta) -> timedelta:
+        if lease < timedelta(seconds=1):
+            raise Hinted("must be one second or longer", "write 10s, for example")
+        return lease
 
     @field_validator("url")
     @classmethod
@@ -104,10 +114,11 @@ def _maybe_secret(text: str) -> bool:
 def _check_postgresql(url: str) -> None:
     try:
         split = urlsplit(url)
-        port = split.port
+        hosts = split.netloc.rpartition("@")[2].split(",")
+        ports = [urlsplit(f"//{host}").port for host in hosts]
     except ValueError:
         raise Hinted("the host or port of this URL cannot be read", "write postgresql://user@host:5432/name") from None
-    if port == 0 or not split.path.strip("/"):
+    if 0 in ports or not split.path.strip("/"):
         raise Hinted("the URL names no database", "write postgresql://user@host/name")
 
 
@@ -235,6 +246,26 @@ class PricingMethods(Section):
             sport: MarginModel(sigma.spread, sigma.total, True, "configured") for sport, sigma in self.margins.items()
         }
         return Pricing(self.two_way, self.three_way, margins)
+
+
+class QualityRules(Section):
+    """What counts as wrong in quotes. It is flagged; nothing is dropped, unless `reject_invalid` says so."""
+
+    min_hold: float = Field(default=0.02, ge=-1, lt=1)
+    """The least hold that a book's market has, as a fraction: `hold_range`."""
+    max_hold: float = Field(default=0.15, ge=0, lt=1)
+    """The most hold that a book's market has, as a fraction: `hold_range`."""
+    max_movement: float = Field(default=10.0, gt=0)
+    """Points that a book's line moves at most between two answers: `excessive_movement`."""
+    reject_invalid: bool = False
+    """Leave out offers of unknown books and those with a wrong price, hold or line; they count as not offered. A line
+    that moved too far is left out of one answer, and counts when the next one confirms it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> QualityRules:
+        if self.min_hold >= self.max_hold:
+            raise Hinted("'min_hold' must be less than 'max_hold'", "write min_hold: 0.02 and max_hold: 0.15")
+        return self
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]

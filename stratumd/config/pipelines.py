@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stratumd.config.document import Entry, Items, Node, Scalar, Table
 from stratumd.config.listed import Item, plugins_in, read_items
-from stratumd.config.models import PricingMethods, When
+from stratumd.config.models import PricingMethods, QualityRules, When
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader, docs
 from stratumd.config.report import suggest
@@ -17,7 +17,7 @@ from stratumd.odds import Pricing
 from stratumd.plugin import PluginConfig
 from stratumd.registry import RESERVED, Registered
 
-_KEYS = ("sources", "detectors", "jobs", "sinks", "pricing", "operators")
+_KEYS = ("sources", "detectors", "jobs", "sinks", "pricing", "operators", "quality")
 
 
 def named_plugins(table: Table) -> Iterator[str]:
@@ -59,6 +59,7 @@ class _Pipeline:
             self._pricing(table),
             dict(_operators(table, self.name, self.reader)),
             tuple(self._jobs(table, running)),
+            self._quality(table),
             frozenset(self._isolated(listed)),
         )
 
@@ -220,6 +221,10 @@ class _Pipeline:
     def _pricing(self, table: Table) -> Pricing:
         label = f"'pricing' of pipeline {self.name!r}"
         return (self.reader.section(PricingMethods, table, "pricing", label) or PricingMethods()).pricing()
+
+    def _quality(self, table: Table) -> QualityRules:
+        label = f"'quality' of pipeline {self.name!r}"
+        return self.reader.section(QualityRules, table, "quality", label) or QualityRules()
 
 
 def _operators(table: Table, pipeline: str, reader: Reader) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, QualityRules, When
 from stratumd.config.reader import ISOLATE, ON_ERROR
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
@@ -123,6 +123,7 @@ def _pipeline(detectors: Schema, jobs: Schema, sinks: Schema) -> Schema:
             "jobs": {**jobs, "description": "What is done with the stored history, on a schedule."},
             "sinks": {**sinks, "description": "Where signals go."},
             "pricing": _model(PricingMethods),
+            "quality": _model(QualityRules),
             "operators": {
                 "type": "object",
                 "description": "Books that count as one, by operator.",

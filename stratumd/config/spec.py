@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, QualityRules, When
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
 from stratumd.errors import Problem
@@ -99,6 +99,7 @@ class PipelineSpec:
     operators: Mapping[str, str] = field(default_factory=dict)
     """The operator of a book, by book key, where it differs from `stratumd.odds.OPERATORS`."""
     jobs: tuple[JobSpec, ...] = ()
+    quality: QualityRules = field(default_factory=QualityRules)
     isolated: frozenset[str] = frozenset()
     """The formats whose normalizer runs in a process of its own."""
 

@@ -8,6 +8,7 @@ tell apart.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,16 @@ from stratumd.plugin import (
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 _Cell = tuple[str, str, str | None]
+_NONE: Mapping[int, Span] = {}
+
+
+class Taken(NamedTuple):
+    """An offer that a snapshot brought: the first of its book, or another than before."""
+
+    line: BookLine
+    before: Offer | None
+    last_update: Micros | None
+    """The book's own word on the offer before."""
 
 
 class Update(msgspec.Struct):
@@ -45,6 +56,8 @@ class Update(msgspec.Struct):
     changes: list[Change]
     quotes: int
     """Quotes that the snapshot held of the event."""
+    taken: list[Taken] = []
+    """The offers that are new or have changed."""
 
 
 class _EventBoard:
@@ -89,6 +102,23 @@ class Board:
             updates += self._vanished(snapshot.scope, listed, at)
         return updates
 
+    def held(self, event: str, lane: str) -> Mapping[int, Span]:
+        """Return the present spans of a lane of an event, by the `id` of their offers."""
+        state = self._events.get(event)
+        return _NONE if state is None else state.lanes.get(lane, _NONE)
+
+    def offer(self, event: str, like: Offer) -> Offer | None:
+        """Return what the board holds of the same book, market and player as `like`."""
+        state = self._events.get(event)
+        line = None if state is None else state.lines.get((like.book, like.market, like.player))
+        return None if line is None or line.now is None else line.now.offer
+
+    def offers(self, sport: str, book: str) -> bool:
+        """Say whether a book offers anything at present on a sport."""
+        states = self._by_sport.get(sport, {}).values()
+        markets = (market for state in states for market in state.markets.values())
+        return any((line := market.lines.get(book)) is not None and line.now is not None for market in markets)
+
     def forget(self, at: Micros) -> list[str]:
         """Drop the events that nobody has offered anything on for a day; return their ids."""
         kept_since = at - max(DAY, self.lookback)
@@ -116,7 +146,7 @@ class Board:
         taking = _Taking(self, state, scope.lane, at)
         taking.confirm(listing.offers)
         taking.withdraw_missing(listing, scope)
-        return Update(event, announced, taking.covered(scope), taking.changes, taking.quotes(listing))
+        return Update(event, announced, taking.covered(scope), taking.changes, taking.quotes(listing), taking.taken)
 
     def _vanished(self, scope: Scope, listed: set[str], at: Micros) -> Iterator[Update]:
         """Withdraw what was asked for and is not listed at all. Hours of absence are no cancellation."""
@@ -144,7 +174,7 @@ class Board:
 class _Taking:
     """One listing being taken into one event's board."""
 
-    __slots__ = ("_at", "_board", "_horizon", "_index", "_lane", "_state", "_touched", "changes")
+    __slots__ = ("_at", "_board", "_horizon", "_index", "_lane", "_state", "_touched", "changes", "taken")
 
     def __init__(self, board: Board, state: _EventBoard, lane: str, at: Micros) -> None:
         self._board = board
@@ -155,6 +185,7 @@ class _Taking:
         self._horizon = at - board.lookback
         self._touched: set[Market] = set()
         self.changes: list[Change] = []
+        self.taken: list[Taken] = []
 
     def confirm(self, offers: list[Offered]) -> None:
         """Confirm what did not change and take what did. The hottest loop there is: every quote of every poll."""
@@ -213,6 +244,7 @@ class _Taking:
         else:
             if held is None:
                 self._appear(line.market)
+            self.taken.append(_new(Taken, (line, held, None if span is None else span.last_update)))
             span = Span(offer, self._at, last_update)
             self.changes += _changes(self._state.event.id, held, offer, last_update)
             self._begin(line, span)

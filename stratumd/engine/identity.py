@@ -9,20 +9,25 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
+from stratumd.engine.quality import Bounds
 from stratumd.odds import Pricing
 from stratumd.plugin import Detector
 
 _ENCODE = msgspec.json.Encoder(order="deterministic", enc_hook=str).encode
 
 
-def hashes(detectors: Sequence[Detector], pricing: Pricing, operators: Mapping[str, str]) -> dict[str, str]:
+def hashes(
+    detectors: Sequence[Detector], pricing: Pricing, operators: Mapping[str, str], quality: Bounds | None = None
+) -> dict[str, str]:
     """Return the hash of each detector by name: of its options, of core's, and of those whose records it needs.
 
     It is the same in every process, and in whatever order the file names things.
     """
     found: dict[str, str] = {}
     margins = {sport: repr(model) for sport, model in pricing.margins.items()}
-    shared = (pricing.two_way, pricing.three_way, margins, operators)
+    shared: tuple[Any, ...] = (pricing.two_way, pricing.three_way, margins, operators)
+    if quality is not None and quality.reject_invalid:  # else it decides nothing that detectors see
+        shared = (*shared, quality)
     for position, detector in enumerate(detectors):
         providers = [
             (provider.name, provider.version, found[provider.name])

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from stratumd.engine import gate, quarantine
+from stratumd.engine import gate, quality, quarantine
 from stratumd.engine.board import Board
 from stratumd.engine.containment import CONTAINED, NOTHING, Describe, failure, snapshot
 from stratumd.engine.identity import hashes
@@ -33,9 +33,10 @@ class Pipeline:
         *,
         pricing: Pricing | None = None,
         operators: Mapping[str, str] | None = None,
+        bounds: quality.Bounds | None = None,
         describe: Describe = described,
     ) -> None:
-        """`describe` puts what a plugin raised into words."""
+        """`describe` puts what a plugin raised into words. Without `bounds` the quality of quotes is not judged."""
         self.name = name
         self.describe = describe
         self.detectors = tuple(detectors)
@@ -46,8 +47,10 @@ class Pipeline:
         self.pricing = pricing or Pricing()
         self.operators = dict(operators or {})
         self.board = Board(self.pricing, self.operators, self.lookback)
-        self.hashes = hashes(self.detectors, self.pricing, self.operators)
+        self.hashes = hashes(self.detectors, self.pricing, self.operators, bounds)
         """By detector: what its results depend on besides the observations."""
+        self.bounds = bounds
+        self.quality = None if bounds is None else quality.Quality(bounds, self.operators)
         self.quarantine = quarantine.Quarantine()
         self._memory: dict[str, Memory] = {}
         self._now: Micros = 0
@@ -75,6 +78,8 @@ class Pipeline:
         self._now = at
         understood, _ = self.normalized(observation)
         with suppress(*CONTAINED):  # it failed when it was stepped, too, and that is on record
+            if self.quality is not None:
+                understood, _ = self.quality.rejected(understood, self.board)
             self.board.apply(understood, at)
 
     def load(
@@ -96,6 +101,9 @@ class Pipeline:
             try:
                 if change.component == quarantine.COMPONENT:
                     self.quarantine.load(change.body)
+                elif change.component == quality.COMPONENT:
+                    if self.quality is not None:
+                        self.quality.load(change.body)
                 else:
                     self._recall(self.memory(change.event), change.component, change.body)
             except CONTAINED as error:

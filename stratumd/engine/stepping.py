@@ -72,12 +72,20 @@ class Stepping:
     def run(self) -> Step:
         """Return all that follows."""
         understood, self._failures = self._understood()
+        quality = self._pipeline.quality
+        issues = list(understood.issues)
         try:
+            if quality is not None:
+                understood, rejected = quality.rejected(understood, self._pipeline.board)
+                issues += rejected
             updates = self._pipeline.board.apply(understood, self._at)
         except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
             self._failed(self._observation.format, None, error)
             self._events += [listing.event for listing in understood.listings]  # the board may know them now
             understood, updates = NOTHING, []
+        if quality is not None:
+            issues += quality.judge(self._observation, self._at, understood.scope, self._pipeline.board, updates)
+            self._states += quality.news()
         for update in updates:
             if update.announced:
                 self._events.append(update.event)
@@ -100,7 +108,7 @@ class Stepping:
             records=tuple(self._records),
             signals=tuple(self._signals),
             states=tuple(self._states),
-            issues=tuple(understood.issues),
+            issues=tuple(issues),
             failures=tuple(self._failures),
             plays=tuple(self._plays),
             results=tuple(understood.results),

@@ -4,7 +4,7 @@ Pure functions on plain numbers, without I/O, for plugins and for everyone else.
 go out as numbers; in between all is decimal odds, probabilities (0 to 1) and lines in points.
 """
 
-from .books import OPERATORS, operator_of
+from .books import BOOKS, OPERATORS, Book, operator_of
 from .chance import chance_of_at_least
 from .clusters import (
     MIN_EVENTS,
@@ -86,6 +86,7 @@ from .strength import Component, breadth, magnitude, speed, strength
 from .teams import NBA_TEAMS, TEAMS, Team, canonical_team, team_of
 
 __all__ = [
+    "BOOKS",
     "MARGIN_MODELS",
     "METHODS",
     "MIN_EVENTS",
@@ -95,6 +96,7 @@ __all__ = [
     "OPERATORS",
     "TEAMS",
     "BetRecord",
+    "Book",
     "Chain",
     "ClosingValue",
     "Component",

@@ -177,6 +177,8 @@ class Scope(msgspec.Struct, frozen=True):
     """Event ids; None where every event of the sport was asked for."""
     markets: frozenset[str] | None = None
     """Market keys; None where every market was asked for."""
+    books: frozenset[str] | None = None
+    """Book keys; None where no book was asked for by name."""
 
 
 class Severity(StrEnum):

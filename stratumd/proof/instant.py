@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from stratumd.engine import Pipeline, Step, gate
 from stratumd.odds import Fair
-from stratumd.plugin import Detector, Market, MarketKey, Normalizer, Observation, PluginConfig, Snapshot, Tick
+from stratumd.plugin import (
+    Detector,
+    Market,
+    MarketKey,
+    Micros,
+    Normalizer,
+    Observation,
+    PluginConfig,
+    Snapshot,
+    State,
+    Tick,
+)
 from stratumd.proof.past import Past
 from stratumd.proof.rebuilt import as_noted
 
@@ -22,6 +33,8 @@ class Instant(NamedTuple):
     """What the detectors saw."""
     remembered: bytes | None
     """The gate's memory of the event right before the observation, as it is stored."""
+    states: Mapping[str, State]
+    """What the detectors remembered of the event right before it, by detector."""
     step: Step
 
     @property
@@ -39,10 +52,16 @@ class Probe(Detector):
 
     name = "probe"
 
-    def __init__(self, event: str | None, look: Callable[[Tick], None]) -> None:
+    def __init__(self, event: str | None, look: Callable[[Tick], None], lookback: Micros) -> None:
         super().__init__(PluginConfig())
         self._event = event
         self._look = look
+        self._lookback = lookback
+
+    @property
+    def lookback(self) -> Micros:
+        """How far back the board is to remember at least."""
+        return self._lookback
 
     def detect(self, tick: Tick) -> Iterable[object]:  # type: ignore[override]  # it yields nothing
         """Look."""
@@ -72,11 +91,11 @@ class Narrowed(Normalizer):
         return msgspec.structs.replace(found, scope=scope, listings=listings)
 
 
-def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None]) -> Pipeline:
+def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None], lookback: Micros = 0) -> Pipeline:
     """Return a fresh pipeline like `pipeline` that shows each tick; where an event is given, it hears of no other."""
     return Pipeline(
         pipeline.name,
-        [*pipeline.detectors, Probe(event, look)],
+        [*pipeline.detectors, Probe(event, look, lookback)],
         {name: Narrowed(each, event) if event else each for name, each in pipeline.normalizers.items()},
         pricing=pipeline.pricing,
         operators=pipeline.operators,
@@ -84,23 +103,28 @@ def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None]) 
     )
 
 
-def instants(past: Past, event: str) -> Iterator[Instant]:
-    """Yield every instant of `event`, in the order in which all was taken, under the options of then."""
+def instants(past: Past, event: str, lookback: Micros = 0) -> Iterator[Instant]:
+    """Yield every instant of `event`, in the order in which all was taken, under the options of then.
+
+    The board remembers at least `lookback`, which no detector can tell.
+    """
     seen: list[Tick] = []
     pipelines: list[Pipeline] = []
 
     def build(era: int) -> Pipeline:
         plain = as_noted(past, era) if past.eras else past.configured()
-        pipelines.append(probed(plain, event, seen.append))
+        pipelines.append(probed(plain, event, seen.append, lookback))
         return pipelines[-1]
 
     remembered: bytes | None = None
+    states: Mapping[str, State] = {}
     for step in past.steps(past.as_taken(past.start(None, event)), build):
         for tick in seen:
-            voided = any(each.component == "gate" and each.body is None for each in step.states)
-            yield Instant(pipelines[-1], tick, None if voided else remembered, step)
+            voided = any(each.event == event and each.body is None for each in step.states)
+            yield Instant(pipelines[-1], tick, None if voided else remembered, {} if voided else states, step)
         seen.clear()
-        remembered = pipelines[-1].memory(event).bodies.get("gate")
+        memory = pipelines[-1].memory(event)
+        remembered, states = memory.bodies.get("gate"), dict(memory.states)
 
 
 def fairs(market: Market) -> dict[str, Fair]:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stratumd.config import Budget, DetectorSpec, PipelineSpec, SinkSpec, SourceSpec, When
+from stratumd.config.models import QualityRules
 from stratumd.engine import Pipeline
+from stratumd.engine.quality import Bounds
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.odds import Pricing
@@ -111,8 +113,18 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
         for name, registered in registry.normalizers.items()
     }
     return Pipeline(
-        spec.name, detectors, normalizers, pricing=spec.pricing, operators=spec.operators, describe=described
+        spec.name,
+        detectors,
+        normalizers,
+        pricing=spec.pricing,
+        operators=spec.operators,
+        bounds=_bounds(spec.quality),
+        describe=described,
     )
+
+
+def _bounds(rules: QualityRules) -> Bounds:
+    return Bounds(rules.min_hold, rules.max_hold, rules.max_movement, rules.reject_invalid)
 
 
 def build_normalizer(name: str, registry: Registry) -> Normalizer:

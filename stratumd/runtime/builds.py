@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import stratumd
 from stratumd.engine import Pipeline
+from stratumd.engine.quality import Bounds
 from stratumd.odds import MarginModel, Pricing
 from stratumd.plugin import Component, format_duration
 
@@ -59,6 +60,8 @@ class Build(msgspec.Struct, frozen=True):
     normalizers: list[PartBuild]
     pricing: PricingBuild
     operators: dict[str, str]
+    quality: Bounds | None = None
+    """What counts as wrong in quotes; None where that was not judged."""
 
     def text(self) -> str:
         """Return it as JSON, the same text for the same build."""
@@ -70,6 +73,8 @@ class Build(msgspec.Struct, frozen=True):
         for each in self.detectors:
             found |= {f"{each.name}.{path}": value for path, value in _leaves(each.options)}
         found |= {f"pricing.{path}": value for path, value in _leaves(msgspec.to_builtins(self.pricing))}
+        if self.quality is not None:
+            found |= {f"quality.{path}": value for path, value in _leaves(msgspec.to_builtins(self.quality))}
         return found | {f"operators.{book}": operator for book, operator in self.operators.items()}
 
 
@@ -88,6 +93,7 @@ def build_of(pipeline: Pipeline) -> Build:
         ],
         pricing=PricingBuild(pricing.two_way, pricing.three_way, dict(pricing.margins)),
         operators=dict(pipeline.operators),
+        quality=pipeline.bounds,
     )
 
 

@@ -133,7 +133,7 @@ def jobs_of(config: Config) -> dict[str, tuple[PipelineSpec, JobSpec]]:
 def _engine(spec: PipelineSpec, config: Config) -> tuple[Any, ...]:
     """Return what a pipeline's results depend on besides the observations."""
     normalizers = _normalizers({config.sources[name].component.format for name in spec.sources}, config)
-    return (spec.sources, spec.detectors, spec.pricing, dict(spec.operators), spec.isolated, normalizers)
+    return (spec.sources, spec.detectors, spec.pricing, dict(spec.operators), spec.quality, spec.isolated, normalizers)
 
 
 def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]:

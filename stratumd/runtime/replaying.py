@@ -73,7 +73,13 @@ class _Keeping:
         """Forget what could not be stored: engine and store stay equal."""
         old = self._pipelines[name]
         fresh = Pipeline(
-            name, old.detectors, old.normalizers, pricing=old.pricing, operators=old.operators, describe=old.describe
+            name,
+            old.detectors,
+            old.normalizers,
+            pricing=old.pricing,
+            operators=old.operators,
+            bounds=old.bounds,
+            describe=old.describe,
         )
         rebuild(fresh, self._store, sorted(self._sources))
         self._pipelines[name] = fresh

@@ -63,6 +63,7 @@ def _scope(sport: str, event: str | None, params: dict[str, str]) -> Scope:
         lane=lane(params),
         events=events,
         markets=markets | {f"{market}_lay" for market in markets & LAYABLE},
+        books=_keys(params.get("bookmakers", "")) or None,
     )
 
 
