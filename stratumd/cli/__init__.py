@@ -25,6 +25,7 @@ GROUPS = (
     "sinks",
     "deliveries",
     "why",
+    "why_not",
     "certify",
     "audit",
     "whatif",

@@ -9,6 +9,7 @@ import typer
 
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
 from stratumd.cli.past import chosen
+from stratumd.cli.why_not import CHECKS
 from stratumd.odds import Kind, kind
 from stratumd.plugin import Signal, iso
 
@@ -61,7 +62,13 @@ def why(
     for line in _sentences(explained):
         say(line)
     public = explained.public()
-    for key, columns in (("quotes", _QUOTES), ("moved", _MOVED), ("followed", _FOLLOWED), ("taken", _TAKEN)):
+    for key, columns in (
+        ("checks", CHECKS),
+        ("quotes", _QUOTES),
+        ("moved", _MOVED),
+        ("followed", _FOLLOWED),
+        ("taken", _TAKEN),
+    ):
         if public[key]:
             say("")
             emit(public[key], columns, as_json=False)

@@ -15,6 +15,7 @@ from stratumd.plugin.components import (
     Window,
 )
 from stratumd.plugin.feed import Ranked, ranked
+from stratumd.plugin.gates import Gate
 from stratumd.plugin.jobs import (
     Drop,
     EventPast,
@@ -101,6 +102,7 @@ __all__ = [
     "EventPast",
     "Finding",
     "Fixture",
+    "Gate",
     "Issue",
     "Job",
     "JobContext",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
+from stratumd.plugin.gates import Gate
 from stratumd.plugin.market import Tick
 from stratumd.plugin.options import PluginConfig
 from stratumd.plugin.times import Micros
@@ -215,6 +216,9 @@ class Detector(Component):
     """The type it remembers, where it remembers anything."""
     signals: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
     """The types of signals it can give, each with the documented shape of its metadata."""
+    gates: ClassVar[Mapping[str, Sequence[Gate]]] = {}
+    """The conditions of each type of signal, or kind of record, in the order in which they are asked about. `why-not`
+    measures them by asking `detect` again under other options; a detector without any is only told of its findings."""
     annotates: ClassVar[type[msgspec.Struct] | None] = None
     """What it adds to the metadata of the signals about its event, whichever detector found them, under its own name:
     the documented shape. Nothing else of a signal changes by it, its id neither."""

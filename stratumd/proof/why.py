@@ -22,6 +22,7 @@ from stratumd.plugin import (
 )
 from stratumd.proof.instant import Instant, fairs, instants
 from stratumd.proof.past import Past, ProofError
+from stratumd.proof.why_not import REMEMBERED, Asking, Check
 from stratumd.proof.worth import Closes, Offer, offers
 from stratumd.store.views import PathPoint
 
@@ -102,6 +103,8 @@ class Why(msgspec.Struct, frozen=True):
     followed: list[Followed]
     consensus: ConsensusPoint | None
     taken: list[Taken]
+    checks: list[Check]
+    """The conditions that were met, each with what there was."""
     build_noted: bool
     """Whether the options of then are noted; else all was stepped under those of now."""
 
@@ -126,6 +129,7 @@ class Why(msgspec.Struct, frozen=True):
                 "margin": self.margin,
             }
         ]
+        plain["checks"] = [msgspec.to_builtins(check) for check in self.checks]
         plain["regime"] = self.signal.metadata.get("regime")
         return plain
 
@@ -134,7 +138,7 @@ def why(past: Past, signal: Signal) -> Why:
     """Step the event up to the signal and a while on, and tell what it rests on. `ProofError` where it is not there."""
     key = MarketKey(signal.market, signal.player)
     instant, market, walk = _found(past, signal, key)
-    before, tick = fairs(market), instant.tick
+    before, tick, checks = fairs(market), instant.tick, _checks(instant, signal, market)
     books = _books(signal, market)
     moved = _moved(signal, market, books)
     point = tick.record("consensus", key)
@@ -151,12 +155,13 @@ def why(past: Past, signal: Signal) -> Why:
         followed=list(_followed(walk, signal, key, before, books)),
         consensus=point if isinstance(point, ConsensusPoint) else None,
         taken=_taken(past, signal),
+        checks=checks,
         build_noted=bool(past.eras),
     )
 
 
 def _found(past: Past, signal: Signal, key: MarketKey) -> tuple[Instant, Market, Iterator[Instant]]:
-    walk = instants(past, signal.event)
+    walk = instants(past, signal.event, REMEMBERED)
     for instant in walk:
         if instant.tick.observation == signal.observation:
             market = instant.market(key)
@@ -164,6 +169,14 @@ def _found(past: Past, signal: Signal, key: MarketKey) -> tuple[Instant, Market,
                 break
             return instant, market, walk
     raise ProofError(f"the observation of signal {signal.id} is not stored any more, or says something else now")
+
+
+def _checks(instant: Instant, signal: Signal, market: Market) -> list[Check]:
+    """Measure the conditions, where the detector is there still and names any."""
+    own = next((each for each in instant.pipeline.detectors if each.name == signal.detector), None)
+    if own is None or signal.type not in own.gates:
+        return []
+    return Asking(instant, own, signal.type, market, signal.outcome).explained().checks
 
 
 def _books(signal: Signal, market: Market) -> frozenset[str]:

@@ -28,7 +28,7 @@ from tests.support.past import OPENED
 MARKETS = int(os.environ.get("STRATUMD_MARKETS", "3"))
 GAMES = 15
 LENGTH = 170 * MINUTE  # the first game begins after three hours
-EVERY = 2 * MINUTE
+EVERY = 3 * MINUTE
 CHEAP = {("spreads", "down"): "away", ("spreads", "up"): "home", ("totals", "down"): "over", ("totals", "up"): "under"}
 """What a book sells too cheaply that stands so far below, or above, the truth."""
 

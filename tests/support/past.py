@@ -32,7 +32,7 @@ pipelines:
 
 
 @lru_cache(maxsize=4)
-def polled(minutes: int = 90, games: int = 4, seed: int = 7) -> tuple[Observation, ...]:
+def polled(minutes: int = 60, games: int = 4, seed: int = 7) -> tuple[Observation, ...]:
     """Return what a poll a minute of the simulated market is answered."""
     market = Market(seed, OPENED, games=games)
 

@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from stratumd.plugin import ConsensusPoint, Detector, Market, Micros, PluginConfig, Priced, Span, Tick, micros
+from stratumd_consensus.explain import GATES
 from stratumd_consensus.point import Voice, consensus_point, voice
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -35,6 +36,7 @@ class Consensus(Detector):
 
     name, config = "consensus", Options
     provides = ("consensus",)
+    gates = GATES
     options: Options
 
     def __init__(self, options: Options) -> None:

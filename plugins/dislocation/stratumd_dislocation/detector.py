@@ -19,6 +19,7 @@ from stratumd.plugin import (
     micros,
 )
 from stratumd_dislocation.evidence import Apart, dislocation_evidence
+from stratumd_dislocation.explain import GATES
 from stratumd_dislocation.options import DislocationMetadata, Options
 
 EPSILON = 1e-9
@@ -33,6 +34,7 @@ class Dislocation(Detector):
     name, config = "dislocation", Options
     needs = ("consensus",)
     signals: ClassVar[dict[str, type[msgspec.Struct]]] = {"DISLOCATION": DislocationMetadata}
+    gates = GATES
     options: Options
 
     def __init__(self, options: Options) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from stratumd.odds import Shift, breadth, magnitude, strength
 from stratumd.plugin import Detector, Finding, Limits, Market, Micros, Move, State, Tick, Window, micros
 from stratumd_move.evidence import Moved, move_evidence
+from stratumd_move.explain import GATES
 from stratumd_move.key_cross import KeyCrossMetadata, Sides, crossings
 from stratumd_move.options import MoveMetadata, Options
 
@@ -42,6 +43,7 @@ class Moves(Detector):
         "MULTIBOOK_SYNC": MoveMetadata,
         "KEY_CROSS": KeyCrossMetadata,
     }
+    gates = GATES
     options: Options
 
     def __init__(self, options: Options) -> None:

@@ -21,6 +21,7 @@ from stratumd.plugin import (
     micros,
 )
 from stratumd_steam.evidence import steam_evidence
+from stratumd_steam.explain import GATES
 from stratumd_steam.motion import EPSILON, Motion, motions, speaking
 from stratumd_steam.options import Options, SteamMetadata
 from stratumd_steam.run import Run
@@ -33,6 +34,7 @@ class Steam(Detector):
     name, config = "steam", Options
     state = Shares
     signals: ClassVar[dict[str, type[msgspec.Struct]]] = {"STEAM": SteamMetadata}
+    gates = GATES
     options: Options
 
     def __init__(self, options: Options) -> None:

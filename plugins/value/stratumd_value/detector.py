@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from stratumd.plugin import BookLine, ConsensusPoint, Detector, Finding, Limits, Market, Micros, Tick, micros
+from stratumd_value.explain import GATES
 from stratumd_value.findings import arbitrage_finding, low_hold_finding, middle_finding, positive_finding
 from stratumd_value.legs import Groups, Together, best_together, by_line, confirmed_at
 from stratumd_value.metadata import ArbitrageMetadata, LowHoldMetadata, MiddleMetadata, PositiveEvMetadata
@@ -28,6 +29,7 @@ class Value(Detector):
         "LOW_HOLD": LowHoldMetadata,
         "MIDDLE": MiddleMetadata,
     }
+    gates = GATES
     options: Options
 
     def __init__(self, options: Options) -> None:

@@ -19,18 +19,17 @@ from stratumd.store import Reader
 from stratumd.store.views import EventRow, PhaseRow
 from stratumd_strategies import Follow
 from tests.support.cli import stratumd
-from tests.support.past import OPENED, configured, kept, polled
+from tests.support.past import OPENED, polled
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = configured(tmp_path_factory.mktemp("backtest"))
-    kept(path, polled())
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {"event": event, "home_score": 100 + n, "away_score": 103 - n, "final_at": iso(OPENED + (9 + n) * HOUR)}
         for n, event in enumerate(events())
     ]
-    (path.parent / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = tmp_path_factory.mktemp("scores") / "scores.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
@@ -38,16 +37,16 @@ def events() -> list[str]:
     return [game["id"] for game in json.loads(polled()[0].body)]
 
 
-def run(config: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
-    scores = ["--scores", str(config.parent / "scores.jsonl")]
-    assert stratumd("backtest", "follow", "-c", str(config), *scores, "--json", *words) == 0
+def run(config: Path, scores: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    given = ["-c", str(config), "--scores", str(scores), "--json"]
+    assert stratumd("backtest", "follow", *given, *words) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
-def test_the_figures_add_up(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_figures_add_up(config: Path, scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = tmp_path / "curve.svg"
-    found = run(config, capsys, "--set", "types=[STEAM, MOVE]", "--commission", "0.05", "--plot", str(plot))
+    found = run(config, scores, capsys, "--set", "types=[STEAM, MOVE]", "--commission", "0.05", "--plot", str(plot))
     settled = found["settled"]
     assert found["bets"] == len(settled) > 5
     assert found["staked"] == pytest.approx(sum(each["stake"] for each in settled))
@@ -62,10 +61,12 @@ def test_the_figures_add_up(config: Path, tmp_path: Path, capsys: pytest.Capture
     assert ET.fromstring(plot.read_text()).tag.endswith("svg")
 
 
-def test_a_part_of_the_past_and_what_is_readable(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = run(config, capsys)
-    since = iso(OPENED + 45 * MINUTE)
-    part = run(config, capsys, "--from", since)
+def test_a_part_of_the_past_and_what_is_readable(
+    config: Path, scores: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(config, scores, capsys)
+    since = iso(OPENED + 30 * MINUTE)
+    part = run(config, scores, capsys, "--from", since)
     assert all(each["placed_at"] >= since for each in part["settled"])
     assert part["bets"] <= whole["bets"]
     assert stratumd("backtest", "follow", "-c", str(config)) == 0
@@ -83,9 +84,9 @@ def decided(config: Path, minutes: int) -> list[Placed]:
 
 
 def test_no_decision_depends_on_what_came_later(config: Path) -> None:
-    whole = decided(config, 90)
+    whole = decided(config, 60)
     assert len(whole) > 5
-    for minutes in (30, 60):
+    for minutes in (20, 40):
         assert decided(config, minutes) == [each for each in whole if each.at < OPENED + minutes * MINUTE]
 
 

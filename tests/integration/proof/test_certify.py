@@ -40,14 +40,14 @@ def test_a_replay_of_what_was_recorded_is_equal(tmp_path: Path, database_url: st
     kept(config, polled(), database_url)
     found = certified(config, database_url)
     assert found.equal, found.public()
-    assert (found.observations, found.late, found.eras) == (90, 0, 1)
-    assert found.signals > 20
+    assert (found.observations, found.late, found.eras) == (60, 0, 1)
+    assert found.signals > 10
 
 
 def test_a_part_of_the_past_is_compared_with_its_whole_history_behind_it(tmp_path: Path) -> None:
     config = configured(tmp_path)
     kept(config, polled())
-    since, until = OPENED + 40 * MINUTE, OPENED + 70 * MINUTE
+    since, until = OPENED + 30 * MINUTE, OPENED + 50 * MINUTE
     found = certified(config, None, since, until)
     reader = open_reader(load_config(config).database.connect_url())
     live = reader.signals(since=since, until=until)
@@ -60,9 +60,9 @@ def test_a_reload_in_the_middle_is_followed(tmp_path: Path) -> None:
     """The options of then are noted; a past under two configurations is stepped under both."""
     answers = polled()
     config = configured(tmp_path, CONFIG.replace("window: 10m", "window: 7m"))
-    kept(config, answers[:45])
+    kept(config, answers[:35])
     config = configured(tmp_path)
-    resumed(config, answers[45:])
+    resumed(config, answers[35:])
     found = certified(config)
     assert found.equal, found.public()
     assert found.eras == 2
@@ -130,8 +130,8 @@ def test_a_changed_option_is_told_from_late_data(tmp_path: Path) -> None:
     """Both happened; the signal that differs first would have differed by the option alone."""
     answers = polled()
     config = configured(tmp_path)
-    kept(config, (*answers[:80], *answers[84:]))
-    stored(config, answers[80:84])
+    kept(config, (*answers[:54], *answers[56:]))
+    stored(config, answers[54:56])
     configured(tmp_path, CONFIG.replace("window: 10m", "window: 7m"))
     assert certified(config).cause is Cause.CHANGED_OPTIONS
 

@@ -13,14 +13,7 @@ from stratumd.proof import Past
 from stratumd.proof.why import Moved, Why, _first, why
 from stratumd.store import Reader, open_reader
 from tests.support.cli import stratumd
-from tests.support.past import OPENED, configured, kept, polled
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = configured(tmp_path_factory.mktemp("why"))
-    kept(path, polled())
-    return path
+from tests.support.past import OPENED
 
 
 def explained(config: Path, wanted: dict[str, int]) -> tuple[Reader, list[Why]]:
@@ -51,7 +44,7 @@ def test_the_quotes_are_those_that_were_offered_then(config: Path) -> None:
 
 
 def test_who_was_first_is_what_the_steam_detector_says(config: Path) -> None:
-    reader, found = explained(config, {"STEAM": 4})
+    reader, found = explained(config, {"STEAM": 3})
     assert [each.first for each in found] == [each.signal.metadata["originator"] for each in found]
     assert all(each.moved for each in found)
     reader.close()
@@ -75,7 +68,7 @@ def test_nobody_was_first_where_intervals_overlap(intervals: dict[str, tuple[int
 
 
 def test_followers_moved_the_same_way_after_the_signal(config: Path) -> None:
-    reader, found = explained(config, {"STEAM": 4})
+    reader, found = explained(config, {"STEAM": 3})
     followed = [(each.signal, one) for each in found for one in each.followed]
     assert followed, "nobody followed any of them"
     for signal, one in followed:
