@@ -87,7 +87,6 @@ class Watchdog:
         self._calls: dict[int, _Call] = {}
         self._overdue: dict[str, dict[str, Block]] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def beat(self) -> None:
         """Say that the event loop turns. Call it more often than `limit`."""
@@ -110,11 +109,10 @@ class Watchdog:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch for as long as the block lasts."""
-        thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         with tempfile.TemporaryFile() as stacks:
+            thread = threading.Thread(target=self._run, args=(stacks,), name="watchdog", daemon=True)
             self._beat = self._clock()
-            self._thread = thread
-            self._stacks = stacks
+            self._stop.clear()
             thread.start()
             try:
                 yield
@@ -124,14 +122,14 @@ class Watchdog:
 
     # ---- in its own thread
 
-    def _run(self) -> None:
+    def _run(self, stacks: IO[bytes]) -> None:
         before = self._clock()
         while not self._stop.wait(self._look):
-            faulthandler.dump_traceback_later(HELD, file=self._stacks)
+            faulthandler.dump_traceback_later(HELD, file=stacks)
             now = self._clock()
             try:
                 if now - before > HELD:
-                    self._read_stacks(now - before)
+                    self._read_stacks(stacks, now - before)
                 self.look(now)
             except Exception:  # noqa: BLE001  # it watches others; what is wrong with itself must not end it
                 _log.exception("the watchdog failed")
@@ -205,9 +203,9 @@ class Watchdog:
         )
         self.blocks.append(block)
 
-    def _read_stacks(self, seconds: float) -> None:
+    def _read_stacks(self, stacks: IO[bytes], seconds: float) -> None:
         """Name who held the interpreter, by the stacks that were written while nobody could look."""
-        for what, file, line in _innermost(self._stacks, self._loop, self._steps, self._code):
+        for what, file, line in _innermost(stacks, self._loop, self._steps, self._code):
             owner = self._code.owner(file)
             if owner is not None:
                 where = f"{file.rpartition('/')[2]}:{line}"

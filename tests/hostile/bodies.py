@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from tests.support.odds_api import EVENTS, MONEYLINE, SPREAD, TOTAL, book, event, market, outcome
@@ -237,6 +238,10 @@ def _graft(draw: random.Random, part: Any) -> None:
     elif draw.random() < 0.2:
         del part[key]
     elif isinstance(part, list) and draw.random() < 0.3:
-        part.append(part[key])
+        part.append(deepcopy(part[key]))
     else:
-        part[key] = draw.choice((*WRONG, draw.uniform(-1e6, 1e6), draw.randint(-(10**6), 10**6), "Over", "h2h"))
+        part[key] = (
+            deepcopy(draw.choice(WRONG))
+            if draw.random() < 0.5
+            else draw.choice((draw.uniform(-1e6, 1e6), draw.randint(-(10**6), 10**6), "Over", "h2h"))
+        )

@@ -49,7 +49,7 @@ sources:
     sports: [basketball_nba]
     regions: [us]
     retries: 0
-    timeout: 500ms
+    timeout: 3s
     schedule: {{every: 1s}}
 pipelines:
   main:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -85,6 +86,8 @@ def act(what: str) -> None:
         raise Mute
     if what == "nap":
         time.sleep(2.0)
+    if what == "hold":
+        re.match(r"(a+)+$", "a" * 22 + "b")
     if what == "work":
         work_until(time.monotonic() + 2.0)
     if what == "leave":

@@ -96,8 +96,12 @@ def test_the_loop_that_stands_still_is_named_by_the_line_it_stands_at() -> None:
     dog = watchdog()
     with dog.watching():
         unruly.act("nap")
-        dog.beat()
-        until(lambda: bool(dog.blocks) and dog.blocks[-1].ended)
+
+        def turns() -> bool:
+            dog.beat()
+            return bool(dog.blocks) and dog.blocks[-1].ended
+
+        until(turns)
     first = dog.blocks[0]
     assert (first.what, first.plugin, first.component) == ("event loop", "unruly", "unruly")
     assert first.where.startswith(HERE)
@@ -125,3 +129,15 @@ def test_what_blocks_is_shown_and_left_out_once_it_took_too_long() -> None:
     made.quarantine.out.clear()
     left_out.show(made)
     assert not [each for each in shared.states if each.kind == "component"]
+
+
+def test_who_holds_the_interpreter_itself_is_named_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread can look meanwhile; the stack that was written from outside tells."""
+    monkeypatch.setattr("stratumd.runtime.watchdog.HELD", 0.5)
+    dog = watchdog()
+    with dog.watching(), stepping(dog, "hold"):
+        until(lambda: any(block.ended for block in steps(dog)))
+    block = next(block for block in steps(dog) if block.ended)
+    number = int(block.where.removeprefix(f"{HERE}:"))
+    assert "re.match" in Path(unruly.__file__).read_text().splitlines()[number - 1]
+    assert block.seconds > 0.5
