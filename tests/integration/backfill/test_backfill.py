@@ -146,16 +146,16 @@ async def test_killed_and_resumed_twenty_times_is_as_good_as_uninterrupted(datab
 
 async def test_a_sample_that_is_resumed_is_the_same_sample(tmp_path: Any) -> None:
     sampled = ALL._replace(sample=0.25)
-    await killed_and_resumed(sampled, f"sqlite:///{tmp_path / 'whole.db'}", f"sqlite:///{tmp_path / 'broken.db'}")
+    await killed_and_resumed(sampled, f"sqlite:///{tmp_path / 'whole.db'}", f"sqlite:///{tmp_path / 'broken.db'}", 6)
 
 
-async def killed_and_resumed(wanted: Wanted, whole_url: str, broken_url: str) -> None:
-    """Compare a run that is stopped twenty times, each time with all of its memory gone, with one that is not."""
+async def killed_and_resumed(wanted: Wanted, whole_url: str, broken_url: str, kills: int = TWENTY) -> None:
+    """Compare a run that is stopped so many times, each time with all of its memory gone, with one that is not."""
     draw = random.Random(7)  # the same moments each time
     whole = open_store(whole_url)
     async with provider() as once, provider() as often:
         progress = await run(once, whole, wanted)
-        for _ in range(TWENTY):
+        for _ in range(kills):
             left = draw.randint(0, 1)
 
             def kill(progress: Progress, left: int = left) -> None:
