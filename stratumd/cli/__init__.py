@@ -26,6 +26,7 @@ GROUPS = (
     "deliveries",
     "why",
     "why_not",
+    "validate",
     "certify",
     "audit",
     "whatif",

@@ -2,5 +2,6 @@
 
 from stratumd.proof.certify import Certificate, certify
 from stratumd.proof.past import Past, ProofError
+from stratumd.proof.validation import Validation, judged
 
-__all__ = ["Certificate", "Past", "ProofError", "certify"]
+__all__ = ["Certificate", "Past", "ProofError", "Validation", "certify", "judged"]

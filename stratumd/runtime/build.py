@@ -123,6 +123,15 @@ def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:
     )
 
 
+def build_judge(spec: PipelineSpec, registry: Registry) -> Pipeline:
+    """Build a pipeline without its detectors: it says only what is wrong with quotes."""
+    normalizers = {name: build_normalizer(name, registry) for name in registry.normalizers}
+    bounds = _bounds(spec.quality)
+    return Pipeline(
+        spec.name, (), normalizers, pricing=spec.pricing, operators=spec.operators, bounds=bounds, describe=described
+    )
+
+
 def _bounds(rules: QualityRules) -> Bounds:
     return Bounds(rules.min_hold, rules.max_hold, rules.max_movement, rules.reject_invalid)
 

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Fixture, Micros, Observation, Signal
-from stratumd.store import charges, history, letters, lookup, overview, points, quotes, scores
+from stratumd.store import charges, history, letters, lookup, overview, points, quality, quotes, scores
 from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
@@ -240,9 +240,7 @@ class Reader:
         with self._reading() as connection:
             return overview.list_polls(connection, source=source, since=since, limit=limit)
 
-    def games(
-        self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None
-    ) -> list[GameRow]:
+    def games(self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None) -> list[GameRow]:
         """Return the games of score providers by their start, those without an event with suggestions."""
         with self._reading() as connection:
             return scores.list_games(connection, unmatched=unmatched, source=source, sport=sport)
@@ -267,6 +265,32 @@ class Reader:
         """Return the sinks that are off, by name."""
         with self._reading() as connection:
             return overview.disabled_sinks(connection)
+
+    def issue_counts(
+        self, pipeline: str, *, since: Micros | None = None, until: Micros | None = None
+    ) -> list[quality.IssueCount]:
+        """Return what was wrong with quotes, counted by rule, book, market and day."""
+        with self._reading() as connection:
+            return quality.issue_counts(connection, pipeline, since, until)
+
+    def change_counts(
+        self, pipeline: str, *, since: Micros | None = None, until: Micros | None = None
+    ) -> list[quality.ChangeCount]:
+        """Return the changed quotes, counted by book, market and day. It reads every change of the range."""
+        with self._reading() as connection:
+            return quality.change_counts(connection, pipeline, since, until)
+
+    def offerings(
+        self, pipeline: str, *, since: Micros | None = None, until: Micros | None = None
+    ) -> list[quality.Offering]:
+        """Return which book ever offered which market on the events that start in the range."""
+        with self._reading() as connection:
+            return quality.offerings(connection, pipeline, since, until)
+
+    def books(self) -> list[quality.BookRow]:
+        """Return the books that were ever seen, by key."""
+        with self._reading() as connection:
+            return quality.seen_books(connection)
 
     def status(self, now: Micros) -> Status:
         """Return how everything is at `now`."""
