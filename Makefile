@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench kill past hostile power delivery score schedules credits clean
+.PHONY: help run test lint types walls docs bench kill past hostile power daemons delivery score schedules credits clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -59,11 +59,17 @@ power: $(READY) ## Cut the power and fill the disk of a store (root, loop device
 	@$(BIN)/python -m tests.faults.power --cuts $(CUTS)
 	@$(BIN)/python -m tests.faults.full
 
+daemons: $(READY) ## Kill and freeze four daemons on one PostgreSQL for ten minutes (DAEMONS_SECONDS=60 is quicker)
+	@$(BIN)/python -m tests.faults.daemons
+
 delivery: $(READY) ## Let a receiver of webhooks be down for a day, in virtual time
 	@$(BIN)/python -m tests.faults.day
 
 hostile: $(READY) ## Measure what hostile answers and hostile plugins can do
 	@exec $(BIN)/python -m tests.hostile
+
+prove: $(READY) ## Certify a run with many kills, and backtest on 900 simulated games
+	@STRATUMD_KILLS=20 STRATUMD_MARKETS=60 $(BIN)/pytest -q -s tests/acceptance/test_certify.py tests/acceptance/test_backtest.py
 
 score: $(READY) ## Score the detectors against the simulator's labels
 	@$(BIN)/python -m stratumd_demo.score

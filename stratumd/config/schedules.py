@@ -99,7 +99,8 @@ class Schedule(Section):
     jitter: timedelta | None = None
     """Each instant is put off by a length up to this, always the same for a source, so that many do not ask at once."""
     overlap: Literal["skip", "queue"] = "skip"
-    """What becomes of instants that pass while a poll is running: all are skipped, or one is made up for at once."""
+    """What becomes of instants that pass while a poll is running: all are skipped, or one is made up for at once.
+    With `catch_up: all` each of them is."""
     catch_up: Literal["last", "all", "none"] = "last"
     """Which of the instants are made up for that passed while no daemon could run them: the newest, each, or none."""
     misfire_grace: timedelta | None = None

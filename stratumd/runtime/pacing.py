@@ -136,11 +136,15 @@ class Pacer:
         return max(waits)
 
     def _admits(self, now: Micros) -> bool:
-        """Say whether to poll at this instant. Instants are passed over so that polls lie a period apart on average."""
-        if now + self._every // 2 < self._open_at:
+        """Say whether to poll at this instant. Instants are passed over so that polls lie a period apart on average.
+
+        Where nothing asks for more than the interval none is, also of those that are made up for late.
+        """
+        period = self.period(now)
+        if period > self._every and now + self._every // 2 < self._open_at:
             return False
         kept_up = now - self._open_at < self._every
-        self._open_at = (self._open_at if kept_up else now) + self.period(now)
+        self._open_at = (self._open_at if kept_up else now) + period
         return True
 
     def _known(self) -> list[Fixture]:

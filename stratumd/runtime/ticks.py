@@ -65,7 +65,9 @@ class Ticks(ABC):
         """What the schedule's time (the database's, less the jitter) is ahead of the monotonic clock."""
         self._next: Micros = 0
         self._began: Micros = 0
-        self._waiting = False
+        """When the last run began."""
+        self._waiting = True
+        """False while a run is under way."""
         self._skipped = 0
 
     @property
@@ -105,12 +107,14 @@ class Ticks(ABC):
         passed = 0 if taken.before is None else self._between(taken.before, self._next)
         skipped, self._skipped = min(self._skipped, passed), 0
         due = Due(self._next, skipped, passed - skipped)
+        if taken.newest > self._next:
+            self._set(taken.now)  # another daemon is ahead: the database's clock was put forward
         self._began, self._next = self._now(), self._after(self._next)
         return due
 
     def _skip_overlapped(self) -> None:
         """Go past what became due while this daemon was polling; what was due before that is still to be run."""
-        if not self._began < self._next < self._now():
+        if self._schedule.catch_up == "all" or not self._began < self._next < self._now():
             return
         last = self._last()
         kept = last if self._schedule.overlap == "queue" else self._after(last)
@@ -194,9 +198,9 @@ class IntervalTicks(Ticks):
 
     def _leave(self, taken: Taken) -> None:
         self._set(taken.now)
-        self._next = taken.newest + self._period
-        if self._next - self._now() > self._period:
-            self._set(taken.newest + self._shift)
+        self._next = taken.at + self._period
+        if taken.at > self._now():
+            self._set(taken.at + self._shift)
 
 
 class CronTicks(Ticks):

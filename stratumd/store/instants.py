@@ -12,12 +12,12 @@ from stratumd.store.tables import instants, schedules
 
 _KEPT = 7 * DAY
 """How long the rows stay: long enough to look back at, and far above any grace."""
-# One row a schedule: whoever raises it comes first, also where two daemons begin it at different moments.
-_RAISE = text(
-    "INSERT INTO schedules (schedule, newest) VALUES (:schedule, :instant)"
-    " ON CONFLICT (schedule) DO UPDATE SET newest = excluded.newest"
-    " WHERE CAST(:gap AS BIGINT) = 0 OR schedules.newest + CAST(:gap AS BIGINT) <= excluded.newest RETURNING newest"
+# One row a schedule: its lock lets one daemon after the other look at the instants.
+_TOUCH = text(
+    "INSERT INTO schedules (schedule, newest) VALUES (:schedule, -1)"
+    " ON CONFLICT (schedule) DO UPDATE SET newest = schedules.newest"
 )
+_RAISE = text("UPDATE schedules SET newest = :instant WHERE schedule = :schedule AND newest < :instant")
 
 
 class Newest(NamedTuple):
@@ -33,6 +33,8 @@ class Taken(NamedTuple):
     """What came of an attempt to take an instant."""
 
     mine: bool
+    at: Micros
+    """The instant that was asked for, or the one in its way."""
     newest: Micros
     """The newest instant that is taken now, by whomever."""
     before: Micros | None
@@ -43,34 +45,27 @@ class Taken(NamedTuple):
 
 def newest(connection: Connection, schedule: str) -> Newest:
     """Return where `schedule` stands."""
-    found = connection.scalar(select(schedules.c.newest).where(schedules.c.schedule == schedule))
+    taken = (schedules.c.schedule == schedule, schedules.c.newest >= 0)
+    found = connection.scalar(select(schedules.c.newest).where(*taken))
     return Newest(found, now(connection))
 
 
 def take(connection: Connection, schedule: str, instant: Micros, gap: Micros, owner: str) -> Taken:
     """Take `instant` for `owner`, unless it is taken; asked for again by its owner, it is still the owner's.
 
-    With a `gap` it is taken too where another less than that before it is, or any after it.
+    With a `gap` it is taken too where another one is that lies less than that before or after it.
     """
-    raised = connection.execute(_RAISE, {"schedule": schedule, "instant": instant, "gap": gap}).first()
-    mine = _holder(connection, schedule, instant) == owner
-    if raised is not None and not mine:
-        mine = _insert(connection, schedule, instant, owner)
-    before = select(func.max(instants.c.instant)).where(instants.c.schedule == schedule, instants.c.instant < instant)
+    mine = instants.c.schedule == schedule
+    near = instants.c.instant.between(instant - max(gap - 1, 0), instant + max(gap - 1, 0))
+    connection.execute(_TOUCH, {"schedule": schedule})
+    there = connection.execute(select(instants.c.instant, instants.c.owner).where(mine, near)).first()
+    if there is None:
+        connection.execute(_RAISE, {"schedule": schedule, "instant": instant})
+        connection.execute(delete(instants).where(mine, instants.c.instant < instant - _KEPT))
+        row = {"schedule": schedule, "instant": instant, "taken_at": now(connection), "owner": owner}
+        connection.execute(insert(instants).values(row))
+    before = select(func.max(instants.c.instant)).where(mine, instants.c.instant < instant)
     found = newest(connection, schedule)
-    return Taken(mine, found.instant or instant, connection.scalar(before), found.now)
-
-
-def _insert(connection: Connection, schedule: str, instant: Micros, owner: str) -> bool:
-    if _holder(connection, schedule, instant) is not None:
-        return False
-    old = (instants.c.schedule == schedule, instants.c.instant < instant - _KEPT)
-    connection.execute(delete(instants).where(*old))
-    row = {"schedule": schedule, "instant": instant, "taken_at": now(connection), "owner": owner}
-    connection.execute(insert(instants).values(row))
-    return True
-
-
-def _holder(connection: Connection, schedule: str, instant: Micros) -> str | None:
-    mine = (instants.c.schedule == schedule, instants.c.instant == instant)
-    return connection.scalar(select(instants.c.owner).where(*mine))
+    taken = there is None or (there.instant, there.owner) == (instant, owner)
+    at = instant if there is None else there.instant
+    return Taken(taken, at, max(found.instant or at, at), connection.scalar(before), found.now)

@@ -14,13 +14,15 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 
+from stratumd.cli.console import DEPENDENCY_DOWN
+from stratumd.plugin import Micros
 from stratumd.runtime.clock import SystemTimer
 from stratumd.testing.provider import FakeOddsApi
 from stratumd.testing.receiver import Receiver
 from stratumd_demo.market import Market
 from stratumd_demo.wire import SimulatedContent
 from tests.support import postgres
-from tests.support.daemon import Daemon
+from tests.support.daemon import PATIENCE, Daemon
 
 PIPELINES = ("early", "late")
 CONFIG = """
@@ -80,6 +82,8 @@ class Crowd:
     running: list[Daemon] = field(default_factory=list)
     logs: list[Path] = field(default_factory=list)
     befell: Counter[str] = field(default_factory=Counter)
+    calm_at: Micros = 0
+    """When the ordeal ended."""
 
     def start(self, *arguments: str) -> Daemon:
         """Start another daemon."""
@@ -88,10 +92,22 @@ class Crowd:
         self.logs.append(daemon.log)
         return daemon
 
-    def check_alive(self) -> None:
-        """Whoever was not killed still runs."""
-        for daemon in self.running:
-            assert daemon.process.poll() is None, f"a daemon ended by itself: {daemon.said[-2000:]}"
+    def tend(self) -> None:
+        """Do what a service manager does: start anew whoever found no database at its start. Nobody else may end."""
+        for daemon in list(self.running):
+            code = daemon.process.poll()
+            assert code in (None, DEPENDENCY_DOWN), f"a daemon ended by itself: {daemon.said[-2000:]}"
+            if code is not None:
+                self.running.remove(daemon)
+                self.befell["starts without a database"] += 1
+                self.start()
+
+    async def stand(self) -> None:
+        """Wait until everybody works."""
+        with anyio.fail_after(PATIENCE):
+            while not all(daemon.lines("started") for daemon in self.running):
+                self.tend()
+                await anyio.sleep(0.1)
 
     async def kill(self) -> None:
         """Kill a daemon, and start another one in its place after a while."""
@@ -125,8 +141,9 @@ async def torment(crowd: Crowd, ordeal: Ordeal) -> None:
             group.start_soon(_restart, crowd, ordeal)
             for number in range(10**6):
                 await anyio.sleep(ordeal.pause * crowd.chance.uniform(0.5, 1.5))
-                crowd.check_alive()
+                crowd.tend()
                 await (crowd.freeze(ordeal.lease) if number % 2 else crowd.kill())
+    crowd.calm_at = SystemTimer().now()
 
 
 async def _restart(crowd: Crowd, ordeal: Ordeal) -> None:
@@ -150,8 +167,7 @@ async def gathered(folder: Path, server: postgres.Server, database: str, ordeal:
         try:
             for _ in range(ordeal.daemons):
                 crowd.start()
-            for daemon in crowd.running:
-                await daemon.wait_for("started")
+            await crowd.stand()
             yield crowd
         finally:
             for daemon in crowd.running:
@@ -160,9 +176,8 @@ async def gathered(folder: Path, server: postgres.Server, database: str, ordeal:
 
 async def settle(crowd: Crowd) -> None:
     """Stop everybody as an operator would, then let one daemon finish what is left."""
-    crowd.check_alive()
+    await crowd.stand()
     for daemon in crowd.running:
-        await daemon.wait_for("started")
         daemon.process.terminate()
     for daemon in crowd.running:
         assert await daemon.end() == 0, daemon.said[-2000:]

@@ -48,7 +48,7 @@ class Found(NamedTuple):
     refused: int
     """Commits of daemons that had lost their lease."""
     gaps: dict[str, float]
-    """The longest time between two commits of each pipeline, and between two instants, in seconds."""
+    """The longest time between two commits of each pipeline, and between two instants, while it lasted, in seconds."""
 
     def report(self) -> str:
         """Return it in lines."""
@@ -81,6 +81,7 @@ def examined(crowd: Crowd, url: str, period: Micros) -> Found:
     stored, unprocessed, signals, differing = replayed(crowd.config, url)
     asked = len(crowd.provider.served) - 1
     lines = sorted(_lines(crowd.logs), key=lambda line: line["timestamp"])
+    work = {name: _cycles(lines, name) for name in PIPELINES} | {"instants": taken_at}
     first, repeats, disordered = _arrived(crowd)
     return Found(
         dict(crowd.befell),
@@ -98,7 +99,7 @@ def examined(crowd: Crowd, url: str, period: Micros) -> Found:
         disordered,
         {name: epoch - 1 for name, epoch in epochs.items()},
         sum(line["event"] == "pipeline lost to another daemon" for line in lines),
-        {name: _gap(_cycles(lines, name)) for name in PIPELINES} | {"instants": _gap(taken_at)},
+        {name: _gap(times, crowd.calm_at) for name, times in work.items()},
     )
 
 
@@ -162,8 +163,9 @@ def _cycles(lines: Iterable[dict[str, Any]], pipeline: str) -> list[Micros]:
     ]
 
 
-def _gap(times: Sequence[Micros]) -> float:
-    return round(max((later - earlier for earlier, later in pairwise(times)), default=0) / SECOND, 2)
+def _gap(times: Sequence[Micros], until: Micros) -> float:
+    during = [*(at for at in times if at < until), until]
+    return round(max(later - earlier for earlier, later in pairwise(during)) / SECOND, 2)
 
 
 def _column(connection: psycopg.Connection[Any], query: str) -> list[Any]:

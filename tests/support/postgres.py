@@ -14,7 +14,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -28,9 +29,15 @@ _SUPERUSER = "stratumd"
 class Server:
     """A running server with cheap fresh databases."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, control: Callable[..., None]) -> None:
+        """`control` calls `pg_ctl` with further words."""
         self.socket = socket
+        self._control = control
         self._number = 0
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop the server, as `pg_ctl -m` does (`immediate` is a crash), and start it again."""
+        self._control("-l", self.socket / "log", "-m", mode, "restart")
 
     def url(self, database: str) -> str:
         """Return the URL of `database`, as the configuration takes it."""
@@ -68,12 +75,12 @@ def running(*, durable: bool = False) -> Iterator[Server]:
         settings = (
             f"-k {home} -p {_PORT} -c listen_addresses= -c fsync={'on' if durable else 'off'} -c max_connections=60"
         )
-        control = (binaries / "pg_ctl", "-D", home / "data", "-w")
-        _run(user, *control, "-l", home / "log", "-o", settings, "start")
+        control = partial(_run, user, binaries / "pg_ctl", "-D", home / "data", "-w")
+        control("-l", home / "log", "-o", settings, "start")
         try:
-            yield Server(home)
+            yield Server(home, control)
         finally:
-            _run(user, *control, "-m", "immediate", "stop")
+            control("-m", "immediate", "stop")
 
 
 def find_binaries() -> Path:

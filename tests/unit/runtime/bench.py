@@ -50,11 +50,13 @@ class MemorySharing:
         return Newest(max(self.taken.get(schedule, []), default=None), self.clock())
 
     def take(self, schedule: str, instant: Micros, gap: Micros) -> Taken:
-        before = self.newest(schedule).instant
-        mine = before is None or (before + gap <= instant if gap else instant not in self.taken[schedule])
-        if mine:
-            self.taken.setdefault(schedule, []).append(instant)
-        return Taken(mine, max(self.taken[schedule]), before, self.clock())
+        self.newest(schedule)
+        taken = self.taken.setdefault(schedule, [])
+        near = next((each for each in taken if abs(each - instant) < max(gap, 1)), None)
+        before = max((each for each in taken if each < instant), default=None)
+        if near is None:
+            taken.append(instant)
+        return Taken(near is None, instant if near is None else near, max(taken), before, self.clock())
 
     def hold(self, pipeline: str) -> Lease:
         if pipeline not in self.others:
