@@ -14,6 +14,8 @@ from stratumd.plugin import Component, Micros, Secret, Sink
 from stratumd.store import Disabled, Outage
 
 KIND = "sink"
+COST = 2**14
+"""Of guessing one password by a stored fingerprint: some hundredths of a second, and 16 MB."""
 
 
 class Memory(Protocol):
@@ -86,7 +88,7 @@ class Switch:
 def fingerprint(part: Component, version: str, salt: str) -> str:
     """Return `salt$hash` of a component's options. It is slow and salted: options hold passwords; this is stored."""
     told = json.dumps([part.name, version, _plain(part.options)], sort_keys=True)
-    return f"{salt}${hashlib.scrypt(told.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()}"
+    return f"{salt}${hashlib.scrypt(told.encode(), salt=salt.encode(), n=COST, r=8, p=1, dklen=16).hex()}"
 
 
 def _plain(value: Any) -> Any:

@@ -127,7 +127,11 @@ def test_what_was_in_flight_in_a_dead_process_is_sent_again_with_the_same_id(dat
     (lost,) = store.claim("log", 1, NOW)
     store.close()
     store = open_store(database_url)
-    assert store.release() == 1
+    assert store.release() == (0 if store.sharing.shared else 1)
+    if store.sharing.shared:  # it may be another daemon's, until its lease has run out
+        assert store.claim("log", 1, NOW) == []
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE deliveries SET lease_until = 0")
     (again,) = store.claim("log", 1, NOW)
     assert (again.id, again.attempt) == (lost.id, 2)
     store.close()
