@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import textwrap
 import types
 import typing
@@ -18,8 +19,9 @@ from pydantic import BaseModel
 
 from stratumd import errors, hookspecs
 from stratumd.cli import build
-from stratumd.config import models, schedules
+from stratumd.config import Timetable, models, schedules
 from stratumd.observe.metrics import Metrics
+from stratumd.odds import BOOKS
 from stratumd.plugin import Component, Finding, Secret, Signal, format_duration
 from stratumd.registry import Registry, discover, load
 from stratumd.testing.conformance import musts
@@ -50,6 +52,16 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    (FOLDER.parent.parent / "config" / "books.json").write_text(books(), encoding="utf-8")
+
+
+def books() -> str:
+    """Return the table of books as JSON, a book a line."""
+    rows = {
+        key: {name: value for name, value in book._asdict().items() if name != "key"} for key, book in BOOKS.items()
+    }
+    lines = [f"  {json.dumps(key)}: {json.dumps(row, ensure_ascii=False)}" for key, row in rows.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def table(*rows: tuple[str, ...]) -> str:
@@ -121,6 +133,7 @@ def configuration() -> str:
         "sources.*.schedule": (schedules.Schedule, "When a source is polled; a continuous source takes none."),
         "sources.*.schedule.cadence[]": (schedules.Band, "A band of a cadence of your own."),
         "sources.*.budget": (schedules.Budget, "What a source may spend."),
+        "pipelines.*.jobs[].schedule": (Timetable, "When a job runs; as often as the job itself says without it."),
         "pipelines.*.pricing": (models.PricingMethods, "How the margin is taken out of prices."),
         "pipelines.*.quality": (models.QualityRules, "What counts as wrong in quotes."),
         "pipelines.*.pricing.margins.*": (
@@ -132,11 +145,12 @@ def configuration() -> str:
     own = table(
         ("key", "in", "meaning"),
         ("`use`", "a source", "the plugin that polls"),
-        ("`enabled`", "a source, a detector, a sink", "`true`, `false`, `if-env NAME` or `unless-env NAME`"),
-        ("`schedule`", "a source", "below"),
+        ("`enabled`", "a source, a detector, a job, a sink", "`true`, `false`, `if-env NAME` or `unless-env NAME`"),
+        ("`schedule`", "a source, a job", "below"),
         ("`budget`", "a source", "below"),
         ("`sources`", "a pipeline", "the names of the sources that feed it"),
         ("`detectors`", "a pipeline", "in this order: a detector reads what those before it recorded"),
+        ("`jobs`", "a pipeline", "what is done with the stored history, on a schedule"),
         ("`sinks`", "a pipeline", "where its signals go"),
         ("`operators`", "a pipeline", "operator: its books; books of one operator count once"),
         ("`pricing`", "a pipeline", "below"),
@@ -166,7 +180,7 @@ def plugins(registry: Registry) -> str:
         "# Bundled plugins and their options\n\nEach has a page of its own beside its code. `stratumd plugins` lists "
         "what is installed, a stranger's plugins too."
     ]
-    for kind in ("source", "normalizer", "detector", "sink", "job", "report"):
+    for kind in ("source", "normalizer", "detector", "sink", "job", "report", "strategy"):
         for name, registered in sorted(registry.of(kind).items()):
             parts.append(_component(kind, name, registered.component, registered.plugin))
     return "\n\n".join(parts)

@@ -26,11 +26,11 @@ class View(StrEnum):
 
 
 _CARD = {
-    "signals": "SIGNALS", "events": "EVENTS", "valued": "VALUED", "mean_percent": "CLV %", "interval_percent": "95 %",
-    "median_percent": "MEDIAN %", "beat_close_percent": "BEAT %", "beat_close_interval_percent": "95 % OF BEAT",
-    "baseline_percent": "COIN %", "mean_points": "POINTS", "without_close_percent": "NO CLOSE %",
-    "still_there_percent": "STILL THERE %", "adjusted_p": "ADJUSTED P", "discovery": "DISCOVERY",
-    "maturity": "MATURITY", "score_source": "SCORE BY",
+    "signals": "SIGNALS", "events": "EVENTS", "valued": "VALUED", "valued_events": "OF EVENTS",
+    "mean_percent": "CLV %", "interval_percent": "95 %", "median_percent": "MEDIAN %", "beat_close_percent": "BEAT %",
+    "beat_close_interval_percent": "95 % OF BEAT", "baseline_percent": "COIN %", "mean_points": "POINTS",
+    "without_close_percent": "NO CLOSE %", "still_there_percent": "STILL THERE %", "adjusted_p": "ADJUSTED P",
+    "discovery": "DISCOVERY", "maturity": "MATURITY", "score_source": "SCORE BY",
 }  # fmt: skip
 _RANK = {
     "market": "MARKET", "book": "BOOK", "operator": "OPERATOR", "rank": "RANK", "rank_interval": "95 % OF RANK",

@@ -50,7 +50,7 @@ def test_every_hook_is_documented() -> None:
     hooks = [
         name for name, each in vars(hookspecs).items() if inspect.isfunction(each) and name.startswith("register_")
     ]
-    assert len(hooks) == 4
+    assert len(hooks) == 7
     assert all(f"## `{name}()" in page("reference/hooks.md") for name in hooks)
 
 

@@ -53,6 +53,7 @@ def _figures(valued: list[Value]) -> Cell:
     points = [value.points for value in valued if value.points is not None]
     coins = [value.baseline for value in valued if value.baseline is not None]
     return {
+        "valued_events": found.mean.events,
         "mean_percent": _percent(found.mean.value),
         "interval_percent": _interval(found.mean),
         "median_percent": _percent(found.median),

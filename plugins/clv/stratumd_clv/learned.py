@@ -55,8 +55,9 @@ def standings(said: Iterable[Said]) -> list[Standing]:
     found = []
     for subject, rank in sorted(ranks.items(), key=lambda item: (item[1], item[0])):
         own = [each for each in records if each.subject == subject]
-        low, high = spread.get(subject, (None, None))
-        found.append(Standing(subject, len(own), len({each.event for each in own}), rank, low, high, shrunk[subject]))
+        seen = len({each.event for each in own})
+        low, high = spread.get(subject, (None, None)) if seen >= MIN_EVENTS else (None, None)
+        found.append(Standing(subject, len(own), seen, rank, low, high, shrunk[subject]))
     return found
 
 
@@ -121,6 +122,8 @@ def _ranks(figures: Mapping[str, float]) -> dict[str, int]:
 
 def _resampled(by_event: Mapping[str, Sequence[Said]], full: Mapping[str, float]) -> dict[str, tuple[int, int]]:
     """Return the 95 % interval of each subject's rank; one that a draw does not hold keeps its own figure."""
+    if len(set(full.values())) == 1:  # the subjects differ by no more than chance: any of them may be anywhere
+        return dict.fromkeys(full, (1, len(full)))
     draws = random.Random(SEED)  # noqa: S311  # a resampling is no secret
     names = list(by_event)
     found: dict[str, list[int]] = {subject: [] for subject in full}
