@@ -211,6 +211,7 @@ class Collector:
             return
         since = self._pacer.needed_since()
         self._pacer.remember(await transaction(partial(self._core.store.charges, self.name, since)))
+        self._show_account()
 
     async def _keep(self, poll: Poll) -> None:
         """T1. What was answered is worth credits: while the store is down, no more is asked and this one waits."""
@@ -250,8 +251,7 @@ class Collector:
 
     def _count_credits(self, poll: Poll) -> None:
         """Show what is spent, and hold the source's own model against the provider's word."""
-        entry, metrics, now = self._entry, self._core.metrics, self._core.timer.now()
-        account = self._till.account
+        entry, metrics = self._entry, self._core.metrics
         if poll.cost:
             metrics.credits_spent.labels(self.name, poll.feature).inc(poll.cost)
         if None not in (poll.price, poll.credits.last) and poll.price != poll.credits.last:
@@ -259,6 +259,11 @@ class Collector:
             metrics.mispriced.labels(self.name).inc()
             words = {"path": poll.request.path, "model": poll.price, "provider": poll.credits.last}
             self._log.warning("an answer did not cost what it should", **words)
+        self._show_account()
+
+    def _show_account(self) -> None:
+        entry, metrics, now = self._entry, self._core.metrics, self._core.timer.now()
+        account = self._till.account
         entry.credits_today, entry.credits_month = account.spent(now)
         entry.credits_saved = account.level(now) if account.budget.daily_credits is not None else None
         entry.unaffordable = self._till.refused
