@@ -13,17 +13,16 @@ from stratumd.config import JobSpec, PipelineSpec
 from stratumd.errors import PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.odds import Pricing, operator_of
-from stratumd.plugin import SECOND, Component, Job, Ledger, Log, Micros
+from stratumd.plugin import Component, Job, Ledger, Log, Micros
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.blame import blame
 from stratumd.runtime.core import Core
+from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.posts import Turns
-from stratumd.runtime.schedule import next_after
 from stratumd.runtime.states import State
+from stratumd.runtime.ticks import ticks
 
 KIND = "job"
-LONGEST_NAP = 30 * SECOND
-"""How long to wait before looking at the wall clock again, which may have been set."""
 
 C = TypeVar("C", bound=Component)
 
@@ -65,25 +64,21 @@ class JobWorker:
         self._job: Job = assigned(self._registered, spec.options, pipeline, spec.name)
         self._ledger = core.store.ledger(pipeline.name)
         self._core = core
-        self._schedule = None if once else spec.schedule.schedule()
+        stored = StoredInstants(KIND, spec.name, core)
+        self._ticks = None if once else ticks(spec.schedule.schedule(), spec.name, core.timer, stored)
         self._log = logger("stratumd.job", job=spec.name)
 
     async def run(self) -> None:
-        """Run whenever it is due."""
-        core = self._core
-        began = core.timer.now()
-        if self._schedule is None:
-            await self._once(began)
+        """Run at every due instant that no other daemon takes."""
+        if self._ticks is None:
+            await self._once(self._core.timer.now())
             return
-        core.states.put(KIND, self.name, State.OK)
-        due = began if self._schedule.every is not None else next_after(self._schedule, began)
+        self._core.states.put(KIND, self.name, State.OK)
         while True:
-            while (left := due - core.timer.now()) > 0:
-                await core.timer.sleep(min(left, LONGEST_NAP))
-            with self.turns.turn():
-                await self._once(due)
-            # Instants that passed meanwhile are left out: a run sees all that was there at its own time.
-            due = next_after(self._schedule, max(due, core.timer.now()), anchor=began)
+            due = await self._ticks.wait()
+            if due is not None:
+                with self.turns.turn():
+                    await self._once(due.instant)
 
     async def _once(self, at: Micros) -> None:
         started = self._core.timer.monotonic()

@@ -17,12 +17,16 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.jobs import JobWorker
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import State, States
+from tests.unit.runtime.bench import MemorySharing
 from tests.unit.runtime.virtual import VirtualTimer
 
 pytestmark = pytest.mark.anyio
 
 
 class FakeStore:
+    def __init__(self, clock: Callable[[], Micros]) -> None:
+        self.sharing = MemorySharing(clock)
+
     def ledger(self, pipeline: str) -> Any:
         assert pipeline == "nba"
         return self
@@ -40,7 +44,7 @@ def worker(what: Callable[[Micros, Ledger], None], *, once: bool = False, **when
             return "noted"
 
     timer = VirtualTimer()
-    core = Core(cast(Any, FakeStore()), States(timer.now, lambda state: None), Journal(), timer=timer)
+    core = Core(cast(Any, FakeStore(timer.now)), States(timer.now, lambda state: None), Journal(), timer=timer)
     registry = Registry(jobs={"noting": Registered(Noting, "noting", "1.0")})
     schedule = Timetable.model_validate(when or {"every": timedelta(minutes=60)})
     spec = JobSpec("nba.noting", "noting", Noting, PluginConfig(), schedule)
@@ -74,6 +78,20 @@ async def test_a_cron_job_is_given_its_own_instant() -> None:
     first, second = await runs_of(2, cron="0 5 * * *")
     assert first % (24 * 60 * MINUTE) == 5 * 60 * MINUTE
     assert second - first == 24 * 60 * MINUTE
+
+
+async def test_what_another_daemon_runs_is_left_to_it() -> None:
+    found: list[Micros] = []
+    job, core = worker(lambda at, ledger: found.append(at), every="60m")
+    sharing = core.store.sharing
+    began = core.timer.now()
+    sharing.take("job nba.noting", began, 0)
+    async with anyio.create_task_group() as group:
+        group.start_soon(job.run)
+        while not found:
+            await anyio.sleep(0)
+        group.cancel_scope.cancel()
+    assert found[0] == began + 60 * MINUTE
 
 
 async def test_a_job_of_a_single_round_runs_once_and_ends() -> None:

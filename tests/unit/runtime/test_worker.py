@@ -36,7 +36,7 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.states import State as Condition
 from stratumd.runtime.supervisor import attempt
 from stratumd.runtime.worker import GROUP, Outlets, PipelineWorker
-from stratumd.store import Commit, StoreDown, StoreRefused
+from stratumd.store import Commit, LeaseLost, StoreDown, StoreRefused
 from stratumd.testing.harness import PlainNormalizer, game, observation, spread
 from tests.support.plugins import plugin
 from tests.unit.runtime.bench import MemoryStore, core, store_of
@@ -167,6 +167,20 @@ async def test_one_engine_outlives_no_failed_commit() -> None:
         await same.run()
     await same.run()
     assert [signal.metadata["times"] for signal in signals(shared)] == [1, 3, 5]
+
+
+async def test_a_lost_lease_throws_the_engine_away_and_a_new_one_goes_on_from_the_store() -> None:
+    """By the same code as a restart; what was stepped through and not committed is stepped through again."""
+    undisturbed, shared = core(), core()
+    for each in (undisturbed, shared):
+        observe(each, 0)
+        await worker(each).run()
+        observe(each, *range(1, 9))
+    await worker(undisturbed).run()
+    store_of(shared).down = [LeaseLost()]
+    await worker(shared).run()
+    assert [s.to_json() for s in signals(shared)] == [s.to_json() for s in signals(undisturbed)]
+    assert store_of(shared).sharing.held == [], "its post is left at the end"
 
 
 async def test_deliveries_are_committed_with_their_signals() -> None:
