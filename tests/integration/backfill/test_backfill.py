@@ -13,7 +13,7 @@ import anyio
 import pytest
 from sqlalchemy import func, select
 
-from stratumd.config import SourceSpec
+from stratumd.config import Budget, SourceSpec
 from stratumd.errors import Unauthorized
 from stratumd.odds import canonical_team
 from stratumd.plugin import DAY, Event, Observation, parse_iso
@@ -68,10 +68,12 @@ async def provider(**options: Any) -> AsyncIterator[FakeOddsApi]:
         yield fake
 
 
-def feed(fake: FakeOddsApi, **options: Any) -> Feed:
+def feed(fake: FakeOddsApi, budget: Budget = Budget(), **options: Any) -> Feed:  # noqa: B008  # immutable
     quick = {"backoff": "1ms", "max_backoff": "2ms", "retries": 0}
     chosen = {"api_key": fake.key, "base_url": fake.url, "sports": [SPORT], "regions": ["us"], **quick, **options}
-    spec = SourceSpec("nba", "odds-api", OddsApiSource, OddsApiSource.config.model_validate(chosen), None)
+    spec = SourceSpec(
+        "nba", "odds-api", OddsApiSource, OddsApiSource.config.model_validate(chosen), None, budget=budget
+    )
     return build_source(spec, REGISTRY, SystemTimer())
 
 
@@ -273,6 +275,16 @@ async def test_an_empty_quota_ends_it_without_harm(store: Store) -> None:
         progress = await run(fake, store)
         assert "no credits left this month" in progress.stopped
         assert progress.kept == 3
+
+
+async def test_the_budget_of_the_source_holds_also_over_several_runs(store: Store) -> None:
+    budget = Budget(features={"historical": 45})
+    async with provider() as fake:
+        progress = await run(fake, store, budget=budget)
+        assert "the budget of the source allows no more" in progress.stopped
+        assert (progress.kept, progress.requests, fake.used) == (4, 4, 40)
+        again = await run(fake, store, budget=budget)
+        assert (again.kept, again.skipped, fake.used) == (0, 4, 40)
 
 
 async def test_the_poll_log_tells_what_it_cost(either: Store) -> None:
