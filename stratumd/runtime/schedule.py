@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from stratumd.config.models import Schedule
+from stratumd.config.schedules import Schedule
 from stratumd.plugin import DAY, SECOND, Micros, micros, to_datetime
 
 LONGEST_GAP = DAY
