@@ -36,8 +36,9 @@ docs: $(READY) ## Write the generated reference and check the documentation
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/pytest -q tests/docs
 
-bench: $(READY) ## Measure the speed of replay
+bench: $(READY) ## Measure the speed of replay and of closing lines
 	@$(BIN)/python -m tests.benchmarks.replay
+	@$(BIN)/python -m tests.benchmarks.closing
 
 # make kill KILLS=200 is quicker.
 KILLS ?= 10000
