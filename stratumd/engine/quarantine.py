@@ -108,6 +108,11 @@ class Quarantine:
         return [StateChange(COMPONENT, "", msgspec.json.encode(_Body(self.out, self._recent)))]
 
 
+def is_unrepeatable(error: str) -> bool:
+    """Say whether a row tells of what a replay cannot find out by itself, and therefore obeys."""
+    return error.startswith((LEFT_OUT, UNANSWERED))
+
+
 def sentences(body: bytes) -> dict[str, Sentence]:
     """Return what is left out, by what is stored."""
     return msgspec.json.decode(body, type=_Body).out

@@ -11,7 +11,8 @@ import msgspec
 
 from stratumd.config import PipelineSpec
 from stratumd.engine import Pipeline, Step
-from stratumd.engine.outcome import StateChange
+from stratumd.engine.outcome import Failure, StateChange
+from stratumd.engine.quarantine import is_unrepeatable
 from stratumd.errors import StratumError
 from stratumd.plugin import SECOND, MarketKey, Micros, Record
 from stratumd.registry import Registry
@@ -125,7 +126,8 @@ class Past:
             if turn.observation in poisoned:
                 pipeline.time_of(observation)
                 continue
-            step = pipeline.step(observation)
+            obey = None if build is None else self.unrepeatable.get(turn.observation)
+            step = pipeline.step(observation, obey)
             carried.learn(step)
             yield step
 
@@ -136,8 +138,19 @@ class Past:
         return frozenset(
             each.observation
             for each in self.reader.skipped(self.spec.name)
-            if each.event is None and each.component not in formats
+            if each.event is None and each.component not in formats and not is_unrepeatable(each.error)
         )
+
+    @cached_property
+    def unrepeatable(self) -> dict[str, list[Failure]]:
+        """By observation: who was not asked or gave no answer in time, which only the record knows."""
+        found: dict[str, list[Failure]] = {}
+        for each in self.reader.skipped(self.spec.name):
+            if is_unrepeatable(each.error):
+                found.setdefault(each.observation, []).append(
+                    Failure(each.component, each.event, each.error, each.place)
+                )
+        return found
 
     def _handed_over(self, pipeline: Pipeline, done: Sequence[Turn], carried: Carried) -> Pipeline:
         times = {each.observation: each.received_at for each in self.taken}

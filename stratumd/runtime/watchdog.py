@@ -84,6 +84,8 @@ class Watchdog:
         self._beat = clock()
         self._loop_block: Block | None = None
         self._steps: dict[int, str] = {}
+        self._stepped: dict[int, str] = {}
+        """What each thread stepped last, also where it has ended meanwhile."""
         self._calls: dict[int, _Call] = {}
         self._overdue: dict[str, dict[str, Block]] = {}
         self._stop = threading.Event()
@@ -96,7 +98,7 @@ class Watchdog:
     def stepping(self, pipeline: str) -> Iterator[None]:
         """Mark what the calling thread does as a pipeline's step."""
         thread = threading.get_ident()
-        self._steps[thread] = pipeline
+        self._steps[thread] = self._stepped[thread] = pipeline
         try:
             yield
         finally:
@@ -124,6 +126,7 @@ class Watchdog:
 
     def _run(self, stacks: IO[bytes]) -> None:
         before = self._clock()
+        faulthandler.dump_traceback_later(HELD, file=stacks)
         while not self._stop.wait(self._look):
             faulthandler.dump_traceback_later(HELD, file=stacks)
             now = self._clock()
@@ -205,7 +208,7 @@ class Watchdog:
 
     def _read_stacks(self, stacks: IO[bytes], seconds: float) -> None:
         """Name who held the interpreter, by the stacks that were written while nobody could look."""
-        for what, file, line in _innermost(stacks, self._loop, self._steps, self._code):
+        for what, file, line in _innermost(stacks, self._loop, self._stepped, self._code):
             owner = self._code.owner(file)
             if owner is not None:
                 where = f"{file.rpartition('/')[2]}:{line}"

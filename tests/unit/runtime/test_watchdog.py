@@ -44,7 +44,7 @@ def steps(dog: Watchdog) -> list[Block]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.005)
@@ -133,11 +133,11 @@ def test_what_blocks_is_shown_and_left_out_once_it_took_too_long() -> None:
 
 def test_who_holds_the_interpreter_itself_is_named_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread can look meanwhile; the stack that was written from outside tells."""
-    monkeypatch.setattr("stratumd.runtime.watchdog.HELD", 0.5)
+    monkeypatch.setattr("stratumd.runtime.watchdog.HELD", 0.1)
     dog = watchdog()
     with dog.watching(), stepping(dog, "hold"):
         until(lambda: any(block.ended for block in steps(dog)))
     block = next(block for block in steps(dog) if block.ended)
     number = int(block.where.removeprefix(f"{HERE}:"))
     assert "re.match" in Path(unruly.__file__).read_text().splitlines()[number - 1]
-    assert block.seconds > 0.5
+    assert block.seconds > 0.1
