@@ -99,6 +99,7 @@ def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None], 
         {name: Narrowed(each, event) if event else each for name, each in pipeline.normalizers.items()},
         pricing=pipeline.pricing,
         operators=pipeline.operators,
+        bounds=pipeline.bounds,
         describe=pipeline.describe,
     )
 

@@ -28,6 +28,7 @@ def as_noted(past: Past, era: int) -> Pipeline:
         {each.name: _built(registry, "normalizer", each) for each in build.normalizers},
         pricing=build.pricing.pricing(),
         operators=build.operators,
+        bounds=build.quality,
         describe=described,
     )
 
