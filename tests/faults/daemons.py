@@ -29,6 +29,7 @@ class Found(NamedTuple):
     """What was left of it."""
 
     befell: dict[str, int]
+    crashes: int
     instants: int
     missed: int
     doubled: int
@@ -58,7 +59,7 @@ class Found(NamedTuple):
     @property
     def flaws(self) -> dict[str, int]:
         """What must be nothing."""
-        names = ("missed", "doubled", "unprocessed", "differing", "undelivered", "disordered")
+        names = ("crashes", "missed", "doubled", "unprocessed", "differing", "undelivered", "disordered")
         return {name: value for name in names if (value := getattr(self, name))}
 
 
@@ -85,6 +86,7 @@ def examined(crowd: Crowd, url: str, period: Micros) -> Found:
     first, repeats, disordered = _arrived(crowd)
     return Found(
         dict(crowd.befell),
+        sum(number for what, number in crowd.befell.items() if what.startswith("crashes")),
         len(taken),
         (taken[-1] - taken[0]) // period + 1 - len(taken),
         max(0, asked - len(taken)),
