@@ -53,6 +53,8 @@ _COLUMNS: Mapping[View, Mapping[str, str]] = {
     View.OVERVIEW: {"reference": "PRICE", "after_seconds": "AFTER S", "status": "STATUS", "records": "RECORDS"},
 }  # fmt: skip
 
+_NOTHING = "nothing yet: the job `clv` closes events some minutes after their start, or --run does"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -85,7 +87,7 @@ def clv(
             if not as_json:
                 say(done)
         rows = desk.answer(*_question(view, by, event, convention))
-    emit([*rows] if as_json else [shown(row) for row in rows], _columns(view, by), as_json=as_json)
+    emit([*rows] if as_json else [shown(row) for row in rows], _columns(view, by), as_json=as_json, none=_NOTHING)
 
 
 def _question(
