@@ -27,6 +27,7 @@ GROUPS = (
     "why",
     "why_not",
     "validate",
+    "rebuild",
     "certify",
     "audit",
     "whatif",

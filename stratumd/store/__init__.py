@@ -13,6 +13,7 @@ from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
 from stratumd.store.opening import enable_sink, open_ledger, open_reader, open_store, replay_deliveries, schema
 from stratumd.store.reader import Reader
+from stratumd.store.rewriting import Rewritten
 from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
@@ -28,6 +29,7 @@ __all__ = [
     "Quota",
     "Reader",
     "Revision",
+    "Rewritten",
     "Store",
     "StoreBroken",
     "StoreBusy",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -17,18 +18,19 @@ from sqlalchemy.exc import DBAPIError
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, breakers, charges, deliveries, history, lives, scores, sinks, writes
+from stratumd.store import backlog, breakers, charges, deliveries, history, lives, rewriting, scores, sinks, writes
 from stratumd.store.answers import Answered
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge
 from stratumd.store.deliveries import Waiting
-from stratumd.store.errors import StoreDown, StoreError, mapped
+from stratumd.store.errors import StoreDown, StoreError, StoreRefused, mapped
 from stratumd.store.ledger import StoreLedger
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
+from stratumd.store.rewriting import Rewritten
 from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
@@ -132,6 +134,36 @@ class Store:
             self._known.learn(self._write("commit", write))
             for commit in commits:
                 self._floors.pop(commit.step.pipeline, None)
+
+    def rewrite(
+        self,
+        pipeline: str,
+        steps: Callable[[], Iterable[tuple[int, Step]]],
+        kept: Collection[str],
+        *,
+        check: bool = False,
+    ) -> list[Rewritten]:
+        """Replace all that follows from the pipeline's steps, but for the observations `kept`, in one transaction.
+
+        With `check` it is rolled back. `StoreRefused` where a daemon works the pipeline, or an answer is missing.
+        """
+        found: list[Rewritten] = []
+
+        def write(connection: Connection, bulk: Bulk) -> None:
+            self.sharing.require(connection, [pipeline])
+            found[:] = rewriting.rewrite(connection, bulk, pipeline, steps(), kept)
+            if check:
+                raise rewriting.Checked
+
+        if self.sharing.hold(pipeline).owner != self.sharing.owner:
+            raise StoreRefused(f"a daemon works the pipeline {pipeline!r}: stop it first")
+        try:
+            with self._turn, suppress(rewriting.Checked):
+                self._write("rewrite", write)
+                self._known = Known()
+        finally:
+            self.sharing.let_go(pipeline)
+        return found
 
     def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
         """Return the first observations that the pipeline has not processed, by the time received and the id."""
