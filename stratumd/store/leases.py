@@ -40,7 +40,10 @@ class Lease(NamedTuple):
 def acquire(connection: Connection, pipeline: str, owner: str, length: Micros) -> Lease:
     """Take the lease of `pipeline` where it is free, has run out, or is the owner's already; return whose it is."""
     free = or_(leases.c.until < clock(connection), leases.c.owner == owner)
-    # Who has the row at the moment renews it or takes it over: neither is worth waiting for.
+    # A commit of the owner's whose answer got lost may still be under way, and nothing is to be read before its end.
+    own = select(leases.c.pipeline).where(leases.c.pipeline == pipeline, leases.c.owner == owner)
+    connection.execute(own.with_for_update())
+    # Who else has the row at the moment renews it or takes it over: neither is worth waiting for.
     found = select(leases.c.pipeline).where(leases.c.pipeline == pipeline, free).with_for_update(skip_locked=True)
     values = {"owner": owner, "epoch": leases.c.epoch + 1, "until": clock(connection) + length}
     take = update(leases).where(leases.c.pipeline.in_(found)).values(values)

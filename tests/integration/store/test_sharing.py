@@ -207,3 +207,18 @@ def test_claims_of_a_dead_daemon_are_free_after_a_lease_and_not_at_anothers_star
         connection.exec_driver_sql("UPDATE deliveries SET lease_until = 1")
     (again,) = second.claim("log", 1, steps.START + MINUTE)
     assert again.id == lost.id
+
+
+def test_who_does_not_know_what_became_of_a_commit_waits_for_its_end(opened):
+    """Otherwise the pipeline would be rebuilt from what was there before it."""
+    store, connection_lost = opened(), opened()
+    before = store.sharing.hold("nba")
+    held = []
+    again = threading.Thread(target=lambda: held.append(store.sharing.hold("nba")))
+    with connection_lost._engine.begin() as still_committing:
+        still_committing.exec_driver_sql("UPDATE leases SET until = until")  # as every commit of a pipeline does
+        again.start()
+        again.join(0.3)
+        assert held == []
+    again.join(30)
+    assert (held[0].owner, held[0].epoch) == (store.sharing.owner, before.epoch + 1)
