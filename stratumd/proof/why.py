@@ -16,6 +16,7 @@ from stratumd.plugin import (
     ConsensusPoint,
     Market,
     MarketKey,
+    Micros,
     Signal,
     iso,
     rounded,
@@ -203,16 +204,22 @@ def _posted(line: BookLine, signal: Signal, books: frozenset[str]) -> Posted | N
 
 
 def _moved(signal: Signal, market: Market, books: frozenset[str]) -> list[Moved]:
-    """Return the intervals in which the signal's books changed: as the signal tells, else the last change of each."""
+    """Return the intervals in which the signal's books changed: as the signal tells, else all of it in its window."""
     told = signal.metadata.get("movers", ())
     if told:
         return [Moved(each["book"], each["operator"], *each["interval"]) for each in told]
-    lines = [market.lines[book] for book in sorted(books)]
-    return [
-        Moved(line.book, line.operator, iso(line.spans[-2].confirmed), iso(line.spans[-1].since))
-        for line in lines
-        if len(line.spans) > 1
-    ]
+    opened = signal.observed_at - round(signal.metadata.get("window_seconds", 0.0) * SECOND)
+    found = [_changing(market.lines[book], opened) for book in sorted(books)]
+    return [each for each in found if each is not None]
+
+
+def _changing(line: BookLine, opened: Micros) -> Moved | None:
+    """Return from before the first to after the last change of a book since `opened`, or its last change before."""
+    changes = [number for number, span in enumerate(line.spans) if number and span.since > opened]
+    first = changes[0] if changes else len(line.spans) - 1
+    if first == 0:
+        return None
+    return Moved(line.book, line.operator, iso(line.spans[first - 1].confirmed), iso(line.spans[-1].since))
 
 
 def _first(moved: Sequence[Moved]) -> str | None:

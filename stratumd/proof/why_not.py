@@ -144,6 +144,8 @@ class Asking:
         self.knobs = list(self._knobs())
         self._configured = {knob: _read(self._by_name[knob.detector].options, knob.path) for knob in self.knobs}
         self._built: dict[tuple[str, bytes], Detector | None] = {}
+        self._at_loosest = {knob: self._declared(knob) for knob in self.knobs}
+        self._keep_fitting_windows()
 
     def explained(self) -> Explained:
         """Measure every condition."""
@@ -262,15 +264,25 @@ class Asking:
     def _measured(self, knob: Knob, others: Values) -> tuple[Any, bool]:
         passes = partial(self._passes, knob, others)
         configured = self._configured[knob]
-        return measured(configured, self._loosest(knob), passes), passes(configured)
+        return measured(configured, self._declared(knob), passes), passes(configured)
 
     def _passes(self, knob: Knob, others: Values, value: Any) -> bool:
         return self.fires({**others, knob: value}, held=knob.gate.held)
 
-    def _loosest(self, knob: Knob) -> Any:
+    def _declared(self, knob: Knob) -> Any:
         if knob.gate.loosest is not None:
             return knob.gate.loosest
         return tuple(dict.fromkeys([*self._configured[knob], self._market.key.market]))
+
+    def _keep_fitting_windows(self) -> None:
+        """Leave lengths of time as they are where they need not be longer: over a longer one, a move may be undone."""
+        found = {knob: value for knob, value in self._at_loosest.items() if not knob.gate.held}
+        fitting = {knob: self._configured[knob] if _is_length(value) else value for knob, value in found.items()}
+        if self.fires(fitting, held=False):
+            self._at_loosest |= fitting
+
+    def _loosest(self, knob: Knob) -> Any:
+        return self._at_loosest[knob]
 
     def _edge(self, resolved: Values) -> list[Check]:
         """Say whether the condition is new, or has grown by a further threshold since its last signal."""
@@ -290,7 +302,7 @@ class Asking:
         """Return the single options that would do, and the options that do together where no single one does."""
         found = []
         for knob in self.knobs:
-            value = measured(self._configured[knob], self._loosest(knob), partial(self._alone, knob))
+            value = measured(self._configured[knob], self._declared(knob), partial(self._alone, knob))
             if value is not None and self._alone(knob, value):
                 found.append(self._flip({knob: value}))
         if not found and resolved and self.fires(resolved, held=True):
@@ -365,6 +377,10 @@ def _change(before: Any, after: Any) -> float:
         return 1.0
     first, second = _number(before), _number(after)
     return abs(second - first) / (abs(first) or 1.0)
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, timedelta) and value > timedelta()
 
 
 def _number(value: Any) -> float:
