@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench kill past hostile power daemons delivery prove score schedules credits clean
+.PHONY: help run test lint types walls docs bench bench-cycle kill past hostile power daemons delivery prove score schedules credits retention clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ docs: $(READY) ## Write the generated reference and check the documentation
 bench: $(READY) ## Measure the speed of replay and of closing lines
 	@$(BIN)/python -m tests.benchmarks.replay
 	@$(BIN)/python -m tests.benchmarks.closing
+
+bench-cycle: $(READY) ## Measure a poll from bytes to committed signals beside the baseline (needs redis-server)
+	@$(BIN)/python -m tests.benchmarks.cycle
 
 # make kill KILLS=200 is quicker.
 KILLS ?= 10000
@@ -82,6 +85,12 @@ credits: $(READY) ## Simulate a week of each cadence, a day of the token bucket,
 	@$(BIN)/python -m tests.simulations.week
 	@$(BIN)/python -m tests.simulations.bucket
 	@$(BIN)/python -m tests.simulations.steam
+
+# make retention ROWS=1000000 is quicker.
+ROWS ?= 10000000
+
+retention: $(READY) ## Measure how long a cycle waits while ten million old changes are deleted
+	@$(BIN)/python -m tests.benchmarks.retention --rows $(ROWS)
 
 clean: ## Remove the environment and all caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

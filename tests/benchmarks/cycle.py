@@ -9,6 +9,7 @@ disappearances, de-vigged consensus, evidence, gate state and deliveries. Compar
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from tests.support.postgres import running
 
 PRELOAD = 7
 """Polls before the first that counts, so that every window has a baseline."""
+HISTORY = 21
+"""Polls of ten minutes."""
 SIZES = {"nba": (2_700, 20), "all": (192_000, 50)}
 """Quotes a poll, and how many times the baseline's speed is asked for."""
 
@@ -40,6 +43,23 @@ def main() -> None:
     with running(durable=True) as server:
         for size in arguments.sizes:
             _compare(baseline, size, arguments.polls, lambda: server.url(server.create()))
+    print(f"board of 192,000 quotes with ten minutes of history: {_peak()} MiB at most (600 are allowed)")
+
+
+def _peak() -> int:
+    """Return the most memory of a process of its own, in MiB."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_held)
+
+
+def _held() -> int:
+    with tempfile.TemporaryDirectory() as folder, Baseline().feed(HISTORY) as bodies:
+        daemon = Daemon(f"sqlite:///{folder}/cycle.db")
+        for number, body in enumerate(bodies):
+            daemon.cycle(number, body)
+        daemon.close()
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
 
 
 def _compare(baseline: Baseline, size: str, polls: int, postgres: Callable[[], str]) -> None:
