@@ -128,6 +128,7 @@ def configuration() -> str:
     """Describe the file's own sections; the options of components are on the page about plugins."""
     sections: dict[str, tuple[type[BaseModel], str]] = {
         "database": (models.Database, "Where everything is stored: a URL, or a section."),
+        "retention": (models.Retention, "How long rows are kept. Without the section, for ever."),
         "http": (models.HttpSpec, "Health, status and metrics. `http: off` for none."),
         "log": (models.LogSpec, "What is logged, and how."),
         "sources.*.schedule": (schedules.Schedule, "When a source is polled; a continuous source takes none."),

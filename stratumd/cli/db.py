@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command()(status)
     group.command()(upgrade)
     group.command()(stats)
+    group.command()(clean)
     app.add_typer(group, name="db")
 
 
@@ -64,6 +65,29 @@ def stats(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_
     finally:
         reader.close()
     emit([each.public() for each in found], _SIZES, as_json=as_json)
+
+
+def clean(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Delete what is older than `retention` in the configuration says. A running daemon does so by itself each hour."""
+    from collections import Counter
+
+    from stratumd.cli.read import now
+    from stratumd.config import load_config
+    from stratumd.runtime.forgetting import kept
+    from stratumd.store import open_store
+
+    loaded = load_config(config)
+    if loaded.retention is None:
+        raise ConfigError("the configuration has no 'retention': everything is kept for ever")
+    deleted: Counter[str] = Counter()
+    store = open_store(database or loaded.database.connect_url())
+    try:
+        for done in store.clean(kept(loaded.retention), now()):
+            deleted[done.table] += done.rows
+    finally:
+        store.close()
+    rows = [{"table": table, "rows": number} for table, number in sorted(deleted.items())]
+    emit(rows, {"table": "TABLE", "rows": "DELETED"}, as_json=as_json, none="nothing is that old")
 
 
 def _target(path: Path, database: str | None) -> tuple[str, Mapping[str, Path]]:

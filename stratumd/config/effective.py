@@ -11,7 +11,7 @@ from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
 from stratumd.config.load import Document
-from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, QualityRules, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, PricingMethods, QualityRules, Retention, When
 from stratumd.config.options import is_secret, names, nested_models
 from stratumd.config.reader import Reader, condition
 from stratumd.config.references import Surroundings, Unresolved, parts, references
@@ -52,6 +52,8 @@ class _View:
 
     def values(self) -> Iterator[Value]:
         yield from self._database()
+        if "retention" in self.root.entries:
+            yield from self._model(("retention",), Retention, self._table("retention"))
         yield from self._model(("log",), LogSpec, self._table("log"))
         yield from self._http()
         for name, entry in self._table("sources").entries.items():

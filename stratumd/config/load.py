@@ -11,7 +11,7 @@ from types import ModuleType
 from stratumd import registry
 from stratumd.config import pipelines, sources
 from stratumd.config.document import Items, Node, Scalar, Table, read
-from stratumd.config.models import Database, HttpSpec, LogSpec
+from stratumd.config.models import Database, HttpSpec, LogSpec, Retention
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader
 from stratumd.config.references import Surroundings
@@ -20,7 +20,7 @@ from stratumd.config.spec import Config, SourceSpec
 from stratumd.errors import ConfigError, Problem
 from stratumd.redaction import learn
 
-KEYS = ("database", "log", "http", "sources", "pipelines")
+KEYS = ("database", "retention", "log", "http", "sources", "pipelines")
 """The keys of a configuration, in the order in which they are shown."""
 
 
@@ -75,7 +75,10 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     assert database is not None, "a database that cannot be read is an error"
     assert log is not None, "a log that cannot be read is an error"
     known = {name: source for name, source in fed.items() if source is not None}
-    return Config(document.path, database, known, read_pipelines, http, log, plugins, warnings, tuple(reader.absent))
+    retention = reader.section(Retention, root, "retention") if "retention" in root.entries else None
+    return Config(
+        document.path, database, known, read_pipelines, http, log, plugins, warnings, tuple(reader.absent), retention
+    )
 
 
 def _text(path: Path) -> str:

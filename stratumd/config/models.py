@@ -122,6 +122,27 @@ def _check_postgresql(url: str) -> None:
         raise Hinted("the URL names no database", "write postgresql://user@host/name")
 
 
+class Retention(Section):
+    """How long rows are kept that can be derived again. Without the section all is kept for ever; answers as received
+    always are."""
+
+    changes: timedelta | None = None
+    """Quotes of an event, all together, after it was observed last; without it for ever."""
+    consensus: timedelta | None = timedelta(days=14)
+    """Consensus and other records of detectors; the newest of each market stays."""
+    signals: timedelta | None = timedelta(days=30)
+    """Signals with their deliveries; one that waits to be delivered stays."""
+    issues: timedelta | None = timedelta(days=30)
+    """What was wrong with quotes."""
+
+    @field_validator("changes", "consensus", "signals", "issues")
+    @classmethod
+    def _long_enough(cls, length: timedelta | None) -> timedelta | None:
+        if length is not None and length < timedelta(days=8):
+            raise Hinted("must be 8 days or longer: a restart and closing lines look back a week", "write 14d")
+        return length
+
+
 class HttpSpec(Section):
     """The HTTP interface: health, status and metrics."""
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, QualityRules, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, QualityRules, Retention, When
 from stratumd.config.reader import ISOLATE, ON_ERROR
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
@@ -58,6 +58,7 @@ def file_schema(registry: Registry) -> Schema:
         "required": ["sources", "pipelines"],
         "properties": {
             "database": _either({"type": "string", "default": Database().url}, _model(Database), Database),
+            "retention": _model(Retention),
             "log": _model(LogSpec),
             "http": _either({"enum": ["off", False]}, _model(HttpSpec), HttpSpec),
             "sources": _named(_source(registry), "What is observed, by name."),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stratumd.config.models import Database, HttpSpec, LogSpec, QualityRules, When
+from stratumd.config.models import Database, HttpSpec, LogSpec, QualityRules, Retention, When
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
 from stratumd.errors import Problem
@@ -123,6 +123,8 @@ class Config:
     warnings: tuple[Problem, ...] = ()
     absent: tuple[Absent, ...] = ()
     """What is left out because its plugin cannot be loaded."""
+    retention: Retention | None = None
+    """None where everything is kept for ever."""
 
     def enabled_sources(self) -> dict[str, SourceSpec]:
         """Return the sources that are to be polled."""

@@ -21,7 +21,7 @@ from stratumd.runtime.journal import Journal
 from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.states import States
 from stratumd.runtime.watchdog import Watchdog
-from stratumd.store import Charge, Commit, Lease, Newest, Taken, Waiting
+from stratumd.store import Charge, Cleaned, Commit, Keep, Lease, Newest, Taken, Waiting
 
 T = TypeVar("T")
 
@@ -67,6 +67,9 @@ class Store(Queue, Protocol):
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Store everything that follows from some observations in one transaction, or nothing of it."""
+
+    def clean(self, keep: Keep, now: Micros) -> Iterator[Cleaned]:
+        """Delete what is older than `keep` says: each item is a transaction."""
 
     def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
         """Return observations that the pipeline has not processed, in order."""

@@ -28,6 +28,7 @@ from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.delivery import Courier
 from stratumd.runtime.exchange import Exchange, hold
+from stratumd.runtime.forgetting import forget
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
@@ -143,6 +144,8 @@ class _Daemon:
             services.start_soon(attend, self._notifier, core, parts.workers.keys())
             if options.role != "api":
                 services.start_soon(keep, _Deliveries(parts.courier, core), core)
+                if not options.once and options.dry_run is None:
+                    services.start_soon(forget, lambda: view.config, core)
             options.announce(address(listener) if listener else None)
             gc.freeze()  # what was built until now stays; the collector need not look at it again
             code = await (self._once(parts) if options.once else self._work(parts, view))

@@ -13,14 +13,17 @@ from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
 from stratumd.store.opening import enable_sink, open_ledger, open_reader, open_store, replay_deliveries, schema
 from stratumd.store.reader import Reader
+from stratumd.store.retention import Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
 from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
     "Charge",
+    "Cleaned",
     "Commit",
     "Disabled",
+    "Keep",
     "Lease",
     "LeaseLost",
     "NewDelivery",

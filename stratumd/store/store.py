@@ -18,7 +18,19 @@ from sqlalchemy.exc import DBAPIError
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
-from stratumd.store import backlog, breakers, charges, deliveries, history, lives, rewriting, scores, sinks, writes
+from stratumd.store import (
+    backlog,
+    breakers,
+    charges,
+    deliveries,
+    history,
+    lives,
+    retention,
+    rewriting,
+    scores,
+    sinks,
+    writes,
+)
 from stratumd.store.answers import Answered
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
@@ -30,6 +42,7 @@ from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
+from stratumd.store.retention import Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
 from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
@@ -164,6 +177,14 @@ class Store:
         finally:
             self.sharing.let_go(pipeline)
         return found
+
+    def clean(self, keep: Keep, now: Micros, rows: int = retention.ROWS) -> Iterator[Cleaned]:
+        """Delete what is older than `keep` says at `now`: each item is a transaction, after which others may write.
+
+        One deletes up to `rows` rows of a table.
+        """
+
+        return retention.clean(partial(self._write, "clean"), keep, now, rows)
 
     def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
         """Return the first observations that the pipeline has not processed, by the time received and the id."""
