@@ -28,6 +28,7 @@ GROUPS = (
     "why_not",
     "validate",
     "rebuild",
+    "export",
     "certify",
     "audit",
     "whatif",

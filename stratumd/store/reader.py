@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Fixture, Micros, Observation, Signal
-from stratumd.store import charges, history, letters, lookup, overview, points, quality, quotes, scores
+from stratumd.store import charges, exporting, history, letters, lookup, overview, points, quality, quotes, scores
 from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
@@ -286,6 +287,18 @@ class Reader:
         """Return which book ever offered which market on the events that start in the range."""
         with self._reading() as connection:
             return quality.offerings(connection, pipeline, since, until)
+
+    def export(
+        self,
+        kind: str,
+        *,
+        pipeline: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Yield `signals`, `changes` or `consensus` by time, as JSON values; only a few are held at once."""
+        with self._reading() as connection:
+            yield from exporting.rows(connection, kind, pipeline, since, until)
 
     def books(self) -> list[quality.BookRow]:
         """Return the books that were ever seen, by key."""
