@@ -28,14 +28,6 @@ class Running(NamedTuple):
     """Whether it is a detector or a normalizer that is being asked: these can be left out."""
 
 
-class Line(NamedTuple):
-    """One line of a stack, innermost first."""
-
-    file: str
-    number: int
-    function: str
-
-
 class PluginCode:
     """Finds the plugins' code in stacks. `registry` returns the plugins that are loaded now."""
 

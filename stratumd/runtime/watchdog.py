@@ -1,16 +1,14 @@
 """The watchdog: a thread of its own that names the line that blocks the event loop, or a pipeline's step.
 
 It looks at what every thread is doing a few times a second, and at nothing else: a call costs nothing more for being
-watched. While something holds the interpreter itself, no thread can look; then a stack that C code wrote meanwhile
-tells where it was.
+watched. While something holds the interpreter itself, no thread can look; who held it is still at that line when the
+first thread can look again. (To write stacks from outside of the interpreter is no way: it reads frames that other
+threads are changing, and has crashed a process that was only frozen for a while.)
 """
 
 from __future__ import annotations
 
-import faulthandler
-import re
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -18,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from stratumd.observe.logs import logger
 from stratumd.runtime.plugin_code import PluginCode, Running
@@ -30,9 +28,7 @@ LIMIT = 1.0
 DEADLINE = 5.0
 """Seconds that a call inside a step may take; a component that took longer is left out of the next observations."""
 HELD = 2.0
-"""Seconds without a look after which the stack is written down from outside of the interpreter."""
-
-_FRAME = re.compile(r'  File "(?P<file>[^"]*)", line (?P<line>\d+) in (?P<function>.*)')
+"""Seconds without a look, worked through by this process, after which somebody must have held the interpreter."""
 _log = logger("stratumd.watchdog")
 
 
@@ -84,8 +80,6 @@ class Watchdog:
         self._beat = clock()
         self._loop_block: Block | None = None
         self._steps: dict[int, str] = {}
-        self._stepped: dict[int, str] = {}
-        """What each thread stepped last, also where it has ended meanwhile."""
         self._calls: dict[int, _Call] = {}
         self._overdue: dict[str, dict[str, Block]] = {}
         self._stop = threading.Event()
@@ -98,7 +92,7 @@ class Watchdog:
     def stepping(self, pipeline: str) -> Iterator[None]:
         """Mark what the calling thread does as a pipeline's step."""
         thread = threading.get_ident()
-        self._steps[thread] = self._stepped[thread] = pipeline
+        self._steps[thread] = pipeline
         try:
             yield
         finally:
@@ -111,33 +105,30 @@ class Watchdog:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch for as long as the block lasts."""
-        with tempfile.TemporaryFile() as stacks:
-            thread = threading.Thread(target=self._run, args=(stacks,), name="watchdog", daemon=True)
-            self._beat = self._clock()
-            self._stop.clear()
-            thread.start()
-            try:
-                yield
-            finally:
-                self._stop.set()
-                thread.join()
+        thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._beat = self._clock()
+        self._stop.clear()
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
 
     # ---- in its own thread
 
-    def _run(self, stacks: IO[bytes]) -> None:
-        before = self._clock()
-        faulthandler.dump_traceback_later(HELD, file=stacks)
+    def _run(self) -> None:
+        before, worked_before = self._clock(), time.process_time()
         while not self._stop.wait(self._look):
-            faulthandler.dump_traceback_later(HELD, file=stacks)
-            now = self._clock()
+            now, worked = self._clock(), time.process_time()
             try:
-                if now - before > HELD:
-                    self._read_stacks(stacks, now - before)
+                # A process that was frozen, or got no processor, did not work meanwhile: then nobody is to blame.
+                if min(now - before, worked - worked_before) > HELD:
+                    self._held(now - before)
                 self.look(now)
             except Exception:  # noqa: BLE001  # it watches others; what is wrong with itself must not end it
                 _log.exception("the watchdog failed")
-            before = now
-        faulthandler.cancel_dump_traceback_later()
+            before, worked_before = now, worked
 
     def look(self, now: float) -> None:
         """Look at what every thread is doing."""
@@ -206,34 +197,17 @@ class Watchdog:
         )
         self.blocks.append(block)
 
-    def _read_stacks(self, stacks: IO[bytes], seconds: float) -> None:
-        """Name who held the interpreter, by the stacks that were written while nobody could look."""
-        for what, file, line in _innermost(stacks, self._loop, self._stepped, self._code):
-            owner = self._code.owner(file)
-            if owner is not None:
-                where = f"{file.rpartition('/')[2]}:{line}"
-                block = Block(what, *owner, owner[0], where, seconds, ended=True)
+    def _held(self, seconds: float) -> None:
+        """Name who held the interpreter: the first look after it finds the thread where it let go."""
+        frames = sys._current_frames()
+        for thread, what in {self._loop: "event loop", **self._steps}.items():
+            running = self._code.running(frames.get(thread))
+            if running is not None:
+                block = _block(what, running, seconds)._replace(ended=True)
                 self._say(block)
-                if what != "event loop" and seconds >= self._deadline:
-                    self._overdue.setdefault(what, {})[owner[0]] = block
+                if seconds >= self._deadline and running.in_engine:
+                    self._overdue.setdefault(what, {})[running.component] = block
 
 
 def _block(what: str, running: Running, seconds: float) -> Block:
     return Block(what, running.plugin, running.version, running.component, running.where, seconds)
-
-
-def _innermost(stacks: IO[bytes], loop: int, steps: dict[int, str], code: PluginCode) -> Iterator[tuple[str, str, str]]:
-    """Yield, for the loop and each step, the innermost line of a plugin: (what waits, file, line). Empties the file."""
-    stacks.seek(0)
-    text = stacks.read().decode(errors="replace")
-    stacks.seek(0)
-    stacks.truncate()
-    waiting = {loop: "event loop", **steps}
-    for part in re.split(r"\n(?=(?:Current thread|Thread) 0x)", text):
-        head = re.match(r"\s*(?:Current thread|Thread) 0x([0-9a-f]+)", part)
-        what = waiting.get(int(head[1], 16)) if head else None
-        if what is None:
-            continue
-        lines = [found for found in _FRAME.finditer(part) if code.owner(found["file"]) is not None]
-        if lines:
-            yield what, lines[0]["file"], lines[0]["line"]

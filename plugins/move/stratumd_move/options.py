@@ -31,11 +31,11 @@ class Options(PluginConfig):
 
     markets: tuple[str, ...] = ("h2h", "spreads", "totals")
     """Markets to watch."""
-    window: timedelta = timedelta(minutes=10)
+    window: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """A book's posted line now is compared with its line at the start of this window."""
     thresholds: MoveThresholds = MoveThresholds()
     """How far a book must have moved for MOVE; half of it counts for MULTIBOOK_SYNC."""
-    sync_window: timedelta = timedelta(minutes=5)
+    sync_window: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0))
     """MULTIBOOK_SYNC: the window in which several operators move the same way."""
     sync_operators: int = Field(default=3, ge=2)
     """MULTIBOOK_SYNC: how many operators."""

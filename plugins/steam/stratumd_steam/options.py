@@ -28,7 +28,7 @@ class Options(PluginConfig):
 
     markets: tuple[str, ...] = ("h2h", "spreads", "totals")
     """Markets to watch."""
-    window: timedelta = timedelta(minutes=3)
+    window: timedelta = Field(default=timedelta(minutes=3), gt=timedelta(0))
     """An operator's compared value now is compared with its value at the start of this window."""
     operators: int = Field(default=4, ge=2)
     """How many distinct operators must have moved the same way."""

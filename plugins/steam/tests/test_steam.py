@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from stratumd.plugin import HOUR, MINUTE, Micros, Signal, parse_iso
 from stratumd.testing.harness import Harness, detector, game, moneyline, observation, spread, total
+from stratumd_steam.options import Options
 from stratumd_steam.synchrony import Shares
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
@@ -178,3 +180,8 @@ def test_two_answers_of_one_instant_do_not_break_it() -> None:
     polls = [(0, everyone(-3.5)), (1, everyone(-3.5)), (1, everyone(-4.5))]
     found = harness.run(observation(NOON + minute * MINUTE, {event: books}) for minute, books in polls)
     assert [s.metadata["minutes"] for s in found] == [1.0]
+
+
+def test_a_window_without_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="window"):
+        Options(window=timedelta(0))

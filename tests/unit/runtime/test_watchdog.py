@@ -132,7 +132,7 @@ def test_what_blocks_is_shown_and_left_out_once_it_took_too_long() -> None:
 
 
 def test_who_holds_the_interpreter_itself_is_named_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No thread can look meanwhile; the stack that was written from outside tells."""
+    """No thread can look meanwhile; the first look after it finds the line."""
     monkeypatch.setattr("stratumd.runtime.watchdog.HELD", 0.1)
     dog = watchdog()
     with dog.watching(), stepping(dog, "hold"):
@@ -141,3 +141,13 @@ def test_who_holds_the_interpreter_itself_is_named_afterwards(monkeypatch: pytes
     number = int(block.where.removeprefix(f"{HERE}:"))
     assert "re.match" in Path(unruly.__file__).read_text().splitlines()[number - 1]
     assert block.seconds > 0.1
+
+
+def test_nobody_is_blamed_for_a_time_in_which_the_process_did_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when it was frozen: time went by, and none of it was worked."""
+    monkeypatch.setattr("stratumd.runtime.watchdog.HELD", 0.1)
+    monkeypatch.setattr("stratumd.runtime.watchdog.time.process_time", lambda: 0.0)
+    dog = watchdog(limit=60.0, deadline=60.0)
+    with dog.watching(), stepping(dog, "hold"):
+        pass
+    assert not steps(dog)
