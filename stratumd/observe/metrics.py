@@ -50,7 +50,9 @@ class Metrics:
             registry=into,
         )
         self.lease_held = Gauge(
-            "stratumd_lease_held", "1 where this daemon works the pipeline, 0 where another does.", ["pipeline"],
+            "stratumd_lease_held",
+            "1 where this daemon works the pipeline, 0 where another does.",
+            ["pipeline"],
             registry=into,
         )
         self.lease_taken = Counter(

@@ -224,3 +224,13 @@ def test_what_nothing_may_be_concluded_from_changes_nothing() -> None:
     b = board()
     b.apply(snapshot(spread("fanduel", -3.5)), 0)
     assert b.apply(Snapshot(None, [], []), MINUTE) == []
+
+
+def test_a_poll_of_all_sports_changes_quotes_and_proves_no_event_gone() -> None:
+    """Such a scope names a sport that no event is of."""
+    b, other = board(), Event("other", NBA, "Third", "Fourth", 10 * DAY)
+    b.apply(snapshot(spread("fanduel", -3.5)), 0)
+    listing = Listing(other, [(spread("fanduel", 1.5), None)])
+    updates = b.apply(Snapshot(Scope("upcoming", "regions=us"), [listing], []), MINUTE)
+    assert {change.event for change in changes(updates)} == {"other"}
+    assert len(changes(updates)) == 2
