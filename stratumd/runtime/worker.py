@@ -20,7 +20,7 @@ from stratumd.config import PipelineSpec
 from stratumd.engine import Failure, Pipeline, Step
 from stratumd.engine.quarantine import LEFT_OUT
 from stratumd.observe.logs import logger
-from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Signal, delivery_id
+from stratumd.plugin import SECOND, ConsensusPoint, Delivery, Micros, Observation, Signal, delivery_id
 from stratumd.redaction import described
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.build import Outlet, build_pipeline
@@ -38,7 +38,9 @@ from stratumd.store import Commit, LeaseLost, NewDelivery
 
 KIND = "pipeline"
 GROUP = 32
-"""Observations that are committed together while the pipeline is behind."""
+"""Observations that are committed together while the pipeline is behind, at most."""
+LONGEST: Micros = SECOND
+"""After this time no more of them are begun: a stop, which waits for the commit, need not wait for slow detectors."""
 LOOK_AGAIN = 5.0
 """Seconds after which an idle pipeline looks for observations that nobody told it of."""
 LOOK_SHARED = 0.5
@@ -190,7 +192,7 @@ class PipelineWorker:
             return None
         try:
             with self._core.watchdog.stepping(self.name):
-                steps = [pipeline.step(observation) for observation in observations]
+                steps = self._stepped(pipeline, observations, started)
                 deliveries = [self._deliveries(step, sinks) for step in steps]
             failpoints.reached("pipeline: stepped")
             pairs = zip(steps, deliveries, strict=True)
@@ -199,11 +201,20 @@ class PipelineWorker:
             if is_passing(error):
                 raise
             raise Poisoned(observations, error) from error
-        self._singly = max(0, self._singly - len(observations))
+        self._singly = max(0, self._singly - len(steps))
         if any(step.results for step in steps):
             self._look_for_ends()
         flat = [each for some in deliveries for each in some]
         return Cycle(steps, flat, timer.monotonic() - started)
+
+    def _stepped(self, pipeline: Pipeline, observations: Sequence[Observation], started: Micros) -> list[Step]:
+        """Step through as many as fit into the time; the others are still pending."""
+        steps = []
+        for observation in observations:
+            steps.append(pipeline.step(observation))
+            if self._core.timer.monotonic() - started > LONGEST:
+                break
+        return steps
 
     def _look_for_ends(self) -> None:
         core, now = self._core, self._core.timer.now()

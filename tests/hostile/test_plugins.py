@@ -16,7 +16,7 @@ async def test_hostile_plugins_are_named_and_nobody_else_notices(tmp_path: Path)
     ran = await plugins.run(tmp_path, hostile, 6.0)
     assert ran.failures_of_others + ran.not_ok == []
     assert ran.polls_failed == 0
-    assert ran.observations >= 4
+    assert ran.observations >= 2
     assert {"raise-none", "leave-process"} <= ran.named.keys()
     blocked = {line.partition(" at ")[0] for line in ran.blocks}
     assert {"nap-none: unruly", "event loop: unruly"} <= blocked

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from stratumd.runtime.poison import is_passing
 from stratumd.store import StoreBusy, StoreError, StoreRefused, open_store
 from stratumd.store.tables import metadata
-from stratumd.store.writes import Delete
+from stratumd.store.writes import Delete, bulk_of
 from tests.support import steps
 from tests.support.steps import START
 
@@ -58,13 +58,12 @@ def test_what_cannot_be_stored_is_no_fault_of_the_surroundings(store, value):
 
 
 def break_at(store, monkeypatch, last: int) -> None:
-    whole = type(store)._bulk
-    monkeypatch.setattr(store, "_bulk", lambda connection: Breaking(whole(store, connection), last))
+    monkeypatch.setattr("stratumd.store.store.bulk_of", lambda connection: Breaking(bulk_of(connection), last))
 
 
 def test_a_step_fills_every_table_that_it_concerns(store):
     steps.keep(store, steps.step(steps.observation()))
-    empty = {"records", "cursors", "disabled_sinks"}
+    empty = {"records", "cursors", "disabled_sinks", "builds", "breakers", "schedules", "instants", "leases"}
     assert set(counted(store)) == set(metadata.tables) - empty
 
 
@@ -176,14 +175,13 @@ def test_deletes_are_by_the_whole_key():
 def test_a_transaction_that_the_server_wants_repeated_is_repeated(store, reader, monkeypatch, error):
     """Wholly: what the first try wrote is written again."""
     left = [error("again")] * 3
-    whole = type(store)._bulk
 
     def bulk(connection):
         if left:
             raise left.pop()
-        return whole(store, connection)
+        return bulk_of(connection)
 
-    monkeypatch.setattr(store, "_bulk", bulk)
+    monkeypatch.setattr("stratumd.store.store.bulk_of", bulk)
     steps.keep(store, steps.step(steps.observation()))
     assert left == []
     assert len(reader.signals()) == 1
@@ -193,7 +191,7 @@ def test_repeating_ends(store, monkeypatch):
     def bulk(connection):
         raise postgres.DeadlockDetected("again")
 
-    monkeypatch.setattr(store, "_bulk", bulk)
+    monkeypatch.setattr("stratumd.store.store.bulk_of", bulk)
     with pytest.raises(StoreBusy, match="again"):
         steps.keep(store, steps.step(steps.observation()))
 

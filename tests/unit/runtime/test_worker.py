@@ -390,3 +390,13 @@ async def test_an_idle_pipeline_wakes_up() -> None:
                     await anyio.sleep(0.001)
         group.cancel_scope.cancel()
     assert [signal.metadata["times"] for signal in signals(shared)] == [1, 3]
+
+
+async def test_slow_detectors_make_groups_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into the time of one commit is still pending, and comes with the next."""
+    monkeypatch.setattr("stratumd.runtime.worker.LONGEST", -1)
+    shared = core()
+    observe(shared, 0, 1, 2)
+    with capture_logs() as lines:
+        await worker(shared).run()
+    assert [line["observations"] for line in lines if line["event"] == "cycle"] == [1, 1, 1]
