@@ -18,6 +18,8 @@ from tests.hostile import breaker, plugins, provider
 
 MUTATIONS = int(os.environ.get("STRATUMD_MUTATIONS", "100000"))
 SECONDS = float(os.environ.get("STRATUMD_HOSTILE_SECONDS", "60"))
+LAG = 50
+"""Milliseconds that an answer of the loop may take beside hostile plugins, 99 of 100 times."""
 BOMBS = ("gzip_bomb", "deflate_bomb", "zstd_bomb", "br_bomb")
 
 
@@ -116,8 +118,8 @@ def _plugins() -> bool:
     say(f"  detectors in the process:   {', '.join(plugins.IN_PROCESS)}")
     say(f"  detectors in their own:     {', '.join(plugins.ISOLATED)}")
     say(f"  sinks: {', '.join(plugins.SINKS)}; in their own: {', '.join(plugins.ISOLATED_SINKS)}")
-    _ran("  without them", alone)
-    _ran("  with them   ", ran)
+    before = _ran("  without them", alone, SECONDS / 2)
+    beside = _ran("  with them   ", ran, SECONDS)
     others = [*ran.failures_of_others, *ran.not_ok]
     say(f"  other components affected: {len(others)} {others or ''}")
     say(f"  hostile components named: {len(ran.named)}; left out: {ran.left_out}")
@@ -125,14 +127,27 @@ def _plugins() -> bool:
         say(f"  blocking line: {line}")
     say(f"  memory of the daemon's process: {ran.memory[-1]:.0f} MiB, {plugins.drift(ran):+.0f} MiB over the run")
     say(f"  stop: exit code {ran.exit_code} after {ran.stop:.1f} s; processes left: {left}")
-    return not others and not left and len(plugins.blocked_lines(ran)) >= 2
+    missed = {
+        "another component was affected": bool(others),
+        "a process is left": bool(left),
+        "a blocking line was not named": len(plugins.blocked_lines(ran)) < 2,
+        "the good pipeline has less than half its pace": beside < before / 2,
+        f"loop lag p99 above {LAG} ms": ran.lag(0.99) > LAG,
+        "the stop was not clean": ran.exit_code != 0,
+    }
+    for what in [what for what, is_so in missed.items() if is_so]:
+        say(f"  NOT as promised: {what}")
+    return not any(missed.values())
 
 
-def _ran(name: str, ran: plugins.Ran) -> None:
+def _ran(name: str, ran: plugins.Ran, seconds: float) -> float:
+    """Say how a daemon did; return the good pipeline's observations a second."""
+    pace = ran.observations / seconds
     say(
-        f"{name}: good pipeline {ran.observations} observations, {ran.signals} signals;"
+        f"{name}: good pipeline {pace:.2f} observations a second, {ran.signals} signals in {seconds:.0f} s;"
         f" loop lag p50 {ran.lag(0.5):.0f}, p99 {ran.lag(0.99):.0f}, most {ran.lag(1.0):.0f} ms"
     )
+    return pace
 
 
 def _loop() -> bool:
