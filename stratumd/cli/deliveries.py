@@ -13,7 +13,7 @@ from stratumd.cli.tables import SHORT_ID, moment
 
 if TYPE_CHECKING:
     from stratumd.store import Wanted
-    from stratumd.store.views import DeliveryRow
+    from stratumd.plugin.views import DeliveryRow
 
 COLUMNS = {
     "observed": "OBSERVED", "sink": "SINK", "state": "STATE", "attempts": "ATTEMPTS", "next": "NEXT", "ended": "ENDED",

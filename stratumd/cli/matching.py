@@ -12,7 +12,7 @@ from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, Dat
 from stratumd.cli.tables import SHORT_ID, shortened
 
 if TYPE_CHECKING:
-    from stratumd.store.views import GameRow
+    from stratumd.plugin.views import GameRow
 
 GAMES = {
     "commence_at": "START", "source": "SOURCE", "game": "GAME", "away": "AWAY", "home": "HOME", "phase": "PHASE",

@@ -11,7 +11,7 @@ from stratumd.odds import Kind, kind
 from stratumd.plugin import Micros, Ranked, Signal, format_duration, iso
 
 if TYPE_CHECKING:
-    from stratumd.store.views import BoardRow, ConsensusRow, Status
+    from stratumd.plugin.views import BoardRow, ConsensusRow, Status
 
 SOURCES = {
     "source": "SOURCE", "last": "LAST POLL", "result": "RESULT", "polls": "POLLS 24H", "success": "SUCCESS 24H",

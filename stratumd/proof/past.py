@@ -19,7 +19,7 @@ from stratumd.registry import Registry
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.builds import Build, read_build
 from stratumd.store import Reader
-from stratumd.store.views import Taken
+from stratumd.plugin.views import Taken
 
 PROMPT = 5 * SECOND
 """An observation that a pipeline took so much after a later one still came in its turn: answers of several sources

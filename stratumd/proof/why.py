@@ -25,7 +25,7 @@ from stratumd.proof.instant import Instant, fairs, instants
 from stratumd.proof.past import Past, ProofError
 from stratumd.proof.why_not import REMEMBERED, Asking, Check
 from stratumd.proof.worth import Closes, Offer, offers
-from stratumd.store.views import PathPoint
+from stratumd.plugin.views import PathPoint
 
 FOLLOWING = 30 * MINUTE
 """How long after a signal a book counts as following it."""

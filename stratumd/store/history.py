@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, func, or_, select
 
 from stratumd.plugin import Micros
+from stratumd.plugin.views import Built, Skipped, Taken
 from stratumd.store.conditions import equal, within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import builds, coverage, failures, observations, processed
-from stratumd.store.views import Built, Skipped, Taken
 
 
 def newest_build(connection: Connection, pipeline: str) -> str | None:

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from stratumd.errors import StratumError
 from stratumd.plugin import Micros
+from stratumd.plugin.views import DeliveryRow
 from stratumd.store.lookup import find_event
 from stratumd.store.tables import deliveries
-from stratumd.store.views import DeliveryRow
 
 ENDED = ("dead", "expired", "delivered")
 """States that a delivery does not leave by itself."""

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from stratumd.errors import StratumError
 from stratumd.plugin import DAY, Micros, Signal, micros
+from stratumd.plugin.views import EventRow, Start
 from stratumd.store import scores
 from stratumd.store.keys import event_key
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import coverage, event_starts, events, signals
-from stratumd.store.views import EventRow, Start
 
 _SHOWN = 5  # candidates that the error names
 

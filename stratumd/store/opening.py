@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
+from stratumd.plugin.views import DeliveryRow
 from stratumd.store import engines, letters, sinks
 from stratumd.store.errors import starting
 from stratumd.store.ledger import StoreLedger, writing
@@ -22,7 +23,6 @@ from stratumd.store.migrate import migrate as run_migrations
 from stratumd.store.reader import Reader
 from stratumd.store.sharing import LEASE
 from stratumd.store.store import Store
-from stratumd.store.views import DeliveryRow
 
 T = TypeVar("T")
 

@@ -11,9 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from stratumd.engine import quarantine
 from stratumd.plugin import DAY, Micros
-from stratumd.store import deliveries, sinks
-from stratumd.store.tables import breakers, events, latest, metadata, observations, polls, processed, signals, states
-from stratumd.store.views import (
+from stratumd.plugin.views import (
     BreakerRow,
     DisabledRow,
     LeftOutRow,
@@ -23,6 +21,8 @@ from stratumd.store.views import (
     TableRow,
     WaitingRow,
 )
+from stratumd.store import deliveries, sinks
+from stratumd.store.tables import breakers, events, latest, metadata, observations, polls, processed, signals, states
 
 _PARAMS = msgspec.json.Decoder(dict[str, str])
 _SQLITE_BYTES = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")

@@ -8,10 +8,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, func, select
 
 from stratumd.plugin import DAY, ConsensusPoint, Contributor, MarketKey, Micros, Record
+from stratumd.plugin.views import ConsensusRow
 from stratumd.store.conditions import equal, within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import consensus, coverage, events
-from stratumd.store.views import ConsensusRow
 
 _LATELY = 7 * DAY  # longer than a board keeps an event on which nobody offers anything
 

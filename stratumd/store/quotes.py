@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, Select, and_, select
 
 from stratumd.odds import PriceError, implied, is_lay
 from stratumd.plugin import Micros
+from stratumd.plugin.views import Comparison, PathPoint, QuoteRow
 from stratumd.store.conditions import within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import changes, coverage, latest, series
-from stratumd.store.views import Comparison, PathPoint, QuoteRow
 
 _Market = tuple[str, str | None]
 

@@ -10,15 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Fixture, Micros, Observation, Signal
-from stratumd.store import charges, exporting, history, letters, lookup, overview, points, quality, quotes, scores
-from stratumd.store.charges import Quota
-from stratumd.store.conditions import equal, within
-from stratumd.store.errors import mapped
-from stratumd.store.letters import Wanted
-from stratumd.store.observations import fetch
-from stratumd.store.signals import COLUMNS, restored_signal
-from stratumd.store.tables import signals
-from stratumd.store.views import (
+from stratumd.plugin.views import (
     BoardRow,
     Built,
     Comparison,
@@ -36,6 +28,14 @@ from stratumd.store.views import (
     TableRow,
     Taken,
 )
+from stratumd.store import charges, exporting, history, letters, lookup, overview, points, quality, quotes, scores
+from stratumd.store.charges import Quota
+from stratumd.store.conditions import equal, within
+from stratumd.store.errors import mapped
+from stratumd.store.letters import Wanted
+from stratumd.store.observations import fetch
+from stratumd.store.signals import COLUMNS, restored_signal
+from stratumd.store.tables import signals
 
 
 class Reader:

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Row, Select, select
 
 from stratumd.engine.matching import suggestions
 from stratumd.plugin import Micros, Phase
+from stratumd.plugin.views import DecisionRow, GameRow, PhaseRow, SuggestedRow
 from stratumd.store.conditions import equal
 from stratumd.store.games import HAND, near_events, restored_game, with_offers
 from stratumd.store.keys import event_key
 from stratumd.store.lives import Settling
 from stratumd.store.tables import event_phases, event_results, events, game_matches, games
-from stratumd.store.views import DecisionRow, GameRow, PhaseRow, SuggestedRow
 from stratumd.store.writes import Bulk
 
 _TOGETHER = 500

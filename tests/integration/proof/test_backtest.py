@@ -16,7 +16,7 @@ from stratumd.proof.bankroll import Bankroll, Placed
 from stratumd.proof.settling import Score, stored_scores
 from stratumd.runtime.build import build_pipeline
 from stratumd.store import Reader
-from stratumd.store.views import EventRow, PhaseRow
+from stratumd.plugin.views import EventRow, PhaseRow
 from stratumd_strategies import Follow
 from tests.support.cli import stratumd
 from tests.support.past import OPENED, polled

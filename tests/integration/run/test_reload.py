@@ -23,7 +23,7 @@ from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.control import Request, ask
 from stratumd.runtime.reload import Answer
 from stratumd.store import open_reader, open_store
-from stratumd.store.views import PollRow
+from stratumd.plugin.views import PollRow
 from stratumd.testing.provider import FakeOddsApi
 from stratumd_demo.market import Market
 from stratumd_demo.wire import SimulatedContent

@@ -6,7 +6,7 @@ import pytest
 
 from stratumd.errors import StartupError
 from stratumd.store import Disabled, enable_sink, open_reader, open_store
-from stratumd.store.views import DisabledRow
+from stratumd.plugin.views import DisabledRow
 from tests.support.steps import START
 
 GONE = Disabled("the webhook was deleted", START, "salt$mark")

@@ -169,7 +169,7 @@ def test_the_board_shows_each_market(tmp_path: Path) -> None:
     """What the table makes of a row: one line per market, lines with their sign where they are handicaps."""
     from stratumd.cli import tables
     from stratumd.plugin import ConsensusPoint, MarketKey
-    from stratumd.store.views import BoardRow, ConsensusRow, EventRow
+    from stratumd.plugin.views import BoardRow, ConsensusRow, EventRow
 
     event = EventRow("e" * 32, "basketball_nba", "Bears", "Foxes", scenario.START, 0, 0)
     points = [

@@ -1,4 +1,7 @@
-"""What readers return. Times are microseconds UTC, `public()` shows them as ISO 8601; prices are decimal odds."""
+"""What is read of the stored history.
+
+Times are microseconds UTC, `public()` shows them as ISO 8601; prices are decimal odds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from stratumd.plugin import ConsensusPoint, Micros, Signal, iso
+from stratumd.plugin.times import Micros, iso
+from stratumd.plugin.values import ConsensusPoint, Signal
 
 
 class View(msgspec.Struct, frozen=True):

@@ -1,0 +1,185 @@
+"""The stored history as routes and operations read it: facts, signals, and the feed that streams go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from stratumd.plugin.times import Micros
+from stratumd.plugin.values import Signal
+from stratumd.plugin.views import (
+    BoardRow,
+    Comparison,
+    ConsensusRow,
+    DeliveryRow,
+    EventRow,
+    PathPoint,
+    PollRow,
+    QuoteRow,
+    Status,
+)
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """A signal in the feed."""
+
+    sequence: int
+    """From 1, in the order of the commits, over all pipelines. Whoever has read up to one has missed none before it;
+    a number may be missing where what it stood for was deleted."""
+    signal: Signal
+
+
+class Changed(NamedTuple):
+    """The quotes that one observation changed."""
+
+    position: int
+    """The number of the pipeline's step, from 1, without gaps."""
+    observed_at: Micros
+    points: Sequence[PathPoint]
+    events: Sequence[str]
+    """The event of each point."""
+
+
+class History(Protocol):
+    """One moment of the store. Calls block, and are made inside of `Archive.read` alone.
+
+    Where an event or a signal is named by the beginning of its id, `LookupError` says that there is none, or several.
+    """
+
+    def signals(
+        self,
+        *,
+        event: str | None = None,
+        types: Sequence[str] = (),
+        market: str | None = None,
+        sport: str | None = None,
+        pipeline: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        min_strength: int | None = None,
+        limit: int | None = None,
+    ) -> list[Signal]:
+        """Return signals by (observed_at, id); with `limit` the newest so many. Both bounds are included."""
+
+    def signal(self, id: str) -> Signal:
+        """Return the signal whose id is or begins with `id`."""
+
+    def feed(self, after: int, limit: int) -> list[Entry]:
+        """Return the first `limit` signals of the feed after a sequence number, in order."""
+
+    def ends(self) -> tuple[int, int]:
+        """Return the first sequence number of the feed that is still there, and the newest that was ever given."""
+
+    def changed(self, pipeline: str, after: int, limit: int) -> list[Changed]:
+        """Return what the first `limit` steps after a position changed, in order. Steps that changed nothing too."""
+
+    def steps(self, pipeline: str) -> int:
+        """Return the pipeline's newest position; 0 where it has processed nothing."""
+
+    def events(
+        self,
+        *,
+        day: date | None = None,
+        team: str | None = None,
+        sport: str | None = None,
+        upcoming_at: Micros | None = None,
+    ) -> list[EventRow]:
+        """Return events by start: of a day (UTC), of a team, of a sport, starting after a time."""
+
+    def event(self, id: str) -> EventRow:
+        """Return the event whose id is or begins with `id`."""
+
+    def board(self, now: Micros, *, sport: str | None = None) -> list[BoardRow]:
+        """Return the events that start after `now`, each with its newest consensus per market and last signal."""
+
+    def odds(
+        self,
+        event: str,
+        *,
+        at: Micros | None = None,
+        tolerance: Micros | None = None,
+        market: str | None = None,
+        pipeline: str | None = None,
+    ) -> list[QuoteRow]:
+        """Return what is offered now, or was at `at`, by nothing that was observed later."""
+
+    def movement(
+        self,
+        event: str,
+        *,
+        market: str | None = None,
+        book: str | None = None,
+        outcome: str | None = None,
+        player: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        pipeline: str | None = None,
+    ) -> list[PathPoint]:
+        """Return every change of the event's quotes, oldest first. Both bounds are included."""
+
+    def best(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[QuoteRow]:
+        """Return the highest price of each outcome at each line that is offered now."""
+
+    def compare(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[Comparison]:
+        """Return what every book offers now, with the implied probabilities."""
+
+    def consensus(
+        self,
+        event: str,
+        *,
+        market: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+        pipeline: str | None = None,
+    ) -> list[ConsensusRow]:
+        """Return the consensus of the event's markets, oldest first. Both bounds are included."""
+
+    def issue_counts(self, pipeline: str, *, since: Micros | None = None, until: Micros | None = None) -> Sequence[Any]:
+        """Return what was wrong with quotes, counted by rule, book, market and day."""
+
+    def export(
+        self,
+        kind: str,
+        *,
+        pipeline: str | None = None,
+        since: Micros | None = None,
+        until: Micros | None = None,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Yield `signals`, `changes` or `consensus` by time, as JSON values; only a few are held at once."""
+
+    def polls(
+        self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None
+    ) -> list[PollRow]:
+        """Return polls, oldest first; with `limit` the newest so many."""
+
+    def undelivered(self, *, limit: int | None = None) -> list[DeliveryRow]:
+        """Return deliveries that wait or are dead letters, the oldest signal first; with `limit` the newest so many."""
+
+    def status(self, now: Micros) -> Status:
+        """Return how everything is at `now`."""
+
+    def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
+        """Return the rows with which a plugin's report, such as `clv.scorecards`, answers; `LookupError` where none
+        of that name is loaded."""
+
+
+class Archive(Protocol):
+    """The way to the stored history."""
+
+    pipelines: Sequence[str]
+    """The names of the configured pipelines."""
+
+    async def read(self, work: Callable[[History], T]) -> T:
+        """Return what `work` returns; it runs in a thread, and may wait for the database alone."""
+
+    async def news(self, after: int) -> int:
+        """Wait until the feed has a signal after `after`, and return the newest sequence number.
+
+        It is told of commits of this process at once, and of other daemons' within a tenth of a second.
+        """
+
+    async def steps(self, pipeline: str, after: int) -> int:
+        """Wait until the pipeline has a step after `after`, and return its newest position."""
