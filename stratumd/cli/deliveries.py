@@ -12,8 +12,8 @@ from stratumd.cli.read import Since, database_url, now, reading
 from stratumd.cli.tables import SHORT_ID, moment
 
 if TYPE_CHECKING:
-    from stratumd.store import Wanted
     from stratumd.plugin.views import DeliveryRow
+    from stratumd.store import Wanted
 
 COLUMNS = {
     "observed": "OBSERVED", "sink": "SINK", "state": "STATE", "attempts": "ATTEMPTS", "next": "NEXT", "ended": "ENDED",

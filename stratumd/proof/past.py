@@ -15,11 +15,11 @@ from stratumd.engine.outcome import Failure, StateChange
 from stratumd.engine.quarantine import is_unrepeatable
 from stratumd.errors import StratumError
 from stratumd.plugin import SECOND, MarketKey, Micros, Record
+from stratumd.plugin.views import Taken
 from stratumd.registry import Registry
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.builds import Build, read_build
 from stratumd.store import Reader
-from stratumd.plugin.views import Taken
 
 PROMPT = 5 * SECOND
 """An observation that a pipeline took so much after a later one still came in its turn: answers of several sources

@@ -21,11 +21,11 @@ from stratumd.plugin import (
     iso,
     rounded,
 )
+from stratumd.plugin.views import PathPoint
 from stratumd.proof.instant import Instant, fairs, instants
 from stratumd.proof.past import Past, ProofError
 from stratumd.proof.why_not import REMEMBERED, Asking, Check
 from stratumd.proof.worth import Closes, Offer, offers
-from stratumd.plugin.views import PathPoint
 
 FOLLOWING = 30 * MINUTE
 """How long after a signal a book counts as following it."""
