@@ -11,12 +11,12 @@ import pytest
 
 from stratumd.config import load_config
 from stratumd.plugin import HOUR, MINUTE, iso
+from stratumd.plugin.views import EventRow, PhaseRow
 from stratumd.proof.backtest import Backtest
 from stratumd.proof.bankroll import Bankroll, Placed
 from stratumd.proof.settling import Score, stored_scores
 from stratumd.runtime.build import build_pipeline
 from stratumd.store import Reader
-from stratumd.plugin.views import EventRow, PhaseRow
 from stratumd_strategies import Follow
 from tests.support.cli import stratumd
 from tests.support.past import OPENED, polled

@@ -18,12 +18,12 @@ from anyio import to_thread
 
 from stratumd.config import load_config
 from stratumd.plugin import SECOND, Signal
+from stratumd.plugin.views import PollRow
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.control import Request, ask
 from stratumd.runtime.reload import Answer
 from stratumd.store import open_reader, open_store
-from stratumd.plugin.views import PollRow
 from stratumd.testing.provider import FakeOddsApi
 from stratumd_demo.market import Market
 from stratumd_demo.wire import SimulatedContent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stratumd.errors import StartupError
-from stratumd.store import Disabled, enable_sink, open_reader, open_store
 from stratumd.plugin.views import DisabledRow
+from stratumd.store import Disabled, enable_sink, open_reader, open_store
 from tests.support.steps import START
 
 GONE = Disabled("the webhook was deleted", START, "salt$mark")
