@@ -25,6 +25,8 @@ class Row(msgspec.Struct, frozen=True):
     """The table, such as `clv_closes`."""
     key: ClassVar[tuple[str, ...]]
     """The fields that make a row the only one: it replaces the one before of the same key. None of them is None."""
+    hidden: ClassVar[tuple[str, ...]] = ()
+    """Fields that an audit shows as `***`: secrets, and hashes of secrets."""
 
 
 R = TypeVar("R", bound=Row)

@@ -1,8 +1,10 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
+from stratumd.store.audit import Broken
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge, Quota
 from stratumd.store.deliveries import Waiting
+from stratumd.store.desk import StoreDesk
 from stratumd.store.errors import LeaseLost, StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
 from stratumd.store.files import plugin_migrations
 from stratumd.store.instants import Newest, Taken
@@ -11,7 +13,17 @@ from stratumd.store.ledger import StoreLedger
 from stratumd.store.letters import UnknownDeliveryError, Wanted
 from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
-from stratumd.store.opening import enable_sink, open_ledger, open_reader, open_store, replay_deliveries, schema
+from stratumd.store.notices import Errand, Routed, Taker
+from stratumd.store.opening import (
+    audit_breaks,
+    enable_sink,
+    open_desk,
+    open_ledger,
+    open_reader,
+    open_store,
+    replay_deliveries,
+    schema,
+)
 from stratumd.store.reader import Reader
 from stratumd.store.retention import Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
@@ -19,10 +31,12 @@ from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
+    "Broken",
     "Charge",
     "Cleaned",
     "Commit",
     "Disabled",
+    "Errand",
     "Keep",
     "Lease",
     "LeaseLost",
@@ -33,21 +47,26 @@ __all__ = [
     "Reader",
     "Revision",
     "Rewritten",
+    "Routed",
     "Store",
     "StoreBroken",
     "StoreBusy",
+    "StoreDesk",
     "StoreDown",
     "StoreError",
     "StoreFull",
     "StoreLedger",
     "StoreRefused",
     "Taken",
+    "Taker",
     "UnknownDeliveryError",
     "UnknownEventError",
     "UnknownSignalError",
     "Waiting",
     "Wanted",
+    "audit_breaks",
     "enable_sink",
+    "open_desk",
     "open_ledger",
     "open_reader",
     "open_store",

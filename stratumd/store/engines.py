@@ -112,6 +112,20 @@ def _writer(url: URL, patience: Micros) -> Engine:
     return engine
 
 
+def desk_writer(url: URL) -> Engine:
+    """Return an engine whose transactions on PostgreSQL behave as if there was one at a time."""
+    engine = create_engine(
+        url,
+        pool_size=_READERS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={**_POSTGRES_CONNECT, "target_session_attrs": "read-write"},
+        isolation_level="SERIALIZABLE",
+    )
+    event.listen(engine, "begin", _begin_postgres(PATIENCE))
+    return engine
+
+
 def refuse_unfit(path: Path) -> None:
     """Refuse a place where no SQLite database can be. `StartupError` says what to do."""
     folder = path.absolute().parent

@@ -18,11 +18,11 @@ from stratumd.store.tables import coverage, event_starts, events, signals
 _SHOWN = 5  # candidates that the error names
 
 
-class UnknownEventError(StratumError):
+class UnknownEventError(StratumError, LookupError):
     """There is no such event."""
 
 
-class UnknownSignalError(StratumError):
+class UnknownSignalError(StratumError, LookupError):
     """There is no such signal."""
 
 

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Engine
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
 from stratumd.plugin.views import DeliveryRow
-from stratumd.store import engines, letters, sinks
-from stratumd.store.errors import starting
+from stratumd.store import audit, engines, letters, sinks
+from stratumd.store.audit import Broken
+from stratumd.store.desk import StoreDesk, serializable
+from stratumd.store.errors import mapped, starting
 from stratumd.store.ledger import StoreLedger, writing
 from stratumd.store.letters import Wanted
 from stratumd.store.lock import FileLock, Owner
@@ -100,6 +102,35 @@ def open_ledger(url: str, pipeline: str, plugins: Mapping[str, Path]) -> Iterato
     finally:
         writer.dispose()
         readers.dispose()
+
+
+@contextmanager
+def open_desk(url: str, plugins: Mapping[str, Path], clock: Callable[[], Micros]) -> Iterator[StoreDesk]:
+    """Lend the database `url` to operations, also while a daemon is running.
+
+    `plugins`: folders of migrations by plugin name; their tables are brought up to date. `clock` gives the time of
+    transactions. Raises as `open_store` does.
+    """
+    parsed = engines.parse_url(url)
+    readers = _reading_engine(url)
+    writer = engines.writer(parsed) if engines.sqlite_path(parsed) else engines.desk_writer(parsed)
+    try:
+        with starting(engines.printable(parsed)):
+            run_migrations(writer, plugins)
+        yield StoreDesk(readers, serializable(writer), clock)
+    finally:
+        writer.dispose()
+        readers.dispose()
+
+
+def audit_breaks(url: str) -> list[Broken]:
+    """Return every place where the audit was tampered with. Raises as `open_store` does."""
+    engine = _reading_engine(url)
+    try:
+        with mapped(), engine.begin() as connection:
+            return [*audit.verify(connection)]
+    finally:
+        engine.dispose()
 
 
 def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision]:

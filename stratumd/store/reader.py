@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Fixture, Micros, Observation, Signal
+from stratumd.plugin.history import Changed, Entry
 from stratumd.plugin.views import (
     BoardRow,
     Built,
@@ -28,7 +29,7 @@ from stratumd.plugin.views import (
     TableRow,
     Taken,
 )
-from stratumd.store import charges, exporting, history, letters, lookup, overview, points, quality, quotes, scores
+from stratumd.store import charges, exporting, feed, history, letters, lookup, overview, points, quality, quotes, scores
 from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
@@ -175,6 +176,30 @@ class Reader:
         with self._reading() as connection:
             event, pipeline = _facts(connection, event, pipeline)
             return points.history(connection, event, pipeline, market=market, since=since, until=until)
+
+    def feed(self, after: int, limit: int) -> list[Entry]:
+        """Return the first `limit` signals of the feed after a sequence number, in order."""
+        with self._reading() as connection:
+            return feed.entries(connection, after, limit)
+
+    def ends(self) -> tuple[int, int]:
+        """Return the first sequence number of the feed that is still there, and the newest that was ever given."""
+        with self._reading() as connection:
+            return feed.ends(connection)
+
+    def steps(self, pipeline: str) -> int:
+        """Return the pipeline's newest position; 0 where it has processed nothing."""
+        with self._reading() as connection:
+            return feed.newest_step(connection, pipeline)
+
+    def changed(self, pipeline: str, after: int, limit: int) -> list[Changed]:
+        """Return what the first `limit` steps after a position changed, in order."""
+        with self._reading() as connection:
+            return [*feed.changed(connection, pipeline, after, limit)]
+
+    def undelivered(self, *, limit: int | None = None) -> list[DeliveryRow]:
+        """Return deliveries that wait or are dead letters, the oldest signal first; with `limit` the newest so many."""
+        return self.deliveries(Wanted(states=("pending", "in_flight", "dead")), limit)
 
     def signal(self, id: str) -> Signal:
         """Return the one signal whose id is or begins with `id`. `UnknownSignalError` where none does, or several."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Select, Table, and_, exists, select
 
 from stratumd.plugin import Micros, delivery_id
+from stratumd.store import feed
 from stratumd.store.tables import (
     changes,
     consensus,
@@ -119,6 +120,7 @@ def _signals(write: Write, before: Micros, rows: int) -> Iterator[Cleaned]:
         if settled:
             bulk(Delete(deliveries), settled)
         if ids:
+            feed.forget(connection, ids)
             bulk(Delete(signals), [(id,) for id in ids])
         return len(ids)
 

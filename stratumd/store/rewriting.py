@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Select, Table, and_, delete, select, tuple_
 
 from stratumd.engine.outcome import Step
+from stratumd.store import feed
 from stratumd.store.batch import Batch, Known
 from stratumd.store.errors import StoreRefused
 from stratumd.store.tables import (
@@ -66,6 +67,7 @@ def rewrite(
     if number < before["processed"][0]:
         missing = before["processed"][0] - number
         raise StoreRefused(f"{missing} answers that {pipeline!r} took are not stored any more: nothing was rebuilt")
+    feed.mend(connection, bulk, pipeline)
     after = {str(table.name): _digest(connection, table, pipeline) for table in (*_OF_STEPS, *_OF_SERIES)}
     return [Rewritten(name, rows, after[name][0], (rows, sha) == after[name]) for name, (rows, sha) in before.items()]
 

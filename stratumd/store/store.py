@@ -12,19 +12,23 @@ from typing import TypeVar
 
 import msgspec
 from psycopg import errors as postgres
-from sqlalchemy import Connection, Engine, Select, select, text
+from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import DBAPIError
 
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
-from stratumd.plugin import Delivery, Micros, Observation, Poll, Record, Signal
+from stratumd.plugin import Delivery, Micros, Notice, Observation, Poll, Record, Signal
 from stratumd.store import (
     backlog,
     breakers,
     charges,
+    counters,
     deliveries,
+    engines,
+    feed,
     history,
     lives,
+    notices,
     retention,
     rewriting,
     scores,
@@ -36,12 +40,15 @@ from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge
 from stratumd.store.deliveries import Waiting
+from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import StoreDown, StoreError, StoreRefused, mapped
 from stratumd.store.ledger import StoreLedger
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
+from stratumd.store.notices import Notices
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
+from stratumd.store.reader import Reader
 from stratumd.store.retention import Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
 from stratumd.store.sharing import LEASE, Sharing
@@ -54,11 +61,6 @@ T = TypeVar("T")
 _CHUNK = 200  # observations read at once: a few megabytes
 _RETRIES = 5
 _FIRST_PAUSE = 0.02  # seconds, doubled with each retry
-# An insert or an update, whichever it takes, that says where the counter stands now.
-_RAISE = text(
-    "INSERT INTO counters (name, value) VALUES (:name, :by)"
-    " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value"
-)
 
 
 class NewDelivery(msgspec.Struct, frozen=True):
@@ -97,6 +99,9 @@ class Store:
         self._floors: dict[str, dict[str, int]] = {}
         self.sharing = Sharing(self._write, readers, str(owner), lease)
         """What is shared out among several daemons."""
+        self.notices = Notices(self._write, readers, str(owner), self.sharing.claim)
+        """What the daemon has to tell, and what became of it."""
+        self._desks: Engine | None = None
         self._held: set[str] = set()
         """Deliveries that are known to be lent to this process: a claim may have been committed without its answer."""
 
@@ -104,6 +109,8 @@ class Store:
         """Close every connection and let go of the lock."""
         self._engine.dispose()
         self._readers.dispose()
+        if self._desks is not None:
+            self._desks.dispose()
         if self._file_lock is not None:
             self._file_lock.close()
             self._file_lock = None
@@ -118,7 +125,7 @@ class Store:
 
         def write(connection: Connection, bulk: Bulk) -> None:
             if bodies:
-                first = _count(connection, "observations", len(bodies)) - len(bodies) + 1
+                first = counters.advance(connection, "observations", len(bodies)) - len(bodies) + 1
                 bulk(writes.OBSERVATIONS, [(first + n, *body) for n, body in enumerate(bodies)])
             if log:
                 bulk(writes.POLLS, log)
@@ -141,6 +148,7 @@ class Store:
                     if rows:
                         bulk(statement, rows.values())
             lives.settle(connection, bulk, batch.lives)
+            feed.append(connection, bulk, batch.signals)  # last: every other commit waits for this number
             return batch
 
         with self._turn:
@@ -263,13 +271,29 @@ class Store:
             return 0
         return self._write("release", lambda connection, _: deliveries.release(connection, str(self._owner)))
 
-    def disable(self, sink: str, found: Disabled) -> None:
-        """Remember that a sink is off, until `enable`."""
-        self._write("disable", lambda connection, _: sinks.disable(connection, sink, found))
+    def notify(self, notice: Notice) -> bool:
+        """Store a notice, which is sent from then on. Returns False where it is there already."""
+        return self._write("notify", lambda connection, bulk: notices.add(connection, bulk, notice))
 
-    def enable(self, sink: str) -> bool:
-        """Forget that a sink is off. Returns False where it was not."""
-        return self._write("enable", lambda connection, _: sinks.enable(connection, sink))
+    def disable(self, sink: str, found: Disabled, notice: Notice | None = None) -> None:
+        """Remember that a sink is off, until `enable`. Where it was not, `notice` goes to the others."""
+
+        def write(connection: Connection, bulk: Bulk) -> None:
+            if sinks.disable(connection, sink, found) and notice is not None:
+                notices.add(connection, bulk, notice, sink)
+
+        self._write("disable", write)
+
+    def enable(self, sink: str, notice: Notice | None = None) -> bool:
+        """Forget that a sink is off, and let `notice` tell the others. Returns False where it was not."""
+
+        def write(connection: Connection, bulk: Bulk) -> bool:
+            was = sinks.enable(connection, sink)
+            if was and notice is not None:
+                notices.add(connection, bulk, notice, sink)
+            return was
+
+        return self._write("enable", write)
 
     def disabled(self) -> dict[str, Disabled]:
         """Return the sinks that are off, by name."""
@@ -320,6 +344,17 @@ class Store:
         with mapped(), self._readers.begin() as connection:
             return deliveries.counts(connection)
 
+    def desk(self, clock: Callable[[], Micros]) -> StoreDesk:
+        """Return where plugins keep what is theirs; `clock` gives the time of their transactions."""
+        if self._desks is None and self.sharing.shared:
+            self._desks = engines.desk_writer(self._engine.url)
+        write = partial(self._write, "desk") if self._desks is None else serializable(self._desks)
+        return StoreDesk(self._readers, write, clock)
+
+    def reader(self) -> Reader:
+        """Return the reading side, over connections of its own."""
+        return Reader(engines.reader(self._engine.url, primary=True))
+
     def ledger(self, pipeline: str) -> StoreLedger:
         """Return the store as the jobs of `pipeline` see it."""
         return StoreLedger(pipeline, self._readers, partial(self._write, "ledger"))
@@ -329,7 +364,7 @@ class Store:
         for pipeline in sorted({commit.step.pipeline for commit in commits}):
             mine = {c.step.observation.id: c for c in commits if c.step.pipeline == pipeline}
             # Counting first holds off every other process on this pipeline until the end of the transaction.
-            position = _count(connection, f"processed/{pipeline}", len(mine)) - len(mine)
+            position = counters.advance(connection, f"processed/{pipeline}", len(mine)) - len(mine)
             done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
             built = history.newest_build(connection, pipeline)
             for commit in (commit for id, commit in mine.items() if id not in done):
@@ -369,11 +404,6 @@ class Store:
         except StoreDown:
             self._engine.dispose()  # whatever is left of that connection: the next call opens a new one
             raise
-
-
-def _count(connection: Connection, name: str, by: int) -> int:
-    value: int = connection.execute(_RAISE, {"name": name, "by": by}).scalar_one()
-    return value
 
 
 def _processed(pipeline: str, ids: Sequence[str]) -> Select[tuple[str]]:

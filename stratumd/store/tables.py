@@ -331,6 +331,33 @@ signals = _table(
     Index("signals_by_event", "event", "observed_at"),
 )
 
+feed = _table(
+    "feed",
+    Column("sequence", _POSITION, primary_key=True, autoincrement=False),
+    Column("signal", _TEXT, nullable=False),
+    UniqueConstraint("signal", name="feed_of_signals"),
+)
+"""T2: the signals of all pipelines in the order of their commits: `sequence` is raised inside the transaction, so who
+has read up to one has missed none before it."""
+
+audit = _table(
+    "audit",
+    Column("sequence", _POSITION, primary_key=True, autoincrement=False),
+    _int("at"),
+    _text("actor"),
+    _text("action"),
+    _text("target"),
+    _text("before"),
+    _text("after"),
+    _text("reason"),
+    _text("request_id"),
+    _text("previous"),
+    _text("hash"),
+    Index("audit_by_actor", "actor", "sequence"),
+    Index("audit_by_target", "target", "sequence"),
+)
+"""What people did: the rows before and after (JSON), each row with the hash of the one before it."""
+
 states = _table(
     "states",
     _text("pipeline", key=True),
@@ -437,3 +464,34 @@ charges = _table(
 )
 """T1: what each exchange of the poll log counts in the budgets, what it should cost by the source's own model, the band
 of the cadence that made it due, and the only events that it asked for (JSON; none where all were)."""
+
+notices = _table(
+    "notices",
+    _text("id", key=True),
+    _text("kind"),
+    _text("title"),
+    _text("text"),
+    _int("at"),
+    _text("recipient", null=True),
+    _text("about"),
+    _text("state"),
+    Index("notices_by_state", "state", "at"),
+    Index("notices_by_time", "at"),
+)
+"""What the daemon has to tell its operator, or one person (`recipient`): `new`, or `out` to sinks. The sink `about` does
+not get it. The text of one to a person is empty once it was sent, and after an hour."""
+
+notice_sinks = _table(
+    "notice_sinks",
+    _text("notice", key=True),
+    _text("sink", key=True),
+    _text("state"),
+    _int("attempts"),
+    _int("due_at"),
+    _text("owner", null=True),
+    _int("lease_until", null=True),
+    _text("error", null=True),
+    _int("ended_at", null=True),
+    Index("notice_sinks_by_state", "state", "sink", "due_at"),
+)
+"""One row per notice and sink: `pending`, `in_flight`, `delivered`, `expired` or `dead`."""
