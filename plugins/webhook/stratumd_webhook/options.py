@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
-import httpx
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from stratumd.client.webhooks import key, mistake
 from stratumd.plugin import PluginConfig, Secret
-from stratumd_webhook.addresses import Network, refusal
-from stratumd_webhook.signing import key
-
-_HOST = re.compile(rb"[a-z0-9._:-]+")
-_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
 class Options(PluginConfig):
@@ -41,9 +35,9 @@ class Options(PluginConfig):
     @classmethod
     def _check_url(cls, url: Secret, info: ValidationInfo) -> Secret:
         """Refuse what can never be sent to. The message never holds the URL."""
-        mistake = _mistake(url, info.data.get("allow", ()))
-        if mistake:
-            raise ValueError(mistake)
+        wrong = mistake(url, info.data.get("allow", ()))
+        if wrong:
+            raise ValueError(wrong)
         return url
 
     @field_validator("secret", "previous_secrets")
@@ -52,40 +46,3 @@ class Options(PluginConfig):
         for secret in (found,) if isinstance(found, Secret) else found:
             key(secret)
         return found
-
-
-def endpoint(url: Secret) -> httpx.URL:
-    """Take the URL apart, once for checking and connecting alike. `httpx.InvalidURL` where it is none."""
-    return httpx.URL(url.reveal().strip())
-
-
-def port_of(url: httpx.URL) -> int:
-    """Return the port, also where it goes without saying."""
-    return url.port or (443 if url.scheme == "https" else 80)
-
-
-def _mistake(secret: Secret, allow: tuple[Network, ...]) -> str | None:
-    try:
-        url = endpoint(secret)
-    except (httpx.InvalidURL, ValueError):
-        return "expected a URL such as https://example.com/hooks/stratumd"
-    port = 443 if url.port is None else url.port
-    if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.raw_host) or not 0 < port < 65_536:
-        return "expected a URL such as https://example.com/hooks/stratumd"
-    if url.userinfo:
-        return "the URL has no user or password: the signature says who sends"
-    if url.fragment:
-        return "the URL has no fragment: it would not be sent"
-    if url.scheme == "http" and not allow:
-        return "the URL must begin with https://; http:// is for networks in 'allow' only"
-    return _wrong_address(url, allow)
-
-
-def _wrong_address(url: httpx.URL, allow: tuple[Network, ...]) -> str | None:
-    """Say at once what would fail at every delivery. Names are looked up when they are connected to."""
-    try:
-        address = ip_address(url.host)
-    except ValueError:
-        last = url.host.rstrip(".").rpartition(".")[2]
-        return "write an IPv4 address as four decimal numbers" if _NUMBER.fullmatch(last) else None
-    return refusal(address, port_of(url), tls=url.scheme == "https", allow=allow)

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import msgspec
 
-from stratumd.plugin import SECOND, Context, Delivery, Signal, Sink, iso
-from stratumd_webhook.answers import judge
-from stratumd_webhook.endpoint import Endpoint
-from stratumd_webhook.guard import Guard
-from stratumd_webhook.options import Options, endpoint
-from stratumd_webhook.signing import signatures
+from stratumd.client.webhooks import SCHEDULE, Endpoint, Guard, endpoint, judge, signed
+from stratumd.plugin import Context, Delivery, Signal, Sink, iso
+from stratumd_webhook.options import Options
 
 TYPE = "signal.created"
 """The event's type, as receivers see it."""
-SCHEDULE = (
-    timedelta(seconds=5),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-    timedelta(hours=20),
-    timedelta(hours=24),
-)
-"""The waits that Standard Webhooks recommends after the first attempt, which is made at once."""
 
 
 class WebhookSink(Sink):
@@ -56,20 +40,13 @@ class WebhookSink(Sink):
             await self._endpoint.close()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Post the signal. What the answers mean is said in `answers.judge`."""
+        """Post the signal. What the answers mean is said in `judge`."""
         assert self._endpoint is not None, "core opens a sink before it delivers"
         for delivery in deliveries:
             now = self.context.clock.now()
             body = payload(delivery.signal)
             secrets = (self.options.secret, *self.options.previous_secrets)
-            timestamp = now // SECOND
-            headers = {
-                "content-type": "application/json",
-                "user-agent": "stratumd",
-                "webhook-id": delivery.id,
-                "webhook-timestamp": str(timestamp),
-                "webhook-signature": signatures(secrets, delivery.id, timestamp, body),
-            }
+            headers = signed(secrets, delivery.id, now, body)
             answer = await self._endpoint.post(body, headers)
             judge(answer.status, answer.retry_after, self.context.clock.now())
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from stratumd.client.webhooks.urls import endpoint, port_of
 from stratumd.plugin import Secret
-from stratumd_webhook.options import Options, endpoint, port_of
+from stratumd_webhook.options import Options
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CANARY = "canary-T0ken"

@@ -17,6 +17,9 @@ import httpcore
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from stratumd.client.webhooks import SCHEDULE
+from stratumd.client.webhooks.guard import Guard
+from stratumd.client.webhooks.posting import Endpoint
 from stratumd.errors import DeliveryError
 from stratumd.plugin import SECOND, Delivery, Micros, Secret
 from stratumd.runtime.attempts import Target
@@ -24,10 +27,8 @@ from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import State, States
 from stratumd.testing.conformance import verify_sink
 from stratumd.testing.receiver import Receiver
-from stratumd_webhook import endpoint as endpoints
-from stratumd_webhook.guard import Guard
 from stratumd_webhook.options import Options
-from stratumd_webhook.sink import SCHEDULE, WebhookSink
+from stratumd_webhook.sink import WebhookSink
 from tests.unit.runtime.delivery_fakes import MemoryContext, MemoryLog, MemoryQueue, StillClock, make_signal
 
 pytestmark = pytest.mark.anyio
@@ -263,7 +264,7 @@ async def test_a_body_without_end_is_not_read_to_its_end(sink: WebhookSink, rece
 async def test_a_receiver_that_hangs_is_left_at_the_deadline(receiver: Receiver) -> None:
     receiver.hang_next()
     options = Options.model_validate({"url": receiver.url, "secret": SECRET, "allow": LOOPBACK})
-    posting = endpoints.Endpoint(options.url, Guard(tls=False, allow=options.allow), deadline=0.2)
+    posting = Endpoint(options.url, Guard(tls=False, allow=options.allow), deadline=0.2)
     with anyio.fail_after(2), pytest.raises(DeliveryError, match=r"did not answer within 0\.2 s") as late:
         await posting.post(b"{}", {})
     assert (late.value.permanent, late.value.disable) == (False, False)

@@ -10,10 +10,10 @@ import anyio
 import httpcore
 import httpx
 
+from stratumd.client.webhooks.guard import Guard
+from stratumd.client.webhooks.urls import endpoint, port_of
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
-from stratumd_webhook.guard import Guard
-from stratumd_webhook.options import endpoint, port_of
 
 DEADLINE = 15.0
 """Seconds for a whole exchange, however slowly it drips."""

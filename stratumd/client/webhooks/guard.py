@@ -9,8 +9,8 @@ from socket import SOCK_STREAM
 import anyio
 import httpcore
 
+from stratumd.client.webhooks.addresses import Address, Network, refusal
 from stratumd.errors import DeliveryError
-from stratumd_webhook.addresses import Address, Network, refusal
 
 RESOLVING = 5.0
 """Seconds for finding the addresses of a name."""

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratumd.client.webhooks.answers import judge, seconds_until
 from stratumd.errors import DeliveryError
 from stratumd.plugin import SECOND, to_datetime
-from stratumd_webhook.answers import judge, seconds_until
 
 NOW = 1_784_000_000 * SECOND
 

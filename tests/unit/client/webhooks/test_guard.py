@@ -11,9 +11,9 @@ import anyio
 import httpcore
 import pytest
 
+from stratumd.client.webhooks import guard
+from stratumd.client.webhooks.guard import Guard
 from stratumd.errors import DeliveryError
-from stratumd_webhook import guard
-from stratumd_webhook.guard import Guard
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratumd.client.webhooks.signing import key, signatures
 from stratumd.plugin import Secret
 from stratumd.testing.receiver import verify
-from stratumd_webhook.signing import key, signatures
 from tests.support import shared
 
 PUBLISHED = (
