@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -68,6 +68,11 @@ class Accounts(Protocol):
 
     def rights(self, reading: Reading, account: str) -> Rights | None:
         """Return what an account may do; None where there is no such account."""
+
+    def standing(self, reading: Reading, credentials: Collection[str]) -> Mapping[str, Rights]:
+        """Return what the accounts of keys may do, by the key's id: of those keys alone that are good at present,
+        neither revoked nor expired. For whoever serves one request for long.
+        """
 
     def grant(
         self, writing: Writing, account: str, kind: str, plan: str | None, *, until: Micros | None, source: str
