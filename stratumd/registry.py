@@ -15,6 +15,8 @@ import pluggy
 from stratumd import hookspecs
 from stratumd.errors import PluginError
 from stratumd.plugin import Component, Detector, Job, Normalizer, PluginConfig, Report, Sink, Source, Strategy
+from stratumd.plugin.operations import Operation
+from stratumd.plugin.routes import Routes
 
 GROUP = "stratumd.plugins"
 """The entry point group in which a distribution names its plugins."""
@@ -23,10 +25,12 @@ RESERVED = {
     "source": frozenset({"use", "enabled", "schedule", "budget", "isolate", "on_error"}),
     "normalizer": frozenset[str](),
     "detector": frozenset({"enabled", "isolate", "on_error"}),
-    "sink": frozenset({"enabled", "name", "when", "isolate", "on_error"}),
+    "sink": frozenset({"enabled", "name", "when", "notices", "isolate", "on_error"}),
     "job": frozenset({"enabled", "schedule", "on_error"}),
     "report": frozenset[str](),
     "strategy": frozenset[str](),
+    "routes": frozenset({"enabled"}),
+    "operation": frozenset[str](),
 }
 """Keys that stand beside a component's options in the file and belong to core."""
 
@@ -46,6 +50,8 @@ _KINDS = {
     "job": _Kind("register_jobs", Job, "run"),
     "report": _Kind("register_reports", Report, "answer"),
     "strategy": _Kind("register_strategies", Strategy, "should_bet"),
+    "routes": _Kind("register_routes", Routes, "endpoints"),
+    "operation": _Kind("register_operations", Operation, "run"),
 }
 
 
@@ -95,6 +101,8 @@ class Registry:
     jobs: dict[str, Registered] = field(default_factory=dict)
     reports: dict[str, Registered] = field(default_factory=dict)
     strategies: dict[str, Registered] = field(default_factory=dict)
+    routes: dict[str, Registered] = field(default_factory=dict)
+    operations: dict[str, Registered] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, Registered]:
         """Return the components of a kind: `source`, `detector`, `strategy` and so on."""
@@ -106,6 +114,8 @@ class Registry:
             "job": self.jobs,
             "report": self.reports,
             "strategy": self.strategies,
+            "routes": self.routes,
+            "operation": self.operations,
         }[kind]
 
     def components(self) -> Iterator[tuple[str, Registered]]:
@@ -287,6 +297,8 @@ def _mistake(kind: str, component: Any, plugin: str) -> str | None:
         return f"{where} has an option {min(reserved)!r}, which is core's own key of a {kind}"
     if getattr(component, expected.method) is getattr(expected.base, expected.method):
         return f"{where} does not define {expected.method}()"
+    if issubclass(component, Sink) and component.notices and component.notify is Sink.notify:
+        return f"{where} takes notices and does not define notify()"
     if kind == "source" and not isinstance(getattr(component, "format", None), str):
         return f"{where}.format must name the normalizer that reads its observations"
     return None

@@ -26,6 +26,9 @@ BREAKERS = {
     "since": "SINCE",
     "reason": "REASON",
 }
+NOTICES = {
+    "title": "NOTICE", "sink": "SINK", "state": "STATE", "since": "SINCE", "attempts": "ATTEMPTS", "error": "ERROR",
+}  # fmt: skip
 LEFT_OUT = {"component": "LEFT OUT", "pipeline": "PIPELINE", "until": "UNTIL", "where": "WHERE", "error": "ERROR"}
 SIGNALS = {
     "observed_at": "OBSERVED", "type": "TYPE", "strength": "STRENGTH", "game": "EVENT", "market": "MARKET",
@@ -176,6 +179,21 @@ def left_out(found: Status) -> list[dict[str, Any]]:
             "error": each.error,
         }
         for each in found.left_out
+    ]
+
+
+def notices(found: Status) -> list[dict[str, Any]]:
+    """Return a line per notice that waits at a sink, or that no sink takes."""
+    return [
+        {
+            "title": each.title,
+            "sink": each.sink,
+            "state": "no sink takes it" if each.sink is None else each.state,
+            "since": moment(each.at),
+            "attempts": each.attempts,
+            "error": each.error,
+        }
+        for each in found.notices
     ]
 
 

@@ -78,7 +78,13 @@ class _View:
         if entry is None or (isinstance(entry.node, Scalar) and entry.node.value is not None):
             yield Value(("http",), "off", "default" if entry is None else self._line(entry.key))
         else:
-            yield from self._model(("http",), HttpSpec, _table(entry.node))
+            table = _table(entry.node)
+            yield from self._model(("http",), HttpSpec, table)
+            listed = table.get("routes")
+            for index, item in enumerate(
+                read_items(listed.items if isinstance(listed, Items) else [], "routes", self.reader)
+            ):
+                yield from self._component(("http", "routes", str(index), item.name), "routes", item)
 
     def _source(self, path: Path, table: Table) -> Iterator[Value]:
         yield from self._written(path, table, ("use", "isolate", "on_error"))
@@ -103,7 +109,7 @@ class _View:
         yield from self._written(path, table, ("operators",))
 
     def _component(self, path: Path, kind: str, item: Item) -> Iterator[Value]:
-        yield from self._written(path, item.options, ("name", "isolate", "on_error"))
+        yield from self._written(path, item.options, ("name", "notices", "isolate", "on_error"))
         yield from self._enabled(path, item.options, at=item.at)
         found = self.registry.of(kind).get(item.name)
         if found is not None:

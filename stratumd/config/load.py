@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 from stratumd import registry
-from stratumd.config import pipelines, sources
+from stratumd.config import pipelines, serving, sources
 from stratumd.config.document import Items, Node, Scalar, Table, read
-from stratumd.config.models import Database, HttpSpec, LogSpec, Retention
+from stratumd.config.models import Database, LogSpec, Retention
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader
 from stratumd.config.references import Surroundings
@@ -61,7 +61,11 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     """Return the configuration that a file holds. `ConfigError` holds every mistake."""
     root, report = document.root, document.report
     tables = {key: _part(root, key, report) for key in ("sources", "pipelines")}
-    named = [*sources.named_plugins(tables["sources"]), *pipelines.named_plugins(tables["pipelines"])]
+    named = [
+        *sources.named_plugins(tables["sources"]),
+        *pipelines.named_plugins(tables["pipelines"]),
+        *serving.named_plugins(root),
+    ]
     available = registry.discover()
     plugins = registry.load([name for name in dict.fromkeys(named) if name in available], extra=extra)
     reader = Reader(report, document.surroundings, plugins)
@@ -69,7 +73,8 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     fed = sources.read_sources(tables["sources"], reader)
     read_pipelines = pipelines.read_pipelines(tables["pipelines"], fed, reader)
     _unused(tables, fed, report)
-    database, http, log = _database(reader, root), _http(reader, root), reader.section(LogSpec, root, "log")
+    database, log = _database(reader, root), reader.section(LogSpec, root, "log")
+    http, routes = serving.read_http(root, reader)
     warnings = report.close()
     # From here on nothing is wrong: whatever could not be read has been reported, and reports with errors do not close.
     assert database is not None, "a database that cannot be read is an error"
@@ -77,7 +82,17 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     known = {name: source for name, source in fed.items() if source is not None}
     retention = reader.section(Retention, root, "retention") if "retention" in root.entries else None
     return Config(
-        document.path, database, known, read_pipelines, http, log, plugins, warnings, tuple(reader.absent), retention
+        path=document.path,
+        database=database,
+        sources=known,
+        pipelines=read_pipelines,
+        http=http,
+        log=log,
+        registry=plugins,
+        warnings=warnings,
+        absent=tuple(reader.absent),
+        retention=retention,
+        routes=routes,
     )
 
 
@@ -146,14 +161,6 @@ def _read_database(reader: Reader, root: Table) -> Database | None:
     url = Table({"url": entry}, entry.key)
     owner = Owner("'database'", entry.key, single=True)
     return read_options(Database, url, owner, reader.report, reader.surroundings)
-
-
-def _http(reader: Reader, root: Table) -> HttpSpec | None:
-    """Return where HTTP is served; None where the file has no `http`, or `http: off`."""
-    entry = root.entries.get("http")
-    if entry is None or (isinstance(entry.node, Scalar) and entry.node.text in ("off", "false")):
-        return None
-    return reader.section(HttpSpec, root, "http")
 
 
 def _empty(node: Node) -> bool:

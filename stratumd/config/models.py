@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_network
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -148,6 +149,8 @@ class HttpSpec(Section):
 
     listen: str = "127.0.0.1:8080"
     """Host and port, such as `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`. Port 0 takes a free one."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies, such as `10.0.0.0/8`, whose word on who calls (`X-Forwarded-For`) counts."""
 
     @field_validator("listen", mode="before")
     @classmethod
@@ -156,6 +159,16 @@ class HttpSpec(Section):
         if match is None or int(match["port"]) > 65535:
             raise Hinted("expected host:port, with a port up to 65535", _meant_address(listen))
         return listen
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise Hinted(f"{proxy!r} is no address and no network", "write 127.0.0.1 or 10.0.0.0/8") from None
+        return proxies
 
     @property
     def host(self) -> str:

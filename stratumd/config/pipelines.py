@@ -17,6 +17,7 @@ from stratumd.odds import Pricing
 from stratumd.plugin import PluginConfig
 from stratumd.registry import RESERVED, Registered
 
+NOTICES = ("false", "true")
 _KEYS = ("sources", "detectors", "jobs", "sinks", "pricing", "operators", "quality")
 
 
@@ -175,7 +176,20 @@ class _Pipeline:
                 options = self._options("sink", item, found, enabled and running)
                 name = f"{self.name}.{_name(item)}"
                 isolate = self.reader.isolated(item.options)
-                yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate)
+                notices = self._notices(item, found)
+                yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate, notices)
+
+    def _notices(self, item: Item, found: Registered) -> bool:
+        """Say whether the daemon's own messages go to a sink. Refuse it where the sink cannot take them."""
+        if self.reader.choice(item.options, "notices", NOTICES) == "false":
+            return False
+        if not found.component.notices:
+            able = sorted(name for name, each in self.reader.registry.sinks.items() if each.component.notices)
+            hint = f"remove it here, and set it for one that can: {', '.join(able) or 'log, email'}"
+            message = f"sink {item.name!r} cannot take notices"
+            self.reader.report.add(item.options.entries["notices"].key, message, hint=hint, docs=docs(item.name))
+            return False
+        return True
 
     def _jobs(self, table: Table, running: bool) -> Iterator[JobSpec]:
         for item in self._items(table, "job", "[clv]"):

@@ -25,6 +25,7 @@ _PLACES = {
     "detector": "list it under 'detectors'",
     "sink": "list it under 'sinks'",
     "job": "list it under 'jobs'",
+    "routes": "list it under 'routes' of 'http'",
 }
 ON_ERROR = ("stop", "retry", "disable")
 """What may become of a component whose plugin cannot be loaded: nothing starts, it is tried again, it stays away."""

@@ -60,12 +60,18 @@ def file_schema(registry: Registry) -> Schema:
             "database": _either({"type": "string", "default": Database().url}, _model(Database), Database),
             "retention": _model(Retention),
             "log": _model(LogSpec),
-            "http": _either({"enum": ["off", False]}, _model(HttpSpec), HttpSpec),
+            "http": _either({"enum": ["off", False]}, _http(registry), HttpSpec),
             "sources": _named(_source(registry), "What is observed, by name."),
             "pipelines": _named(_pipeline(detectors, jobs, sinks), "What is made of it, by name."),
         },
         "$defs": {"reference": _REFERENCE, "enabled": _ENABLED},
     }
+
+
+def _http(registry: Registry) -> Schema:
+    schema = _model(HttpSpec)
+    routes = {**_listed(registry.routes, {}), "description": "What plugins answer."}
+    return {**schema, "properties": {**schema["properties"], "routes": routes}}
 
 
 def _either(short: Schema, long: Schema, model: type[BaseModel]) -> Schema:
@@ -136,7 +142,12 @@ def _pipeline(detectors: Schema, jobs: Schema, sinks: Schema) -> Schema:
 
 def _sink_keys() -> Schema:
     name = {"type": "string", "pattern": _NAME, "description": "Tells two sinks of a pipeline apart."}
-    return {"name": name, "when": _model(When), **_SAFETY}
+    notices = {
+        "type": "boolean",
+        "description": "Whether the daemon's own messages, to its operator or to one person, go here too.",
+        "default": False,
+    }
+    return {"name": name, "when": _model(When), "notices": notices, **_SAFETY}
 
 
 def _listed(components: dict[str, Registered], keys: Schema) -> Schema:
@@ -155,7 +166,8 @@ def _listed(components: dict[str, Registered], keys: Schema) -> Schema:
 
 def _options(found: Registered, keys: Schema) -> Schema:
     schema = _model(found.component.config)
-    schema["properties"] = {"enabled": {"$ref": "#/$defs/enabled"}, **keys, **schema["properties"]}
+    own = {name: key for name, key in keys.items() if name != "notices" or found.component.notices}
+    schema["properties"] = {"enabled": {"$ref": "#/$defs/enabled"}, **own, **schema["properties"]}
     return {
         **schema,
         "description": _summary(found),

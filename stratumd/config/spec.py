@@ -12,6 +12,7 @@ from stratumd.config.timetable import Timetable
 from stratumd.errors import Problem
 from stratumd.odds import Pricing
 from stratumd.plugin import Detector, Job, PluginConfig, Sink, Source
+from stratumd.plugin.routes import Routes
 from stratumd.registry import Registry
 
 
@@ -72,6 +73,8 @@ class SinkSpec:
     enabled: bool = True
     isolate: bool = False
     """Whether it runs in a process of its own."""
+    notices: bool = False
+    """Whether the daemon's own messages go here as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,15 @@ class JobSpec:
     component: type[Job]
     options: PluginConfig
     schedule: Timetable
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesSpec:
+    """Enabled routes of a plugin."""
+
+    name: str
+    component: type[Routes]
+    options: PluginConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,8 @@ class Config:
     """What is left out because its plugin cannot be loaded."""
     retention: Retention | None = None
     """None where everything is kept for ever."""
+    routes: tuple[RoutesSpec, ...] = ()
+    """What plugins answer over HTTP."""
 
     def enabled_sources(self) -> dict[str, SourceSpec]:
         """Return the sources that are to be polled."""

@@ -30,6 +30,7 @@ from stratumd.plugin.jobs import (
     Start,
 )
 from stratumd.plugin.market import BookLine, Market, Move, Priced, Span, Tick
+from stratumd.plugin.notices import Notice
 from stratumd.plugin.options import Duration, PluginConfig, Secret
 from stratumd.plugin.strategies import Bet, Moment, Side, Strategy
 from stratumd.plugin.strict import check_json
@@ -117,6 +118,7 @@ __all__ = [
     "Moment",
     "Move",
     "Normalizer",
+    "Notice",
     "Observation",
     "Offer",
     "Offered",

@@ -10,6 +10,7 @@ import msgspec
 
 from stratumd.plugin.gates import Gate
 from stratumd.plugin.market import Tick
+from stratumd.plugin.notices import Notice
 from stratumd.plugin.options import PluginConfig
 from stratumd.plugin.times import Micros
 from stratumd.plugin.values import (
@@ -266,6 +267,10 @@ class Sink(Component):
     Core lengthens each by up to a tenth at random. None: core's own pauses, which grow, for about three days."""
     shadow: ClassVar[frozenset[str]] = frozenset()
     """Types of signals that are not delivered here unless `when.types` names them: not proven yet, or too many."""
+    notices: ClassVar[bool] = False
+    """True where the daemon's own messages can go here as well: then `notify` is there."""
+    addresses: ClassVar[bool] = False
+    """True where a notice can be sent to one person alone, by the mail address in `Notice.to`."""
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options)
@@ -301,3 +306,11 @@ class Sink(Component):
         Called after such cycles of the sink's pipeline, never twice at once; where it takes long, some are left out. A
         `DeliveryError` is shown and not repeated: the next cycle is the next chance.
         """
+
+    async def notify(self, notice: Notice) -> None:
+        """Send a notice, or raise `DeliveryError`; then it is tried again, and a `permanent` one given up.
+
+        Called where `notices` is True and the file asks for it, also while `deliver` is under way, and perhaps again
+        with the same notice. One with `to` comes only where `addresses` is True.
+        """
+        raise NotImplementedError

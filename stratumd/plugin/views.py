@@ -311,6 +311,26 @@ class LeftOutRow(View, frozen=True):
     """When it is tried again; by the time of the pipeline's observations, as `since_at`."""
 
 
+class NoticeRow(View, frozen=True):
+    """A notice that waits, or that no sink takes or took, at one sink."""
+
+    id: str
+    kind: str
+    title: str
+    at: Micros
+    personal: bool
+    """Whether it is for one person; to whom is not shown."""
+    sink: str | None
+    """None where no sink takes it."""
+    state: str
+    """`new`, `pending`, `in_flight` or `dead`."""
+    attempts: int
+    due_at: Micros | None
+    """When it is tried next, where it waits."""
+    error: str | None
+    """What the newest failure said."""
+
+
 class Status(View, frozen=True):
     """How everything is, by what is stored."""
 
@@ -320,6 +340,7 @@ class Status(View, frozen=True):
     disabled_sinks: tuple[DisabledRow, ...]
     breakers: tuple[BreakerRow, ...]
     left_out: tuple[LeftOutRow, ...]
+    notices: tuple[NoticeRow, ...]
     observations: int
     events: int
     events_upcoming: int

@@ -22,6 +22,25 @@ def seconds(asked: Any) -> float | None:
     return length if isfinite(length) and length >= 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed delivery is tried again, in seconds; the defaults keep trying for about 75 hours."""
+
+    first: float = 1.0
+    longest: float = 1_800.0
+    attempts: int = 300
+    """After so many failures a delivery becomes a dead letter."""
+    faults: int = 10
+    """The same for failures of the sink's own code."""
+
+    def pause(self, failures: int, chance: float) -> float:
+        """Return the wait after `failures` in a row: exponential, with full jitter by `chance` (0 to 1)."""
+        return chance * min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
+
+
+USUAL = Retry()
+
+
 @dataclass(slots=True)
 class Backoff:
     """Waits that double with every failure in a row, with full jitter so that nobody returns in step."""

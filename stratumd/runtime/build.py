@@ -76,6 +76,8 @@ class Outlet:
     target: Target
     owner: Owner
     when: When
+    notices: bool = False
+    """Whether the daemon's own messages go there as well."""
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be delivered here. Raises what the sink's code raises."""
@@ -99,7 +101,7 @@ def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
     make: Callable[..., Sink] = partial(isolated_sink, spec.component) if spec.isolate else spec.component
     sink = _built(registered, spec.name, partial(make, spec.options, context))
     owner = Owner(sink, spec.name, registered.plugin, registered.version)
-    return Outlet(Target(spec.name, sink, registered.plugin, registered.version), owner, spec.when)
+    return Outlet(Target(spec.name, sink, registered.plugin, registered.version), owner, spec.when, spec.notices)
 
 
 def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:

@@ -11,7 +11,8 @@ from anyio import to_thread
 
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
-from stratumd.plugin import Ledger, Micros, Observation, Poll, Record
+from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
+from stratumd.plugin.views import NoticeRow
 from stratumd.redaction import described
 from stratumd.registry import Registry
 from stratumd.runtime.clock import SystemTimer, Timer
@@ -20,8 +21,9 @@ from stratumd.runtime.ended import Ended
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.states import States
+from stratumd.runtime.telling import Letters
 from stratumd.runtime.watchdog import Watchdog
-from stratumd.store import Charge, Cleaned, Commit, Keep, Lease, Newest, Taken, Waiting
+from stratumd.store import Charge, Cleaned, Commit, Keep, Lease, Newest, Routed, Taken, Taker, Waiting
 
 T = TypeVar("T")
 
@@ -55,8 +57,28 @@ class Sharing(Protocol):
         """Return who works each pipeline."""
 
 
+class Notices(Letters, Protocol):
+    """What the daemon has to tell. The calls block; they are made from worker threads."""
+
+    def route(self, takers: Sequence[Taker], now: Micros) -> Routed:
+        """Give the new notices to those of `takers` that fit."""
+
+    def sweep(self, now: Micros) -> None:
+        """Let expire what is worth nothing any more, and delete what is very old."""
+
+    def unsent(self) -> list[NoticeRow]:
+        """Return the notices that wait, and those that no sink takes or took."""
+
+
 class Store(Queue, Protocol):
     """What the daemon does with the store. The calls block; they are made from worker threads."""
+
+    @property
+    def notices(self) -> Notices:
+        """What the daemon has to tell, and what became of it."""
+
+    def notify(self, notice: Notice) -> bool:
+        """Store a notice; False where it is there already."""
 
     @property
     def sharing(self) -> Sharing:

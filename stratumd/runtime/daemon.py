@@ -30,6 +30,7 @@ from stratumd.runtime.delivery import Courier
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.forgetting import forget
 from stratumd.runtime.journal import Journal
+from stratumd.runtime.notices import Notices
 from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
 from stratumd.runtime.parts import Parts, assemble
@@ -144,6 +145,7 @@ class _Daemon:
             services.start_soon(attend, self._notifier, core, parts.workers.keys())
             if options.role != "api":
                 services.start_soon(keep, _Deliveries(parts.courier, core), core)
+                services.start_soon(keep, Notices(parts.courier, core), core)
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
             options.announce(address(listener) if listener else None)

@@ -23,10 +23,13 @@ from stratumd.errors import DeliveryError, PluginError, StratumError
 from stratumd.plugin import HOUR, SECOND, Clock, Delivery, Log, Micros, Sink, iso
 from stratumd.redaction import described, told
 from stratumd.runtime.attempts import CLOSING, DEADLINE, Misconfigured, Target, attempt
+from stratumd.runtime.backoff import USUAL, Retry
 from stratumd.runtime.breaker import Breaker, Pace
 from stratumd.runtime.disabling import KIND, Memory, Switch
 from stratumd.runtime.posts import Posts, Turns, open_posts
 from stratumd.runtime.states import State, States
+from stratumd.runtime.telling import Teller
+from stratumd.store import Taker
 
 T = TypeVar("T")
 
@@ -63,22 +66,6 @@ class Queue(Memory, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """When a failed delivery is tried again, in seconds; the defaults keep trying for about 75 hours."""
-
-    first: float = 1.0
-    longest: float = 1_800.0
-    attempts: int = 300
-    """After so many failures a delivery becomes a dead letter."""
-    faults: int = 10
-    """The same for failures of the sink's own code."""
-
-    def pause(self, failures: int, chance: float) -> float:
-        """Return the wait after `failures` in a row: exponential, with full jitter by `chance` (0 to 1)."""
-        return chance * min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
-
-
-@dataclass(frozen=True, slots=True)
 class Rest:
     """What a worker does until its next step."""
 
@@ -98,12 +85,16 @@ class Worker:
         *,
         clock: Clock,
         log: Log,
-        retry: Retry = Retry(),
+        retry: Retry = USUAL,
         deadline: float = DEADLINE,
         poll: float = 1.0,
         chance: Callable[[], float] = random.random,
+        teller: Teller | None = None,
     ) -> None:
-        """One call of the sink may take `deadline` seconds; an idle worker looks every `poll` seconds."""
+        """One call of the sink may take `deadline` seconds; an idle worker looks every `poll` seconds.
+
+        With a `teller` the sink gets notices too.
+        """
         self.target = target
         self.turns = Turns()
         self._queue = queue
@@ -114,6 +105,7 @@ class Worker:
         self._deadline = deadline
         self._idle = Rest(poll, wakeable=True)
         self._chance = chance
+        self._teller = teller
         self._failures = 0
         self._breaker = Breaker()
         self._pace = Pace(target.sink.per_second)
@@ -124,6 +116,18 @@ class Worker:
         self._beats = type(target.sink).beat is not Sink.beat
         self._beat_at: Micros | None = None
         self._news = anyio.Event()
+
+    @property
+    def taker(self) -> Taker | None:
+        """The sink as one that takes notices; None where it does not, or is off."""
+        if self._teller is None or self._disabled:
+            return None
+        return Taker(self.target.name, self.target.sink.addresses)
+
+    @property
+    def outage(self) -> bool:
+        """Whether the receiver is left alone for now."""
+        return self._breaker.outage is not None
 
     def wake(self) -> None:
         """Look for deliveries at once: some were committed."""
@@ -144,6 +148,8 @@ class Worker:
                 lanes.start_soon(self._repeat, self.step)
                 for _ in range(1, self.target.sink.concurrency):
                     lanes.start_soon(self._repeat, self._next)
+                if self._teller is not None:
+                    lanes.start_soon(self._repeat, partial(self._tell, self._teller))
         finally:
             await self._close()
 
@@ -177,6 +183,18 @@ class Worker:
         with self._breaker.attempt():
             batch = await self._store(lambda: self._queue.claim(name, limit, self._clock.now(), fresh=sink.expires))
             return await self._deliver(batch) if batch else self._idle
+
+    async def _tell(self, teller: Teller) -> Rest:
+        """Send one notice, unless the sink is to be left alone."""
+        if self._disabled:
+            return self._idle
+        wait = self._breaker.wait(self._clock.now())
+        if wait:
+            return Rest(wait)
+        try:
+            return Rest() if await teller.step(self._store) else self._idle
+        except DeliveryError as error:
+            return await self._disable([], error)
 
     async def _take(self, rest: Rest) -> None:
         if not rest.wakeable:
@@ -298,7 +316,7 @@ class Worker:
 
     async def _start(self) -> None:
         """Open the sink, or stay off where the store remembers that it is disabled."""
-        noted = await self._store(self._switch.at_start)
+        noted = await self._store(lambda: self._switch.at_start(self._clock.now()))
         if noted is None:
             await self._open()
             await self._go_on()
@@ -406,6 +424,11 @@ class Courier:
     def sinks(self) -> list[str]:
         """The names of the sinks that are served."""
         return list(self._workers)
+
+    def takers(self) -> list[Taker]:
+        """Return the sinks that take notices and are not off, those first whose receiver answers."""
+        ordered = sorted(self._workers.values(), key=lambda worker: (worker.outage, worker.target.name))
+        return [worker.taker for worker in ordered if worker.taker is not None]
 
     def wake(self) -> None:
         """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stratumd.plugin import Component, Micros, Secret, Sink
+from stratumd.plugin import Component, Micros, Notice, Secret, Sink, iso
 from stratumd.store import Disabled, Outage
 
 KIND = "sink"
@@ -21,11 +21,11 @@ COST = 2**14
 class Memory(Protocol):
     """Where it is remembered which sinks are off. The calls block; they are made from worker threads."""
 
-    def disable(self, sink: str, found: Disabled) -> None:
-        """Note that a sink is off."""
+    def disable(self, sink: str, found: Disabled, notice: Notice | None = None) -> None:
+        """Note that a sink is off, and where it was not, let `notice` tell of it."""
 
-    def enable(self, sink: str) -> bool:
-        """Forget that it is."""
+    def enable(self, sink: str, notice: Notice | None = None) -> bool:
+        """Forget that it is, and let `notice` tell of it."""
 
     def disabled(self) -> Mapping[str, Disabled]:
         """Return the sinks that are off, by name."""
@@ -59,18 +59,18 @@ class Switch:
 
     def off(self, reason: str, now: Micros) -> None:
         """Remember that the sink is off."""
-        self._memory.disable(self._name, Disabled(reason, now, self.mark))
+        self._memory.disable(self._name, Disabled(reason, now, self.mark), _off(self._name, reason, now))
 
     def noted(self) -> Disabled | None:
         """Return why the sink is off, None where it is not."""
         return self._memory.disabled().get(self._name)
 
-    def at_start(self) -> Disabled | None:
+    def at_start(self, now: Micros) -> Disabled | None:
         """Return the same, and forget it where the sink has other options than it had then."""
         found = self.noted()
         if found is None or self._fits(found.options):
             return found
-        self._memory.enable(self._name)
+        self._memory.enable(self._name, _on(self._name, found.since, now))
         return None
 
     def outage(self) -> Outage | None:
@@ -83,6 +83,19 @@ class Switch:
 
     def _fits(self, mark: str) -> bool:
         return fingerprint(self._sink, self._version, mark.partition("$")[0]) == mark
+
+
+def _off(sink: str, reason: str, now: Micros) -> Notice:
+    text = (
+        f"{reason}\n\nNothing is delivered there any more. What waits is kept. Give the sink other options and reload, "
+        f"or mend its receiver and call: stratumd sinks enable {sink}"
+    )
+    return Notice(f"sink_disabled/{sink}/{now}", "sink_disabled", f"The sink {sink} is disabled", text, now)
+
+
+def _on(sink: str, since: Micros, now: Micros) -> Notice:
+    text = f"It has other options than when it was disabled, at {iso(since)}. What waited is delivered now."
+    return Notice(f"sink_enabled/{sink}/{since}", "sink_enabled", f"The sink {sink} is enabled again", text, now)
 
 
 def fingerprint(part: Component, version: str, salt: str) -> str:

@@ -27,6 +27,7 @@ async def look(core: Core) -> None:
     try:
         counts = await transaction(core.store.delivery_counts)
         core.journal.leases = await transaction(core.store.sharing.holders)
+        core.journal.notices = await transaction(core.store.notices.unsent)
     except StoreError as error:
         core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
         _log.error("the store does not answer", error=str(error))

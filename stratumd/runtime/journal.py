@@ -9,6 +9,7 @@ from typing import Any
 
 from stratumd import redaction
 from stratumd.plugin import Micros, Signal, iso
+from stratumd.plugin.views import NoticeRow
 from stratumd.store import Lease, Waiting
 
 RECENT = 20
@@ -109,6 +110,8 @@ class Journal:
         """Who works each pipeline; empty where there is one daemon only."""
         self.deliveries: Mapping[tuple[str, str], Waiting] = {}
         """How many there are by sink and state, and since when the oldest of them is there."""
+        self.notices: Sequence[NoticeRow] = ()
+        """Those that wait, and those that no sink takes or took."""
 
     def source(self, name: str) -> SourceEntry:
         """Return the entry of a source."""

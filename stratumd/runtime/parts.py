@@ -22,6 +22,7 @@ from stratumd.runtime.plan import jobs_of
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import Held
+from stratumd.runtime.telling import Teller
 from stratumd.runtime.ticks import Ticks, ticks
 from stratumd.runtime.worker import Outlets, PipelineWorker
 
@@ -91,7 +92,8 @@ class Builder:
         """Build the worker that delivers to a sink."""
         core = self.core
         log = _log.bind(sink=outlet.target.name)
-        return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log)
+        teller = Teller(outlet.target, core.store.notices, clock=core.timer, log=log) if outlet.notices else None
+        return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log, teller=teller)
 
     def worker(self, spec: PipelineSpec, outlets: Mapping[str, Outlet]) -> PipelineWorker:
         """Build a pipeline that delivers to those of `outlets` that are its own."""

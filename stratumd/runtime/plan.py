@@ -146,5 +146,5 @@ def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]
 def _fixed(old: Config, new: Config) -> Iterator[str]:
     if (old.database.connect_url(), old.database.lease) != (new.database.connect_url(), new.database.lease):
         yield "database"
-    if old.http != new.http:
+    if (old.http, old.routes) != (new.http, new.routes):
         yield "http"

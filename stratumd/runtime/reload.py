@@ -93,7 +93,7 @@ class Reloader:
                 logs.configure(new.log.level, new.log.format, file=new.log.file)
         except Exception as error:  # noqa: BLE001  # plugins are imported and built: anything may be raised
             return self._refuse(error)
-        self._view.config = replace(new, database=old.database, http=old.http)
+        self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
         self._exchange.swap(plan, made, self._view.config)
         absences.show(self._core, new)
         self._succeed(plan, new)

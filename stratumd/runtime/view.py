@@ -62,6 +62,7 @@ class DaemonView:
             "sources": {name: _source(entry) for name, entry in journal.sources.items()},
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
             "deliveries": self._deliveries(),
+            "notices": [each.public() for each in journal.notices],
             "signals": [brief(signal) for signal in reversed(journal.signals)],
             "failures": [asdict(fault) | {"at": shown(fault.at)} for fault in journal.faults.values()],
         }

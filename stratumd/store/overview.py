@@ -21,7 +21,7 @@ from stratumd.plugin.views import (
     TableRow,
     WaitingRow,
 )
-from stratumd.store import deliveries, sinks
+from stratumd.store import deliveries, notices, sinks
 from stratumd.store.tables import breakers, events, latest, metadata, observations, polls, processed, signals, states
 
 _PARAMS = msgspec.json.Decoder(dict[str, str])
@@ -61,6 +61,7 @@ def status(connection: Connection, now: Micros) -> Status:
         disabled_sinks=tuple(disabled_sinks(connection)),
         breakers=tuple(open_breakers(connection)),
         left_out=tuple(left_out(connection)),
+        notices=tuple(notices.unsent(connection)),
         observations=_number(connection, select(func.count()).select_from(observations)),
         events=_number(connection, select(func.count()).select_from(events)),
         events_upcoming=_number(connection, select(func.count()).select_from(events).where(events.c.commence_at > now)),

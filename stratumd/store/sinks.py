@@ -20,11 +20,12 @@ class Disabled(NamedTuple):
     options: str
 
 
-def disable(connection: Connection, sink: str, found: Disabled) -> None:
-    """Note that `sink` is off. What was noted of it before is replaced."""
-    connection.execute(delete(disabled_sinks).where(disabled_sinks.c.sink == sink))
+def disable(connection: Connection, sink: str, found: Disabled) -> bool:
+    """Note that `sink` is off. What was noted of it before is replaced. Returns False where it was off before."""
+    was = connection.execute(delete(disabled_sinks).where(disabled_sinks.c.sink == sink)).rowcount > 0
     row = {"sink": sink, "reason": clean(found.reason), "since": found.since, "options": found.options}
     connection.execute(insert(disabled_sinks).values(row))
+    return not was
 
 
 def enable(connection: Connection, sink: str) -> bool:

@@ -478,8 +478,8 @@ notices = _table(
     Index("notices_by_state", "state", "at"),
     Index("notices_by_time", "at"),
 )
-"""What the daemon has to tell its operator, or one person (`recipient`): `new`, or `out` to sinks. The sink `about` does
-not get it. The text of one to a person is empty once it was sent, and after an hour."""
+"""What the daemon has to tell its operator, or one person (`recipient`): `new`, or `out` to sinks, but not to the sink
+`about`. The text of one to a person is empty once it was sent, and after an hour."""
 
 notice_sinks = _table(
     "notice_sinks",

@@ -35,6 +35,7 @@ from stratumd.runtime.isolation.frames import (
     Request,
     Start,
     Started,
+    Tell,
     Understood,
     Wants,
     WireFinding,
@@ -157,6 +158,8 @@ def _answer(component: Any, request: Request, pricing: Pricing, call: Callable[.
         return Done(verdict=bool(component.wants(request.signal)))
     if isinstance(request, Deliver):
         said = call(component.deliver, request.deliveries)
+    elif isinstance(request, Tell):
+        said = call(component.notify, request.notice)
     elif isinstance(request, Beat):
         said = call(component.beat, request.at)
     else:

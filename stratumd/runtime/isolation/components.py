@@ -25,6 +25,7 @@ from stratumd.plugin import (
     Limits,
     Micros,
     Normalizer,
+    Notice,
     Observation,
     Secret,
     Signal,
@@ -42,6 +43,7 @@ from stratumd.runtime.isolation.frames import (
     Normalize,
     Request,
     Start,
+    Tell,
     Understood,
     Wants,
     WireFinding,
@@ -152,6 +154,9 @@ class _Delivering:
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> str | None:
         return (await self._ask(Deliver([*deliveries]))).said
+
+    async def notify(self, notice: Notice) -> None:
+        await self._ask(Tell(notice))
 
     def wants(self, signal: Signal) -> bool:
         return self._judge is None or _called(self._judge, Wants(signal), Done).verdict

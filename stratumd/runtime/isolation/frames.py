@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from stratumd.plugin import Delivery, Event, MarketKey, Micros, Observation, Offer, Signal
+from stratumd.plugin import Delivery, Event, MarketKey, Micros, Notice, Observation, Offer, Signal
 
 MOST = 64 << 20
 """Bytes of a frame."""
@@ -107,6 +107,12 @@ class Deliver(msgspec.Struct, tag=True):
     deliveries: list[Delivery]
 
 
+class Tell(msgspec.Struct, tag=True):
+    """Send a notice."""
+
+    notice: Notice
+
+
 class Wants(msgspec.Struct, tag=True):
     """Say whether a signal is wanted."""
 
@@ -183,7 +189,7 @@ class Failed(msgspec.Struct, tag=True):
     resident: int = 0
 
 
-Request = Start | Detect | Normalize | Do | Deliver | Wants | Beat
+Request = Start | Detect | Normalize | Do | Deliver | Tell | Wants | Beat
 Answer = Started | Yielded | Understood | Done | Failed
 
 encode = msgspec.msgpack.Encoder().encode

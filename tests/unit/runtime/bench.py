@@ -13,6 +13,7 @@ from stratumd.plugin import (
     Credits,
     Delivery,
     Micros,
+    Notice,
     Observation,
     PluginConfig,
     Poll,
@@ -20,13 +21,14 @@ from stratumd.plugin import (
     Request,
     Source,
 )
+from stratumd.plugin.views import NoticeRow
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
 from stratumd.runtime.till import Till
-from stratumd.store import Charge, Commit, Disabled, Lease, Newest, Outage, Taken, Waiting
+from stratumd.store import Charge, Commit, Disabled, Errand, Lease, Newest, Outage, Routed, Taken, Taker, Waiting
 from tests.unit.runtime.virtual import VirtualTimer
 
 REQUEST = Request("/odds", {"markets": "spreads"})
@@ -72,11 +74,33 @@ class MemorySharing:
         return [self.hold(pipeline) for pipeline in self.others]
 
 
+class NoNotices:
+    """Nothing to tell."""
+
+    def route(self, takers: Sequence[Taker], now: Micros) -> Routed:
+        return Routed(0, ())
+
+    def sweep(self, now: Micros) -> None: ...
+
+    def unsent(self) -> list[NoticeRow]:
+        return []
+
+    def claim(self, sink: str, now: Micros) -> Errand | None:
+        return None
+
+    def delivered(self, id: str, sink: str, now: Micros) -> None:
+        raise AssertionError("nothing was lent out")
+
+    def failed(self, id: str, sink: str, now: Micros, error: str, retry_at: Micros | None) -> None:
+        raise AssertionError("nothing was lent out")
+
+
 class MemoryStore:
     """The daemon's store, in memory. `down` holds errors that the next calls raise, one each."""
 
     def __init__(self, clock: Callable[[], Micros] = lambda: 0) -> None:
         self.sharing = MemorySharing(clock)
+        self.notices = NoNotices()
         self.polls: list[tuple[str, Poll]] = []
         self.commits: list[Commit] = []
         self.down: list[StratumError] = []
@@ -139,14 +163,17 @@ class MemoryStore:
     def failed(self, id: str, now: Micros, error: str, retry_at: Micros | None) -> None:
         raise AssertionError("nothing was lent out")
 
+    def notify(self, notice: Notice) -> bool:
+        raise AssertionError("there is nothing to tell")
+
     def expire(self, sink: str, now: Micros) -> None: ...
 
     def release(self) -> None: ...
 
-    def disable(self, sink: str, found: Disabled) -> None:
+    def disable(self, sink: str, found: Disabled, notice: Notice | None = None) -> None:
         raise AssertionError("nothing was sent")
 
-    def enable(self, sink: str) -> bool:
+    def enable(self, sink: str, notice: Notice | None = None) -> bool:
         return False
 
     def disabled(self) -> dict[str, Disabled]:

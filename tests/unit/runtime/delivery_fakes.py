@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from stratumd.plugin import SECOND, Clock, Context, Delivery, Log, Micros, PluginConfig, Signal, Sink, Source
+from stratumd.plugin import SECOND, Clock, Context, Delivery, Log, Micros, Notice, PluginConfig, Signal, Sink, Source
 from stratumd.runtime.attempts import Target
 from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import States
@@ -103,6 +103,7 @@ class MemoryQueue:
         self.broken: list[Exception] = []
         """Raised by the next calls, one each."""
         self.off: dict[str, Disabled] = {}
+        self.notices: list[Notice] = []
         self.outages: dict[str, Outage] = {}
 
     def add(self, sink: str, *signals: Signal) -> None:
@@ -149,8 +150,9 @@ class MemoryQueue:
             if row.sink == sink and row.state == "pending" and end is not None and end <= now:
                 row.state = "expired"
 
-    def disable(self, sink: str, found: Disabled) -> None:
+    def disable(self, sink: str, found: Disabled, notice: Notice | None = None) -> None:
         self._break()
+        self.notices += [notice] if notice is not None and sink not in self.off else []
         self.off[sink] = found
 
     def trip(self, kind: str, name: str, outage: Outage) -> None:
@@ -163,7 +165,8 @@ class MemoryQueue:
     def outage(self, kind: str, name: str) -> Outage | None:
         return self.outages.get(name)
 
-    def enable(self, sink: str) -> bool:
+    def enable(self, sink: str, notice: Notice | None = None) -> bool:
+        self.notices += [notice] if notice is not None and sink in self.off else []
         self.outages.pop(sink, None)
         return self.off.pop(sink, None) is not None
 
