@@ -24,6 +24,9 @@ SKIP = os.environ.get("STRATUMD_TEST_POSTGRES") == "skip"
 _OLDEST = 15
 _PORT = 5432  # only part of the socket's name
 _SUPERUSER = "stratumd"
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+"""Bytes that must be free in memory before a server's files go there."""
 
 
 class Server:
@@ -64,16 +67,19 @@ class Server:
 def running(*, durable: bool = False) -> Iterator[Server]:
     """Start a server, and stop it and remove its files at the end. Raises where there is none to start.
 
-    Tests need no `durable` server, that waits for the disk; measurements do.
+    Tests need no `durable` server, that waits for the disk; measurements do. The files of any other are in memory where
+    there is room: to copy a database takes 15 ms there, and ten times as long on a disk.
     """
     binaries, user = find_binaries(), _user()
-    with tempfile.TemporaryDirectory(prefix="stratumd-pg-", dir="/tmp") as folder:  # a socket's path must be short
+    place = Path("/tmp") if durable or not _has_room(_MEMORY) else _MEMORY
+    with tempfile.TemporaryDirectory(prefix="stratumd-pg-", dir=place) as folder:  # a socket's path must be short
         home = Path(folder)
         if user is not None:
             os.chown(home, pwd.getpwnam(user).pw_uid, -1)
         _run(user, binaries / "initdb", "-D", home / "data", "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8", "-N")
         settings = (
             f"-k {home} -p {_PORT} -c listen_addresses= -c fsync={'on' if durable else 'off'} -c max_connections=60"
+            f"{'' if durable else ' -c max_wal_size=256MB'}"
         )
         control = partial(_run, user, binaries / "pg_ctl", "-D", home / "data", "-w")
         control("-l", home / "log", "-o", settings, "start")
@@ -81,6 +87,10 @@ def running(*, durable: bool = False) -> Iterator[Server]:
             yield Server(home, control)
         finally:
             control("-m", "immediate", "stop")
+
+
+def _has_room(place: Path) -> bool:
+    return place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free >= _ROOM
 
 
 def find_binaries() -> Path:
