@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle kill past hostile power daemons delivery prove score schedules credits retention clean
+.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile power daemons delivery prove score schedules credits retention clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -53,11 +53,17 @@ CUTS ?= 200
 past: $(READY) ## Fetch a recorded season of the past, killed twenty times, and replay it
 	@STRATUMD_KILLS=20 $(BIN)/pytest -q tests/acceptance/test_backfill.py
 
+# make properties EXAMPLES=200 is quicker.
+EXAMPLES ?= 2000
+
+properties: $(READY) ## Try the properties on two thousand cases each (the suite tries fifty)
+	@STRATUMD_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n 2 -m hypothesis
+
 kill: $(READY) ## Kill at every failpoint, cut off commits, kill the daemon; check what is left
 	@$(BIN)/python -m tests.faults.kills --kills $(KILLS) --jobs $(JOBS)
 	@$(BIN)/python -m tests.faults.kills --kills $(POSTGRES_KILLS) --jobs $(JOBS) --database postgresql
 	@$(BIN)/python -m tests.faults.unknown --commits $(COMMITS)
-	@$(BIN)/pytest -q tests/acceptance/test_kill.py
+	@STRATUMD_KILLS=20 $(BIN)/pytest -q tests/acceptance/test_kill.py
 
 power: $(READY) ## Cut the power and fill the disk of a store (root, loop devices)
 	@$(BIN)/python -m tests.faults.power --cuts $(CUTS)

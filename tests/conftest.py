@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stratumd import redaction
-from tests.support import postgres
+from tests.support import EXAMPLES, postgres
+
+# How long a case takes says how busy the machine is, and nothing of the property.
+settings.register_profile("suite", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture

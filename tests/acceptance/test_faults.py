@@ -13,7 +13,7 @@ from stratumd.plugin import HOUR
 from tests.faults import day, disks, unknown
 from tests.support import ROOT, postgres
 
-KILLS = 200
+KILLS = 100
 COMMITS = 8
 
 
@@ -27,7 +27,7 @@ def run(module: str, *words: object) -> str:
 
 
 def test_kills_at_every_failpoint_lose_and_double_nothing() -> None:
-    said = run("kills", "--kills", KILLS)
+    said = run("kills", "--kills", KILLS, "--jobs", 1)
     places = re.findall(r"^ +(\d+)  (\w+):", said, re.MULTILINE)
     assert sum(int(times) for times, _ in places) == KILLS
     assert {"source", "observe", "rows", "pipeline", "commit", "sink", "claim", "delivered", "statement"} <= {

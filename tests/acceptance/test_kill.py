@@ -31,7 +31,7 @@ from tests.support.daemon import PATIENCE, Daemon
 
 pytestmark = pytest.mark.anyio
 
-KILLS = int(os.environ.get("STRATUMD_KILLS", "8"))
+KILLS = int(os.environ.get("STRATUMD_KILLS", "4"))
 RECORDING = "recordings/wnba-2026-07-14--07-31.jsonl.xz"
 LAST_STEPS = 3
 _TIME = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"')

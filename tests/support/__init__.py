@@ -10,6 +10,10 @@ SHARED = Path(os.environ.get("STRATUMD_SHARED", ROOT.parent / "shared"))
 """Where recordings of real answers and reference values are, where they are at all; no part of the project."""
 
 
+EXAMPLES = int(os.environ.get("STRATUMD_EXAMPLES", "50"))
+"""How many cases a property is tried on; `make properties` tries many more."""
+
+
 def shared(name: str) -> Path:
     """Return the path of a recording or reference file, or skip the test that asks and say which file it needed."""
     path = SHARED / name

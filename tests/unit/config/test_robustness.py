@@ -12,7 +12,7 @@ from stratumd.config.load import load_config, open_document, understand
 from stratumd.config.render import as_yaml
 from stratumd.config.secrets import uses
 from stratumd.errors import ConfigError, Problem
-from tests.support import ROOT
+from tests.support import EXAMPLES, ROOT
 from tests.support.plugins import FAKES
 from tests.unit.config.reading import ENV, RIGHT
 
@@ -60,7 +60,7 @@ def read_everything(text: str) -> None:
         problem.render().encode()
 
 
-RELAXED = settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(deadline=None, max_examples=2 * EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 
 
 @RELAXED
@@ -69,13 +69,13 @@ def test_a_mutated_configuration(text: str) -> None:
     read_everything(text)
 
 
-@settings(RELAXED, max_examples=60)
+@settings(RELAXED, max_examples=EXAMPLES)
 @given(mutated((ROOT / "stratumd.example.yaml").read_text()))
 def test_a_mutated_example(text: str) -> None:
     read_everything(text)
 
 
-@settings(RELAXED, max_examples=100)
+@settings(RELAXED, max_examples=EXAMPLES)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join) | st.text(max_size=60))
 def test_any_text(text: str) -> None:
     read_everything(text)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stratumd.engine import Pipeline, StateChange, Step
 from stratumd.plugin import HOUR, MINUTE, Micros, Observation, PluginConfig, Record, parse_iso
 from stratumd.testing.harness import PlainNormalizer, detector, game, moneyline, observation, spread
+from tests.support import EXAMPLES
 
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
 GAMES = (game(NOON + 5 * HOUR, id="first"), game(NOON + 2 * HOUR, id="second"))
@@ -89,7 +90,7 @@ def outcome(step: Step) -> tuple[Any, ...]:
     return ([signal.to_json() for signal in step.signals], step.changes, step.records, step.failures)
 
 
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(stories(), st.data())
 def test_a_restart_changes_no_later_signal_change_or_record(story: list[Observation], data: st.DataObject) -> None:
     steady = pipeline()
@@ -100,7 +101,7 @@ def test_a_restart_changes_no_later_signal_change_or_record(story: list[Observat
         assert outcome(fresh.step(step.observation)) == outcome(step)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=EXAMPLES // 4)
 @given(stories(), stories())
 def test_detectors_remember_nothing_of_another_pipeline(story: list[Observation], other: list[Observation]) -> None:
     """What a detector keeps on a market helps it, and decides nothing."""

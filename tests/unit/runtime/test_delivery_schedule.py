@@ -17,13 +17,13 @@ from tests.unit.runtime.delivery_fakes import START, Bench, Scripted, make_signa
 
 pytestmark = pytest.mark.anyio
 
-DAY = 86_400.0
+HOUR = 3_600.0
 
 
 class Scheduled(Scripted):
-    """Wants its failures back after 5 s, 5 minutes and 10 hours."""
+    """Wants its failures back after 5 s, 1 minute and 20 minutes."""
 
-    retries = (timedelta(seconds=5), timedelta(minutes=5), timedelta(hours=10))
+    retries = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=20))
 
 
 def down(batch: Sequence[Delivery]) -> None:
@@ -45,8 +45,8 @@ async def attempts(bench: Bench, seconds: float) -> list[float]:
 
 async def test_a_failed_delivery_comes_back_when_the_sink_said() -> None:
     bench = Bench(Scheduled(), make_signal("s1"), chance=lambda: 0.0)
-    waits = [after - before for before, after in pairwise(await attempts(bench, DAY))]
-    assert waits == pytest.approx([5, 300, 36_000], abs=1.1)  # an idle worker looks every second
+    waits = [after - before for before, after in pairwise(await attempts(bench, HOUR))]
+    assert waits == pytest.approx([5, 60, 1_200], abs=1.1)  # an idle worker looks every second
     assert bench.queue.states() == ["dead"]
 
 
@@ -61,7 +61,7 @@ async def test_a_wait_is_lengthened_at_random_and_never_shortened(chance: float)
 async def test_new_deliveries_do_not_wait_for_the_schedule_of_old_ones() -> None:
     """The sink itself rests as any other does: seconds first."""
     bench = Bench(Scheduled(down), make_signal("s1"), chance=lambda: 0.0)
-    await bench.run(400)
+    await bench.run(80)
     bench.sink.answer = lambda batch: None
     bench.queue.add("chat", make_signal("s2", event="e2"))
     await bench.run(60)
@@ -86,7 +86,7 @@ async def test_a_throttling_receiver_does_not_use_up_the_schedule_in_seconds() -
         raise DeliveryError("slower", retry_after=1.0)
 
     bench = Bench(Scheduled(answer), make_signal("s1"), chance=lambda: 0.0)
-    await bench.run(36_000)
+    await bench.run(1_200)
     assert bench.queue.states() == ["pending"]
 
 
@@ -100,7 +100,7 @@ async def test_the_order_of_one_event_is_kept_over_a_long_wait() -> None:
             raise script.pop()
 
     bench.sink.answer = answer
-    await bench.run(DAY)
+    await bench.run(HOUR)
     assert set(bench.queue.states()) == {"delivered"}
     assert bench.sink.taken.index("s1") < bench.sink.taken.index("s2")
 

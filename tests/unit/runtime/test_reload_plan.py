@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.config import Config, load_config
@@ -205,7 +205,6 @@ EDITS = [
 edits = st.lists(st.sampled_from(EDITS), unique=True)
 
 
-@settings(deadline=None)
 @given(edits, edits)
 def test_every_component_has_one_fate_and_the_way_back_is_the_way_there(
     tmp_path_factory: pytest.TempPathFactory, there: list[tuple[str, str]], back: list[tuple[str, str]]
