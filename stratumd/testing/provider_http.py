@@ -38,6 +38,7 @@ class HttpRequest(NamedTuple):
     path: str
     params: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 class HttpReply(NamedTuple):
@@ -84,7 +85,10 @@ class LoopbackServer:
             try:
                 while True:
                     head = await received.receive_until(b"\r\n\r\n", _HEAD_LIMIT)
-                    reply = await self._answer(_parse(head))
+                    request = _parse(head)
+                    length = int(request.headers.get("content-length", "0"))
+                    body = await received.receive_exactly(length) if length else b""
+                    reply = await self._answer(request._replace(body=body))
                     await _send(stream, reply, self._bomb)
                     if reply.manner not in ("whole", *_PACKERS):
                         return
