@@ -68,16 +68,13 @@ def test_no_plugin_fails(wnba: list[Step], mlb: list[Step]) -> None:
     assert not [failure for step in (*wnba, *mlb) for failure in step.failures]
 
 
-def test_a_second_replay_gives_the_same_bytes(wnba: list[Step]) -> None:
-    assert lines_of(signals_of(steps_of(WNBA))) == lines_of(signals_of(wnba))
-
-
-def test_the_store_gives_back_the_same_bytes(wnba: list[Step], database_url: str) -> None:
+def test_a_second_replay_and_the_store_give_the_same_bytes(wnba: list[Step], database_url: str) -> None:
     """On SQLite and on PostgreSQL."""
-    steps_of(WNBA, database=database_url)
+    again, first = steps_of(WNBA, database=database_url), lines_of(signals_of(wnba))
+    assert lines_of(signals_of(again)) == first
     reader = open_reader(database_url)
     try:
-        assert lines_of(reader.signals()) == lines_of(signals_of(wnba))
+        assert lines_of(reader.signals()) == first
     finally:
         reader.close()
 

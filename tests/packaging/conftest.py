@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -35,11 +36,20 @@ class Environment:
         """Run a command far from the repository."""
         return run(str(self.folder / "bin" / "stratumd"), *arguments, cwd=cwd, code=code)
 
+    def start(self, *arguments: str, cwd: Path, out: IO[bytes]) -> "subprocess.Popen[bytes]":
+        """Start a command far from the repository; what it says on both streams goes `out`."""
+        command = [str(self.folder / "bin" / "stratumd"), *arguments]
+        return subprocess.Popen(command, cwd=cwd, stdout=out, stderr=out, env=bare())
+
+
+def bare() -> dict[str, str]:
+    """Return an environment without anything of this one that Python or stratumd would read."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STRATUMD", "ODDS"))}
+
 
 def run(*command: str, cwd: Path | None = None, code: int = 0) -> "subprocess.CompletedProcess[str]":
     """Run a command with a bare environment and expect its exit code."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STRATUMD", "ODDS"))}
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=bare, timeout=120)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=bare(), timeout=120)
     assert done.returncode == code, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
     return done
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.packaging.conftest import Environment, environment, run
 from tests.support import ROOT
+from tests.support.daemon import PATIENCE
 
 STRANGER = ROOT / "tests" / "packaging" / "stranger"
 
@@ -36,11 +38,24 @@ def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return environment(tmp_path_factory.mktemp("venv"), wheel, STRANGER)
 
 
-def ran(place: Environment, folder: Path, ledger: str = "ledger.txt") -> list[dict[str, Any]]:
-    """Run the daemon for some seconds of a fast market, and return its log."""
+def ran(place: Environment, folder: Path, *types: str, ledger: str = "ledger.txt") -> list[dict[str, Any]]:
+    """Run the daemon in a fast market until it delivered signals of all these types, and return its log."""
     (folder / "stratumd.yaml").write_text(CONFIG.replace("LEDGER", ledger))
-    done = place.stratumd("run", "--for", "5s", cwd=folder)
-    return [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
+    log, delivered = folder / "log", folder / "signals.jsonl"
+    patience = time.monotonic() + PATIENCE
+    with log.open("wb") as out:
+        daemon = place.start("run", cwd=folder, out=out)
+        try:
+            while not (delivered.exists() and all(f'"{type}"' in delivered.read_text() for type in types)):
+                assert daemon.poll() is None, log.read_text()
+                assert time.monotonic() < patience, log.read_text()
+                time.sleep(0.05)
+            daemon.terminate()
+            assert daemon.wait(PATIENCE) == 0, log.read_text()
+        finally:
+            daemon.kill()
+            daemon.wait()
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def signals(place: Environment, folder: Path) -> list[dict[str, Any]]:
@@ -69,7 +84,7 @@ def test_its_own_tests_pass(place: Environment, tmp_path: Path) -> None:
 
 def test_both_run_beside_the_bundled(place: Environment, tmp_path: Path) -> None:
     """The detector's signals are stored and delivered like any other; the sink writes each once."""
-    assert not [line for line in ran(place, tmp_path) if line["level"] == "error"]
+    assert not [line for line in ran(place, tmp_path, "MOVE", "STALE_LINE") if line["level"] == "error"]
     found = signals(place, tmp_path)
     assert {"STALE_LINE", "MOVE"} <= {signal["type"] for signal in found}
     ledger = (tmp_path / "ledger.txt").read_text().splitlines()
@@ -87,7 +102,7 @@ def test_a_detector_that_raises_is_named_and_the_rest_goes_on(wheel: Path, tmp_p
         text.replace(loop, f"        raise ZeroDivisionError('made to raise')\n{loop}")
     )
     place = environment(tmp_path / "venv", wheel, broken)
-    failures = [line for line in ran(place, tmp_path) if line["event"] == "plugin failed"]
+    failures = [line for line in ran(place, tmp_path, "MOVE") if line["event"] == "plugin failed"]
     (named,) = {(each["plugin"], each["version"], each["error"]) for each in failures}
     assert named == ("stale-line", "1.4.2", "ZeroDivisionError: made to raise")
     line = text[: text.index(loop)].count("\n") + 1
@@ -98,7 +113,7 @@ def test_a_detector_that_raises_is_named_and_the_rest_goes_on(wheel: Path, tmp_p
 
 
 def test_a_sink_that_raises_is_named_and_the_others_deliver(place: Environment, tmp_path: Path) -> None:
-    log = ran(place, tmp_path, ledger="no-such-folder/ledger.txt")
+    log = ran(place, tmp_path, "MOVE", ledger="no-such-folder/ledger.txt")
     assert any("ledger" in json.dumps(line) and line["level"] in ("warning", "error") for line in log)
     (status,) = map(json.loads, place.stratumd("status", "--json", cwd=tmp_path).stdout.splitlines())
     states = {(row["sink"], row["state"]) for row in status["deliveries"]}
