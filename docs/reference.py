@@ -158,6 +158,7 @@ def configuration() -> str:
         ("`quality`", "a pipeline", "below"),
         ("`name`", "a sink", "tells two sinks of one kind apart"),
         ("`when`", "a sink", "below"),
+        ("`notices`", "a sink", "`true` where the daemon's own messages go there too"),
     )
     parts = [
         "# Configuration\n\nOne YAML file. `stratumd check` names every mistake at its line and column; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stratumd.plugin import Signal, iso, one_line
+from stratumd.plugin import Notice, Signal, iso, one_line
 from stratumd_discord.limits import Embed, Field
 from stratumd_discord.wording import (
     amount,
@@ -48,6 +48,17 @@ def embed(signal: Signal) -> Embed:
         footer=f"{signal.pipeline} · {signal.id}",
         timestamp=iso(signal.observed_at),
         fields=tuple(field for field in (*_common(signal), *details(signal)) if field.value),
+    )
+
+
+def announcement(notice: Notice) -> Embed:
+    """Return the embed of a notice, not yet cut to any limit."""
+    return Embed(
+        title=plain(notice.title),
+        description="\n".join(map(plain, notice.text.splitlines())),
+        color=OTHER_COLOR,
+        footer=f"{notice.kind} · {notice.id}",
+        timestamp=iso(notice.at),
     )
 
 

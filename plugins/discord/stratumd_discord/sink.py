@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stratumd.plugin import Context, Delivery, Signal, Sink
+from stratumd.plugin import Context, Delivery, Notice, Signal, Sink
 from stratumd_discord.answers import Refused
-from stratumd_discord.embeds import embed
+from stratumd_discord.embeds import announcement, embed
 from stratumd_discord.limits import EMBEDS, Embed, fit, terse
 from stratumd_discord.options import Options
 from stratumd_discord.webhook import Webhook
@@ -19,6 +19,7 @@ class DiscordSink(Sink):
     name, config = "discord", Options
     batch = EMBEDS
     expires = True
+    notices = True
     shadow = frozenset({"STEAM"})
     options: Options
 
@@ -48,7 +49,13 @@ class DiscordSink(Sink):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> str | None:
         """Post them as one message and return its id. One that Discord refuses is tried once more, tersely."""
-        embeds = [embed(delivery.signal) for delivery in deliveries]
+        return await self._post_or_shorten([embed(delivery.signal) for delivery in deliveries])
+
+    async def notify(self, notice: Notice) -> None:
+        """Post the notice as a message of its own."""
+        await self._post_or_shorten([announcement(notice)])
+
+    async def _post_or_shorten(self, embeds: Sequence[Embed]) -> str | None:
         try:
             return await self._post(fit(embeds))
         except Refused as error:

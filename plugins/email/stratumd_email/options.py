@@ -14,6 +14,11 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _ADDRESS = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+")
 
 
+def is_address(text: str) -> bool:
+    """Say whether `text` is a mail address, and nothing besides."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 class Options(PluginConfig):
     """Options of `email`."""
 
@@ -37,7 +42,7 @@ class Options(PluginConfig):
     @classmethod
     def _check_addresses(cls, found: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (found,) if isinstance(found, str) else found:
-            if not _ADDRESS.fullmatch(address):
+            if not is_address(address):
                 raise ValueError(f"{address!r} is no mail address; write it as alerts@example.com")
         return found
 

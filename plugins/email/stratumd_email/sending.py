@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from typing import Any
@@ -25,8 +25,9 @@ Refused = Mapping[str, tuple[int, bytes]]
 class Sending:
     """One mail on its way. `run` blocks; `abort` may be called from another thread."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, to: Sequence[str]) -> None:
         self._options = options
+        self._to = to
         self._client: smtplib.SMTP | None = None
         self._aborted = False
 
@@ -57,7 +58,7 @@ class Sending:
                 client.starttls(context=ssl.create_default_context())
             if options.user is not None and options.password is not None:
                 client.login(options.user, options.password.reveal())
-            refused = client.send_message(mail, options.sender, options.to)
+            refused = client.send_message(mail, options.sender, self._to)
             with suppress(OSError):  # the mail is taken; how the server says goodbye changes nothing
                 client.quit()
             return refused

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.message import EmailMessage
 
 import anyio
 from anyio import to_thread
 
 from stratumd.errors import DeliveryError
-from stratumd.plugin import Delivery, Sink
-from stratumd_email.message import message
-from stratumd_email.options import Options
+from stratumd.plugin import Delivery, Notice, Sink
+from stratumd_email.message import announcement, message
+from stratumd_email.options import Options, is_address
 from stratumd_email.sending import Sending
 
 DEADLINE = 25.0
@@ -23,12 +24,24 @@ class EmailSink(Sink):
     name, config = "email", Options
     batch = 50
     expires = True
+    notices = addresses = True
     options: Options
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> str:
         """Send one mail and return its Message-ID. A mail that one recipient got counts as delivered."""
         mail = message(deliveries, self.options.sender, self.options.to, self.context.clock.now())
-        sending = Sending(self.options)
+        await self._send(mail, self.options.to)
+        return str(mail["Message-ID"])
+
+    async def notify(self, notice: Notice) -> None:
+        """Send a notice to whom it is for, or where the signals go."""
+        if notice.to is not None and not is_address(notice.to):
+            raise DeliveryError("the notice is for somebody whose mail address is none", permanent=True)
+        to = self.options.to if notice.to is None else (notice.to,)
+        await self._send(announcement(notice, self.options.sender, to, self.context.clock.now()), to)
+
+    async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
+        sending = Sending(self.options, to)
         try:
             with anyio.fail_after(DEADLINE):
                 refused = await to_thread.run_sync(sending.run, mail, abandon_on_cancel=True)
@@ -40,4 +53,3 @@ class EmailSink(Sink):
             self.context.log.warning(
                 "recipient refused", recipient=recipient, code=code, reply=reply.decode("utf-8", "replace")
             )
-        return str(mail["Message-ID"])

@@ -15,10 +15,15 @@ SUBJECT = 150
 def subject(signals: Sequence[Signal]) -> str:
     """Say what it is about: the signal, or how many there are of each type."""
     if len(signals) == 1:
-        return _plain(f"{one_line(signals[0])} · {_fixture(signals[0])}")[:SUBJECT]
+        return heading(f"{one_line(signals[0])} · {_fixture(signals[0])}")
     counts = Counter(signal.type for signal in signals)
     types = ", ".join(f"{count} {type}" for type, count in counts.most_common())
-    return _plain(f"{len(signals)} signals: {types}")[:SUBJECT]
+    return heading(f"{len(signals)} signals: {types}")
+
+
+def heading(text: str) -> str:
+    """Return a text as a subject: one line, not too long."""
+    return _plain(text)[:SUBJECT]
 
 
 def text(signals: Sequence[Signal]) -> str:

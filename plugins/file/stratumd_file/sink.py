@@ -6,11 +6,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
+import msgspec
 from anyio import to_thread
 
 from stratumd.errors import DeliveryError, StartupError
-from stratumd.plugin import Context, Delivery, PluginConfig, Sink
+from stratumd.plugin import Context, Delivery, Notice, PluginConfig, Sink
 from stratumd_file.lines import LinesFile
+
+NOTICE = "stratumd.notice"
+"""The type of a line that is a message of the daemon itself."""
 
 
 class Options(PluginConfig):
@@ -27,11 +32,13 @@ class FileSink(Sink):
 
     name, config = "file", Options
     batch = 100
+    notices = True
     options: Options
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
         self._file = LinesFile(options.path.expanduser(), fsync=options.fsync)
+        self._turn = anyio.Lock()
 
     async def open(self) -> None:
         """Create the folder and the file. `StartupError` where that cannot be."""
@@ -57,8 +64,15 @@ class FileSink(Sink):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Append a line for each. After a failure they are appended again: readers go by the signal's id."""
-        lines = b"".join(delivery.signal.to_json() + b"\n" for delivery in deliveries)
+        await self._append(b"".join(delivery.signal.to_json() + b"\n" for delivery in deliveries))
+
+    async def notify(self, notice: Notice) -> None:
+        """Append a line that says of itself that it is no signal: its type is `stratumd.notice`."""
+        await self._append(msgspec.json.encode({"type": NOTICE, **notice.public()}) + b"\n")
+
+    async def _append(self, lines: bytes) -> None:
         try:
-            await to_thread.run_sync(self._file.append, lines)
+            async with self._turn:
+                await to_thread.run_sync(self._file.append, lines)
         except OSError as error:
             raise DeliveryError(f"cannot write to {self._file.path}: {error.strerror}") from error

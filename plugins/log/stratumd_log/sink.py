@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratumd.plugin import Delivery, Sink, one_line
+from stratumd.plugin import Delivery, Notice, Sink, one_line
 
 
 class LogSink(Sink):
@@ -12,9 +12,14 @@ class LogSink(Sink):
 
     name = "log"
     batch = 100
+    notices = True
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Log the signals. The ids lead to the rest: `stratumd signals --json` shows it."""
         for delivery in deliveries:
             signal = delivery.signal
             self.context.log.info(one_line(signal), signal=signal.id, event_id=signal.event)
+
+    async def notify(self, notice: Notice) -> None:
+        """Log the notice as a warning."""
+        self.context.log.warning(notice.title, notice=notice.id, kind=notice.kind, text=notice.text)

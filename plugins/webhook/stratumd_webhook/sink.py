@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
 from stratumd.client.webhooks import SCHEDULE, Endpoint, Guard, endpoint, judge, signed
-from stratumd.plugin import Context, Delivery, Signal, Sink, iso
+from stratumd.plugin import Context, Delivery, Notice, Signal, Sink, iso
 from stratumd_webhook.options import Options
 
 TYPE = "signal.created"
 """The event's type, as receivers see it."""
+NOTICE = "stratumd.notice"
+"""The same of a message of the daemon itself."""
 
 
 class WebhookSink(Sink):
@@ -19,6 +22,7 @@ class WebhookSink(Sink):
 
     name, config = "webhook", Options
     retries = SCHEDULE
+    notices = True
     options: Options
 
     def __init__(self, options: Options, context: Context) -> None:
@@ -41,14 +45,20 @@ class WebhookSink(Sink):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Post the signal. What the answers mean is said in `judge`."""
-        assert self._endpoint is not None, "core opens a sink before it delivers"
         for delivery in deliveries:
-            now = self.context.clock.now()
-            body = payload(delivery.signal)
-            secrets = (self.options.secret, *self.options.previous_secrets)
-            headers = signed(secrets, delivery.id, now, body)
-            answer = await self._endpoint.post(body, headers)
-            judge(answer.status, answer.retry_after, self.context.clock.now())
+            await self._post(delivery.id, payload(delivery.signal))
+
+    async def notify(self, notice: Notice) -> None:
+        """Post the notice, under an id that stays the same as well."""
+        body = msgspec.json.encode({"type": NOTICE, "timestamp": iso(notice.at), "data": notice.public()})
+        await self._post(f"notice_{hashlib.sha256(notice.id.encode()).hexdigest()[:32]}", body)
+
+    async def _post(self, id: str, body: bytes) -> None:
+        assert self._endpoint is not None, "core opens a sink before it delivers"
+        secrets = (self.options.secret, *self.options.previous_secrets)
+        headers = signed(secrets, id, self.context.clock.now(), body)
+        answer = await self._endpoint.post(body, headers)
+        judge(answer.status, answer.retry_after, self.context.clock.now())
 
 
 def payload(signal: Signal) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stratumd.store import Disabled, open_store
+from stratumd.plugin import Notice
+from stratumd.store import Disabled, Taker, open_store
 from tests.support.cli import stratumd
 from tests.support.steps import START
 
@@ -72,11 +73,28 @@ def test_status_shows_which_are_off_and_what_to_do(url: str, capsys: pytest.Capt
     assert row["disabled_sinks"][0]["sink"] == "nba.discord"
 
 
+def test_status_shows_notices_that_wait_and_those_that_nobody_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'stratumd.db'}"
+    store = open_store(url)
+    store.notify(Notice("one", "usage", "80 % used", "so much", START))
+    store.notices.route([Taker("nba.mail", True)], START)
+    store.notify(Notice("two", "usage", "100 % used", "so much", START + 1))
+    store.close()
+    assert stratumd("status", "--database", url) == 0
+    cells = _cells(capsys.readouterr().out)
+    assert ["80 % used", "nba.mail", "pending", "2026-07-15 07:20:00", "0", "-"] in cells
+    assert ["100 % used", "-", "no sink takes it", "2026-07-15 07:20:00", "0", "-"] in cells
+
+
 def test_status_without_any_says_nothing_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path / 'stratumd.db'}"
     open_store(url).close()
     assert stratumd("status", "--database", url) == 0
-    assert "OFF" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "OFF" not in shown
+    assert "NOTICE" not in shown
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ async def test_how_the_server_says_goodbye_does_not_matter(server: FakeSmtp, tol
 async def test_what_is_given_up_leaves_no_thread_behind(server: FakeSmtp) -> None:
     """Ended from outside, the blocking client returns at once and not after its own patience."""
     server.hang_at("EHLO")
-    sending = Sending(make_sink(server.port).options)
+    sending = Sending(make_sink(server.port).options, ["b@example.com"])
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             group.start_soon(ended, sending)
@@ -223,7 +223,7 @@ async def ended(sending: Sending) -> None:
 
 
 async def test_what_is_given_up_before_it_is_connected_is_not_sent_later(server: FakeSmtp) -> None:
-    sending = Sending(make_sink(server.port).options)
+    sending = Sending(make_sink(server.port).options, ["b@example.com"])
     sending.abort()
     await ended(sending)
     assert "MAIL" not in server.commands

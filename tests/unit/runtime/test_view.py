@@ -10,6 +10,7 @@ import pytest
 
 from stratumd.config import Config, Database, HttpSpec, LogSpec
 from stratumd.plugin import SECOND, Secret
+from stratumd.plugin.views import NoticeRow
 from stratumd.redaction import learn
 from stratumd.registry import Loaded, Registry
 from stratumd.runtime.core import Core
@@ -139,3 +140,11 @@ def test_the_age_of_the_quotes_grows() -> None:
     body, media_type = shown.metrics()
     assert b'stratumd_quote_age_seconds{pipeline="main"} 90.0' in body
     assert media_type.startswith("text/plain")
+
+
+def test_notices_that_wait_without_their_text_and_address() -> None:
+    shared = core()
+    shared.journal.notices = [NoticeRow("n1", "usage", "80 % used", START, False, None, "new", 0, None, None)]
+    (shown,) = status(shared)["notices"]
+    assert (shown["title"], shown["sink"], shown["state"]) == ("80 % used", None, "new")
+    assert not {"text", "to", "recipient"} & shown.keys()
