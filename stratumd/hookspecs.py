@@ -6,6 +6,8 @@ import pluggy
 
 from stratumd.plugin.components import Detector, Normalizer, Sink, Source
 from stratumd.plugin.jobs import Job, Report
+from stratumd.plugin.operations import Operation
+from stratumd.plugin.routes import Routes
 from stratumd.plugin.strategies import Strategy
 
 hookspec = pluggy.HookspecMarker("stratumd")
@@ -44,3 +46,13 @@ def register_reports() -> list[type[Report]]:  # type: ignore[empty-body]  # a s
 @hookspec
 def register_strategies() -> list[type[Strategy]]:  # type: ignore[empty-body]  # a specification has no body
     """Return the classes that say what to bet on, and how much."""
+
+
+@hookspec
+def register_routes() -> list[type[Routes]]:  # type: ignore[empty-body]  # a specification has no body
+    """Return the classes that answer HTTP requests."""
+
+
+@hookspec
+def register_operations() -> list[type[Operation]]:  # type: ignore[empty-body]  # a specification has no body
+    """Return the classes that staff runs, on the command line or over HTTP."""

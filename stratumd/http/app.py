@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,7 +14,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratumd.http import problems
+from stratumd.http.endpoints import routes
+from stratumd.http.openapi import document
+from stratumd.plugin import Micros
+from stratumd.plugin.routes import Endpoint, Scheme
 
+OPENAPI = "/api/v1/openapi.json"
+"""Where the API is described."""
 SECURITY = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -37,11 +43,23 @@ class View(Protocol):
         """Return the metrics and their media type."""
 
 
-def create_app(view: View) -> ASGIApp:
-    """Build the application."""
+class Api(Protocol):
+    """What plugins answer."""
+
+    endpoints: Sequence[Endpoint]
+    schemes: Mapping[str, Scheme]
+    version: str
+
+    def now(self) -> Micros:
+        """Return the present time."""
+
+
+def create_app(view: View, api: Api | None = None) -> ASGIApp:
+    """Build the application. With `api` it answers what plugins declare, too."""
     pages = _Pages(view)
     app = Starlette(
         routes=[
+            *(_api(api) if api is not None else ()),
             Route("/livez", pages.live),
             Route("/health/live", pages.live),
             Route("/readyz", pages.ready),
@@ -53,6 +71,17 @@ def create_app(view: View) -> ASGIApp:
     )
     app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
     return SecurityHeaders(app)  # around everything, the answers to failures too
+
+
+def _api(api: Api) -> list[Route]:
+    """Return the routes of plugins, and the document that describes them."""
+    body = msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
+
+    async def describe(request: Request) -> Response:
+        """Return the OpenAPI document."""
+        return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=300"})
+
+    return [*routes(api.endpoints, api.schemes, api.now), Route(OPENAPI, describe)]
 
 
 class _Pages:
@@ -82,17 +111,19 @@ class _Pages:
 
 
 class SecurityHeaders:
-    """Adds the headers that keep a browser from doing anything with an answer but show it."""
+    """Adds the headers that keep a browser from doing anything with an answer but show it, where it has not its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in SECURITY.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on."""
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *[each for each in self._headers if each[0] not in given]]
             await send(message)
 
         await self._app(scope, receive, send_safely if scope["type"] == "http" else send)

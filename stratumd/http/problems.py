@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stratumd.plugin.routes import Refused
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -22,6 +24,12 @@ def problem(
     if detail:
         body["detail"] = detail
     return Response(msgspec.json.encode(body | members), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def refusal(refused: Refused, path: str, request_id: str) -> Response:
+    """Return the problem that a plugin's routes raised."""
+    members = {"instance": path, "request_id": request_id} | refused.members
+    return problem(refused.status, refused.detail, refused.headers, **members)
 
 
 def of_exception(request: Request, error: Exception) -> Response:

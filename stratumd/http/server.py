@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import anyio
@@ -39,8 +39,11 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer requests until cancelled; open ones get `GRACE` seconds to end."""
+async def serve(app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = ()) -> None:
+    """Answer requests until cancelled; open ones get `GRACE` seconds to end.
+
+    `proxies`: addresses and networks whose word on who calls (`X-Forwarded-For`) counts.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -48,6 +51,8 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
             log_config=None,
             lifespan="off",
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=[*proxies],
             timeout_graceful_shutdown=GRACE,
         )
     )

@@ -161,10 +161,6 @@ class History(Protocol):
     def status(self, now: Micros) -> Status:
         """Return how everything is at `now`."""
 
-    def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
-        """Return the rows with which a plugin's report, such as `clv.scorecards`, answers; `LookupError` where none
-        of that name is loaded."""
-
 
 class Archive(Protocol):
     """The way to the stored history."""
@@ -174,6 +170,13 @@ class Archive(Protocol):
 
     async def read(self, work: Callable[[History], T]) -> T:
         """Return what `work` returns; it runs in a thread, and may wait for the database alone."""
+
+    async def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
+        """Return the rows with which a plugin's report, such as `clv.scorecards`, answers.
+
+        `LookupError` where none of that name is loaded, or the pipeline is not there; `ConfigError` names what is wrong
+        with the question.
+        """
 
     async def news(self, after: int) -> int:
         """Wait until the feed has a signal after `after`, and return the newest sequence number.

@@ -10,6 +10,7 @@ import msgspec
 from stratumd.plugin.components import Clock, Component, Log
 from stratumd.plugin.desk import Act, Desk
 from stratumd.plugin.history import Archive
+from stratumd.plugin.notices import Notice
 from stratumd.plugin.times import SECOND, Micros
 
 S = TypeVar("S")
@@ -162,6 +163,9 @@ class RoutesContext(Protocol):
 
         Declare it in `needs`; without, `LookupError` where nobody provides it.
         """
+
+    async def notify(self, notice: Notice) -> None:
+        """Tell the operator, or one person, something through the sinks that take notices: at least once."""
 
     def operations(self) -> Sequence[type[Any]]:
         """Return the operations of all plugins that are loaded, by name."""

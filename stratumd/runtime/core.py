@@ -15,6 +15,7 @@ from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
 from stratumd.plugin.views import NoticeRow
 from stratumd.redaction import described
 from stratumd.registry import Registry
+from stratumd.runtime.bulletin import Bulletin
 from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.delivery import Queue
 from stratumd.runtime.ended import Ended
@@ -131,6 +132,7 @@ class Core:
     metrics: Metrics = field(default_factory=Metrics)
     timer: Timer = field(default_factory=SystemTimer)
     ended: Ended = field(default_factory=Ended)
+    bulletin: Bulletin = field(default_factory=Bulletin)
     watchdog: Watchdog = field(default_factory=lambda: Watchdog(PluginCode(Registry)))
     """Watches nothing until it is started."""
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,7 @@ from stratumd.http.app import create_app
 from stratumd.http.server import address, bind, serve
 from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
-from stratumd.plugin import micros
+from stratumd.plugin import Notice, micros
 from stratumd.registry import Registry
 from stratumd.runtime import absences, control, gauges, leases
 from stratumd.runtime.clock import SystemTimer
@@ -29,6 +30,8 @@ from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.delivery import Courier
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.forgetting import forget
+from stratumd.runtime.house import House
+from stratumd.runtime.jobs import answered
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.notices import Notices
 from stratumd.runtime.notify import Notifier, attend, extending
@@ -117,6 +120,7 @@ class _Daemon:
         self._options = options
         self._stop = stop
         self._notifier = notifier
+        self._store = store
         self._view: DaemonView | None = None
         timer, metrics = SystemTimer(), Metrics()
         states = States(timer.now, lambda state: _changed(metrics, state))
@@ -135,9 +139,12 @@ class _Daemon:
         absences.show(core, self._config)
         # A plugin that does not return keeps its pipeline's thread; the others must find one all the same.
         to_thread.current_default_thread_limiter().total_tokens += 2 * len(parts.running())
-        async with anyio.create_task_group() as services:
+        async with self._house(listener) as house, anyio.create_task_group() as services:
             if listener is not None:
-                services.start_soon(serve, create_app(view), listener)
+                trusted = self._config.http.trusted_proxies if self._config.http else ()
+                services.start_soon(serve, create_app(view, house), listener, trusted)
+            for part in house.parts(core) if house else ():
+                services.start_soon(part.kept)
             services.start_soon(gauges.measure, core)
             services.start_soon(leases.renew, core)
             services.start_soon(foresee, lambda: view.config, core)
@@ -153,6 +160,39 @@ class _Daemon:
             code = await (self._once(parts) if options.once else self._work(parts, view))
             services.cancel_scope.cancel()
         return code
+
+    @asynccontextmanager
+    async def _house(self, listener: socket.socket | None) -> AsyncIterator[House | None]:
+        """Lend the routes of plugins while HTTP is served; they are closed when no request is under way any more."""
+        config, core = self._config, self._core
+        if listener is None or not config.routes:
+            yield None
+            return
+        store = self._store
+        reader = await transaction(store.reader)
+        try:
+            house = House(
+                config.routes,
+                config.registry,
+                clock=core.timer,
+                desk=store.desk(core.timer.now),
+                history=reader,
+                bulletin=core.bulletin,
+                pipelines=[*config.pipelines],
+                report=partial(answered, config, store.ledger),
+                notify=self._notify,
+            )
+            alone = not core.store.sharing.shared and self._options.role == "all"
+            async with anyio.create_task_group() as group, house.opened():
+                group.start_soon(partial(core.bulletin.watch, reader, shared=lambda: not alone))
+                yield house
+                group.cancel_scope.cancel()
+        finally:
+            await transaction(reader.close)
+
+    async def _notify(self, notice: Notice) -> None:
+        """Store a notice; the part that sends them finds it."""
+        await transaction(lambda: self._core.store.notify(notice))
 
     def _parts(self) -> Parts:
         if self._options.role == "api":

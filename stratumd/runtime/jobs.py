@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
+from pydantic import ValidationError
 
-from stratumd.config import JobSpec, PipelineSpec
-from stratumd.errors import PluginError, StratumError
+from stratumd.config import Config, JobSpec, PipelineSpec
+from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.odds import Pricing, operator_of
 from stratumd.plugin import Component, Job, Ledger, Log, Micros
@@ -49,6 +50,22 @@ def assigned(registered: Registered, options: Any, spec: PipelineSpec, name: str
         raise
     except BaseException as error:  # a plugin may raise anything
         raise _blamed(registered, name, error) from error
+
+
+def answered(
+    config: Config, ledger: Callable[[str], Ledger], name: str, question: Mapping[str, Any], pipeline: str
+) -> list[dict[str, Any]]:
+    """Return the rows with which the report `name` answers. `LookupError` where it or the pipeline is not there."""
+    registered, spec = config.registry.reports.get(name), config.pipelines.get(pipeline)
+    if registered is None or spec is None:
+        raise LookupError(f"no report {name!r} is loaded for the pipeline {pipeline!r}")
+    try:
+        options = registered.component.config.model_validate(dict(question))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    report = assigned(registered, options, spec, name)
+    return [dict(row) for row in report.answer(ledger(pipeline))]
 
 
 class JobWorker:

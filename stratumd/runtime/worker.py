@@ -172,6 +172,7 @@ class PipelineWorker:
         self._left_out.show(pipeline)
         if cycle is None:
             return False
+        self._core.bulletin.tell()
         self._report(cycle)
         if cycle.deliveries and self._outlets.preview is not None:
             await self._outlets.preview(cycle.deliveries)

@@ -33,7 +33,9 @@ ARROWS: dict[str, set[str]] = {
         "registry", "store",
     },
     "proof": {"config", "engine", "errors", "odds", "plugin", "redaction", "registry", "runtime", "store"},
-    "testing": {"engine", "errors", "hookspecs", "odds", "plugin", "recording", "registry", "runtime"},
+    "testing": {
+        "config", "engine", "errors", "hookspecs", "http", "odds", "plugin", "recording", "registry", "runtime", "store",
+    },
     "cli": {
         "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "proof", "recording",
         "redaction", "registry", "runtime", "store", "testing",

@@ -1,0 +1,290 @@
+"""One path of a plugin's routes: who may call it, what it takes, and what comes back; everything else is a problem."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
+from urllib.parse import parse_qsl
+
+import anyio
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from stratumd.errors import StratumError
+from stratumd.http import problems
+from stratumd.http.dates import deprecation
+from stratumd.observe.logs import logger
+from stratumd.plugin import SECOND, Micros
+from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Scheme, Stream
+
+MOST_FIELDS = 64
+"""Parameters of a query, at most."""
+LONGEST_QUERY = 8192
+"""Bytes of a query, at most."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UNREADABLE = (UnicodeDecodeError, ValueError)
+_log = logger("stratumd.http")
+
+
+class Door:
+    """The ASGI application of one path."""
+
+    def __init__(
+        self, endpoints: Iterable[Endpoint], schemes: Mapping[str, Scheme], clock: Callable[[], Micros]
+    ) -> None:
+        self._methods = {each.method: _Prepared(each, schemes) for each in endpoints}
+        if "GET" in self._methods:
+            self._methods.setdefault("HEAD", self._methods["GET"])
+        self._allow = {"allow": ", ".join(sorted(self._methods))}
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        headers = _headers(scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        try:
+            answer = await self._answer(scope, receive, headers, request_id)
+        except Refused as refused:
+            answer = problems.refusal(refused, scope["path"], request_id)
+        except StratumError as error:
+            _log.error("a request failed", path=scope["path"], request=request_id, error=str(error))
+            answer = problems.problem(503, "try again in a moment", {"retry-after": "1"}, request_id=request_id)
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            _log.error("a request failed", path=scope["path"], request=request_id, exc_info=error)
+            answer = problems.problem(500, "it is logged under this request id", request_id=request_id)
+        answer.headers["x-request-id"] = request_id
+        await answer(scope, receive, send)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: Mapping[str, str], request_id: str
+    ) -> Response | _Streaming:
+        prepared = self._methods.get(scope["method"])
+        if prepared is None:
+            raise Refused(405, f"this path answers {self._allow['allow']}", headers=self._allow)
+        call = Call(
+            method=scope["method"],
+            path=scope["path"],
+            params=scope.get("path_params", {}),
+            query=None,
+            body=None,
+            headers=headers,
+            client=(scope.get("client") or ("",))[0],
+            identity=None,
+            request_id=request_id,
+            at=self._clock(),
+        )
+        try:
+            async with asyncio.timeout(prepared.seconds):
+                call.identity = await prepared.identity(call)
+                prepared.check(call, scope["query_string"])
+                if prepared.body is not None:
+                    call.body = await prepared.read(headers, receive)
+                found = await prepared.endpoint.call(call)
+        except TimeoutError:
+            raise Refused(503, "this took too long: ask for less", headers={"retry-after": "1"}) from None
+        return prepared.response(found)
+
+
+class _Prepared:
+    """An endpoint with what can be worked out once."""
+
+    def __init__(self, endpoint: Endpoint, schemes: Mapping[str, Scheme]) -> None:
+        self.endpoint = endpoint
+        self.seconds = endpoint.deadline / SECOND
+        self._authenticators = [schemes[name].authenticate for name in endpoint.access.schemes]
+        self._scope = endpoint.access.scope
+        self._challenge = {"www-authenticate": ", ".join(_challenges(endpoint.access, schemes))}
+        self._query = endpoint.query
+        self._lists = frozenset(_list_fields(endpoint.query)) if endpoint.query else frozenset()
+        self._no_query = None if endpoint.query is None else _defaults(endpoint.query)
+        self.body = None if endpoint.body in (None, bytes) else msgspec.json.Decoder(endpoint.body)
+        if endpoint.body is bytes:
+            self.body = bytes  # type: ignore[assignment]  # as they came
+        self._extra = deprecation(endpoint.deprecated, endpoint.sunset)
+
+    async def identity(self, call: Call) -> Identity | None:
+        if not self._authenticators:
+            return None
+        for authenticate in self._authenticators:
+            found = await authenticate(call)
+            if found is not None:
+                if self._scope and self._scope not in found.scopes:
+                    raise Refused(403, f"this needs the scope {self._scope!r}")
+                return found
+        raise Refused(401, "show who you are: see the documentation of this endpoint", headers=self._challenge)
+
+    def check(self, call: Call, raw: bytes) -> None:
+        """Read the query. `Refused` names what does not fit."""
+        if any("\0" in value for value in call.params.values()):
+            raise Refused(400, "the path holds a NUL")
+        if not raw and self._no_query is not None:
+            call.query = self._no_query
+            return
+        given = _parsed(raw)
+        if self._query is None:
+            if given:
+                raise Refused(422, f"unknown parameter {given[0][0]!r}: this endpoint takes none")
+            return
+        call.query = self._converted(self._query, given)
+
+    def _converted(self, model: type[msgspec.Struct], given: list[tuple[str, str]]) -> msgspec.Struct:
+        known = {field.encode_name for field in msgspec.structs.fields(model)}
+        values: dict[str, Any] = {}
+        for name, value in given:
+            if name not in known:
+                raise Refused(422, f"unknown parameter {name!r}: there are {', '.join(sorted(known))}")
+            if name in self._lists:
+                values.setdefault(name, []).extend(part for part in value.split(",") if part)
+            elif name in values:
+                raise Refused(422, f"{name!r} is given twice")
+            else:
+                values[name] = value
+        try:
+            return msgspec.convert(values, model, strict=False)
+        except msgspec.ValidationError as error:
+            raise Refused(422, _worded(error)) from None
+
+    async def read(self, headers: Mapping[str, str], receive: Receive) -> Any:
+        """Read the body. `Refused` says what is wrong with it."""
+        most = self.endpoint.most_bytes
+        if headers.get("content-encoding", "identity") != "identity":
+            raise Refused(415, "send the body without a content encoding")
+        if self.endpoint.body is not bytes and not _is_json(headers.get("content-type", "")):
+            raise Refused(415, "send JSON, with content-type: application/json")
+        declared = headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > most:
+            raise Refused(413, f"the body may have {most} bytes")
+        raw = await _collected(receive, most)
+        if self.endpoint.body is bytes:
+            return raw
+        try:
+            return self.body.decode(raw)  # type: ignore[union-attr]  # it is a decoder
+        except msgspec.ValidationError as error:
+            raise Refused(422, _worded(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Refused(400, "the body is not JSON that can be read") from None
+
+    def response(self, found: Answer | Stream) -> Response | _Streaming:
+        if isinstance(found, Stream):
+            return _Streaming(found, self._extra)
+        body = found.body
+        if body is not None and not isinstance(body, bytes):
+            body = msgspec.json.encode(body)
+        media_type = None if body is None else found.media_type
+        headers = {**found.headers, **self._extra}
+        return Response(body, found.status, headers, media_type)
+
+
+class _Streaming:
+    """Sends chunks as they are made, until there are none, or nobody listens."""
+
+    def __init__(self, stream: Stream, extra: Mapping[str, str]) -> None:
+        self._stream = stream
+        self.headers = {"content-type": stream.media_type, "x-accel-buffering": "no", **stream.headers, **extra}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._until_gone, receive, group.cancel_scope)
+            with suppress(OSError):  # the caller went while something was sent
+                await self._send(scope["method"], send)
+            group.cancel_scope.cancel()
+
+    async def _send(self, method: str, send: Send) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if method != "HEAD":
+            async with aclosing(self._stream.chunks) as chunks:  # type: ignore[type-var]  # an async generator
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _until_gone(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+
+def routes(endpoints: Sequence[Endpoint], schemes: Mapping[str, Scheme], clock: Callable[[], Micros]) -> list[Route]:
+    """Return a route for every path, those without an open part first."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for each in endpoints:
+        by_path.setdefault(each.path, []).append(each)
+    ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
+    return [Route(path, Door(some, schemes, clock)) for path, some in ordered]
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return found
+
+
+def _parsed(raw: bytes) -> list[tuple[str, str]]:
+    if len(raw) > LONGEST_QUERY:
+        raise Refused(414, f"the query may have {LONGEST_QUERY} bytes")
+    try:
+        given = parse_qsl(raw.decode("ascii"), True, errors="strict", max_num_fields=MOST_FIELDS)
+    except _UNREADABLE:
+        raise Refused(400, "the query cannot be read: write UTF-8, percent-encoded") from None
+    if any("\0" in part for pair in given for part in pair):
+        raise Refused(400, "the query holds a NUL")
+    return given
+
+
+async def _collected(receive: Receive, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "the body ended early")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise Refused(413, f"the body may have {most} bytes")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _is_json(media_type: str) -> bool:
+    name = media_type.partition(";")[0].strip().lower()
+    return name == "application/json" or name.endswith("+json")
+
+
+def _challenges(access: Access, schemes: Mapping[str, Scheme]) -> list[str]:
+    kinds = [schemes[name].openapi.get("scheme", "") for name in access.schemes]
+    return list(dict.fromkeys(kind.capitalize() for kind in kinds if kind)) or ["Session"]
+
+
+def _defaults(model: type[msgspec.Struct]) -> msgspec.Struct | None:
+    """Return the query that says nothing, None where something must be said."""
+    try:
+        return model()
+    except TypeError:
+        return None
+
+
+def _list_fields(model: type[msgspec.Struct]) -> Iterable[str]:
+    lists = (msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.SetType)
+    sets = (msgspec.inspect.FrozenSetType,)
+    described: Any = msgspec.inspect.type_info(model)
+    for field in described.fields:
+        kinds = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else (field.type,)
+        if any(isinstance(kind, lists + sets) for kind in kinds):
+            yield field.encode_name
+
+
+def _worded(error: msgspec.ValidationError) -> str:
+    """Say in which field it is: `at $.limit` becomes `limit: …`."""
+    text, _, place = str(error).partition(" - at `")
+    name = place.rstrip("`").removeprefix("$").removeprefix(".")
+    return f"{name}: {text}" if name else text

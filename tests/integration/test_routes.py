@@ -1,0 +1,274 @@
+"""Routes of a plugin over real HTTP: what they declare is what holds, and whatever else comes is a problem."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import ModuleType
+from typing import Annotated, Any, ClassVar
+
+import anyio
+import msgspec
+import pytest
+from msgspec import Meta
+
+from stratumd import hookimpl
+from stratumd.plugin import SECOND, PluginConfig
+from stratumd.plugin.desk import Act
+from stratumd.plugin.operations import Operation
+from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Routes, Scheme, Stream
+from stratumd.testing.house import Serving, serving
+
+pytestmark = pytest.mark.anyio
+
+
+class Query(msgspec.Struct, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=100, description="At most so many.")] = 10
+    types: tuple[str, ...] = ()
+
+
+class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(max_length=20)]
+
+
+class Shown(msgspec.Struct):
+    path: str
+    limit: int | None = None
+    types: tuple[str, ...] = ()
+    name: str | None = None
+    who: str | None = None
+
+
+class Pages(Routes):
+    """Answers what the tests ask."""
+
+    name: ClassVar[str] = "pages"
+
+    async def show(self, call: Call) -> Answer:
+        query, body, who = call.query, call.body, call.identity
+        return Answer(
+            body=Shown(
+                call.params.get("part", call.path),
+                query.limit if query else None,
+                query.types if query else (),
+                body.name if body else None,
+                who.account if who else None,
+            )
+        )
+
+    async def fail(self, call: Call) -> Answer:
+        raise {"refused": Refused(409, "not now", type="urn:x"), "other": LookupError("canary-1c")}[call.params["how"]]
+
+    async def sleep(self, call: Call) -> Answer:
+        await anyio.sleep(30)
+        return Answer()
+
+    async def raw(self, call: Call) -> Answer:
+        return Answer(body=bytes(reversed(call.body)), media_type="application/octet-stream", status=201)
+
+    async def stream(self, call: Call) -> Stream:
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                for number in range(1_000_000):
+                    yield b"data: %d\n\n" % number
+                    await anyio.sleep(0.01)
+            finally:
+                self.closed.set()
+
+        self.closed = anyio.Event()
+        return Stream(chunks=chunks())
+
+    async def check(self, call: Call) -> Identity | None:
+        word = call.headers.get("authorization", "").removeprefix("Bearer ")
+        if word == "wrong":
+            raise Refused(401, "no such key")
+        scopes = frozenset({"read"} if word == "reader" else {"read", "write"})
+        return Identity(scheme="word", account=word, credential=word, scopes=scopes) if word else None
+
+    def schemes(self) -> Mapping[str, Scheme]:
+        return {"word": Scheme(authenticate=self.check, openapi={"type": "http", "scheme": "bearer"})}
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        def at(method: str, path: str, call: Any, name: str, **more: Any) -> Endpoint:
+            return Endpoint(method=method, path=f"/api/v1/{path}", call=call, name=name, summary=name, **more)
+
+        return [
+            at("GET", "things", self.show, "list_things", query=Query, answers={200: Shown}),
+            at("POST", "things", self.show, "make_thing", body=Body, most_bytes=100, answers={200: Shown}),
+            at("GET", "things/{part}", self.show, "get_thing", deprecated=0, sunset=86_400 * SECOND),
+            at("GET", "things/first", self.show, "first_thing"),
+            at("GET", "mine", self.show, "mine", access=Access(("word",), "write")),
+            at("GET", "fail/{how}", self.fail, "fail"),
+            at("GET", "sleep", self.sleep, "sleep", deadline=SECOND // 10),
+            at("POST", "raw", self.raw, "raw", body=bytes),
+            at("GET", "stream", self.stream, "stream", media_type="text/event-stream"),
+        ]
+
+
+class Greeting(PluginConfig):
+    name: str
+
+
+class Greet(Operation):
+    """Greets somebody."""
+
+    name, config, command, permission = "pages.greet", Greeting, ("pages", "greet"), "pages:read"
+
+    async def run(self, act: Act) -> list[dict[str, Any]]:
+        return [{"said": f"hello {self.options.name}", "by": act.actor}]
+
+
+@hookimpl
+def register_routes() -> list[type[Routes]]:
+    return [Pages]
+
+
+@hookimpl
+def register_operations() -> list[type[Operation]]:
+    return [Greet]
+
+
+def plugin() -> ModuleType:
+    module = ModuleType("stratumd_pages")
+    module.register_routes = register_routes  # type: ignore[attr-defined]
+    module.register_operations = register_operations  # type: ignore[attr-defined]
+    return module
+
+
+@pytest.fixture
+async def house(tmp_path: Any) -> AsyncIterator[Serving]:
+    url = f"sqlite:///{tmp_path / 'stratum.db'}"
+    async with serving(url, {"pages": {}}, extra=[plugin()]) as held:
+        yield held
+
+
+async def test_a_query_is_read_by_its_types(house: Serving) -> None:
+    answer = await house.client.get("/api/v1/things?limit=5&types=STEAM,MOVE&types=VALUE")
+    assert answer.json()["limit"] == 5
+    assert answer.json()["types"] == ["STEAM", "MOVE", "VALUE"]
+    assert (await house.client.get("/api/v1/things")).json()["limit"] == 10
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("limit=0", 422, "limit: "),
+        ("limit=x", 422, "limit: "),
+        ("limit=1&limit=2", 422, "'limit' is given twice"),
+        ("limt=1", 422, "unknown parameter 'limt': there are limit, types"),
+        ("limit=%00", 400, "NUL"),
+        ("types=%ff", 400, "UTF-8"),
+        ("types=" + "x" * 9000, 414, "8192"),
+        ("&".join(["types=a"] * 70), 400, "cannot be read"),
+    ],
+)
+async def test_a_query_that_does_not_fit_is_a_problem(house: Serving, query: str, status: int, said: str) -> None:
+    answer = await house.client.get(f"/api/v1/things?{query}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert said in answer.json()["detail"]
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b'{"name": "a"}', {}, 200),
+        (b'{"name": "a"}', {"content-type": "application/merge-patch+json"}, 200),
+        (b'{"name": "a"}', {"content-type": "text/plain"}, 415),
+        (b'{"name": "a"}', {"content-encoding": "gzip"}, 415),
+        (b'{"name": "' + b"a" * 200 + b'"}', {}, 413),
+        (b'{"name": "' + b"a" * 30 + b'"}', {}, 422),
+        (b'{"name": 1}', {}, 422),
+        (b'{"nam": "a"}', {}, 422),
+        (b"{", {}, 400),
+        (b"", {}, 400),
+        (b"[" * 99, {}, 422),
+        (b'{"name": "\xff"}', {}, 400),
+    ],
+)
+async def test_a_body_is_what_the_endpoint_takes(
+    house: Serving, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    sent = {"content-type": "application/json", **headers}
+    answer = await house.client.post("/api/v1/things", content=content, headers=sent)
+    assert answer.status_code == status, answer.text
+
+
+async def test_bytes_come_as_they_are(house: Serving) -> None:
+    answer = await house.client.post("/api/v1/raw", content=b"abc")
+    assert (answer.status_code, answer.content) == (201, b"cba")
+
+
+async def test_a_fixed_path_goes_before_an_open_one(house: Serving) -> None:
+    assert (await house.client.get("/api/v1/things/first")).json()["path"] == "/api/v1/things/first"
+    answer = await house.client.get("/api/v1/things/a%20b")
+    assert answer.json()["path"] == "a b"
+    assert answer.headers["deprecation"] == "@0"
+    assert answer.headers["sunset"] == "Fri, 02 Jan 1970 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(("word", "status"), [("", 401), ("wrong", 401), ("reader", 403), ("writer", 200)])
+async def test_who_may_is_asked_first(house: Serving, word: str, status: int) -> None:
+    headers = {"authorization": f"Bearer {word}"} if word else {}
+    answer = await house.client.get("/api/v1/mine", headers=headers)
+    assert answer.status_code == status
+    if not word:
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_what_a_plugin_refuses_says_so_and_what_it_fails_with_does_not(house: Serving) -> None:
+    refused = (await house.client.get("/api/v1/fail/refused")).json()
+    assert (refused["status"], refused["type"], refused["detail"]) == (409, "urn:x", "not now")
+    failed = await house.client.get("/api/v1/fail/other", headers={"x-request-id": "mine-1"})
+    assert failed.status_code == 500
+    assert failed.json()["request_id"] == "mine-1"
+    assert "canary" not in failed.text
+
+
+async def test_a_method_and_a_path_that_are_not_there(house: Serving) -> None:
+    wrong = await house.client.delete("/api/v1/things")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert (await house.client.get("/api/v1/nothing")).status_code == 404
+    head = await house.client.head("/api/v1/things")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_what_takes_too_long_ends(house: Serving) -> None:
+    answer = await house.client.get("/api/v1/sleep")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_stream_ends_with_its_caller(house: Serving) -> None:
+    async with house.client.stream("GET", "/api/v1/stream") as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "data: 0"
+    with anyio.fail_after(5):
+        await house.routes("pages").closed.wait()
+
+
+async def test_the_document_describes_every_endpoint(house: Serving) -> None:
+    found = (await house.client.get("/api/v1/openapi.json")).json()
+    assert found["openapi"] == "3.1.0"
+    listed = found["paths"]["/api/v1/things"]["get"]
+    by_name = {each["name"]: each for each in listed["parameters"]}
+    assert by_name["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}
+    assert by_name["types"]["explode"] is False
+    assert found["paths"]["/api/v1/mine"]["get"]["security"] == [{"word": []}]
+    assert found["paths"]["/api/v1/things/{part}"]["get"]["deprecated"] is True
+    assert len([each for path in found["paths"].values() for each in path]) == 9
+
+
+async def test_security_headers_stand_on_everything(house: Serving) -> None:
+    for path in ("/api/v1/things", "/api/v1/fail/other", "/api/v1/nothing"):
+        headers = (await house.client.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+
+
+async def test_an_operation_is_built_from_its_arguments(house: Serving) -> None:
+    assert await house.operate("pages.greet", {"name": "Ann"}) == [{"said": "hello Ann", "by": "console:test"}]
+    with pytest.raises(LookupError):
+        house.operation("pages.nothing", {})
