@@ -18,7 +18,7 @@ import typer
 from pydantic import BaseModel
 
 from stratumd import errors, hookspecs
-from stratumd.cli import build
+from stratumd.cli import build, operations
 from stratumd.config import Timetable, models, schedules
 from stratumd.observe.metrics import Metrics
 from stratumd.odds import BOOKS
@@ -90,7 +90,11 @@ def cli() -> str:
         "(`NO_COLOR` is honoured) and plain columns in a pipe. An error is one line on standard error; `--debug`, "
         f"anywhere, adds the traceback.\n\n{exits}"
     )
-    return "\n\n".join([intro, *_commands(typer.main.get_command(build()), "stratumd")])
+    own = _commands(typer.main.get_command(build()), "stratumd")
+    operated = [
+        page for name, app in operations.listed() for page in _commands(typer.main.get_command(app), f"stratumd {name}")
+    ]
+    return "\n\n".join([intro, *own, *operated])
 
 
 def _commands(command: Any, path: str) -> Iterator[str]:

@@ -35,6 +35,7 @@ GROUPS = (
     "backtest",
     "clv",
     "regime",
+    "operations",
 )
 """The modules that register the commands, in the order in which the help shows them."""
 

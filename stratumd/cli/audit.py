@@ -1,12 +1,13 @@
-"""`stratumd audit`: whether signals know what they cannot know."""
+"""`stratumd audit`: whether signals know what they cannot know, and what people did."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, say
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="Prove what signals cannot know.", no_args_is_help=True)
+    group = typer.Typer(help="Prove what signals cannot know, and show what people did.", no_args_is_help=True)
     group.command("point-in-time")(point_in_time)
+    group.command("verify")(verify)
+    group.command("log")(log)
     app.add_typer(group, name="audit")
 
 
@@ -98,3 +101,48 @@ def _changed(example: Changed) -> str:
     what = "is not there" if example.again is None else "is there only then" if example.signal is None else "is another"
     subject = f"{signal.type} {signal.market} {signal.outcome} {signal.direction} of {signal.event}"
     return f"{subject}, {iso(signal.observed_at)}: with another future it {what}"
+
+
+_ACTS = {
+    "sequence": "NUMBER", "at": "AT", "actor": "WHO", "action": "WHAT", "target": "TO", "reason": "WHY",
+    "request_id": "REQUEST",
+}  # fmt: skip
+
+
+def verify(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Check the chain of hashes over everything that people did. Exit code 1 where it does not hold."""
+    from stratumd.store import audit_breaks
+
+    broken = audit_breaks(_url(config, database))
+    if as_json or broken:
+        rows = [each._asdict() for each in broken]
+        emit(rows, {"sequence": "NUMBER", "reason": "WHAT IS WRONG"}, as_json=as_json)
+    else:
+        say("the chain holds")
+    if broken:
+        raise typer.Exit(FAILED)
+
+
+def log(
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only of this actor, such as console:root.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Only what was done to this.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The newest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show what people did, the newest first; --json shows the rows before and after, too."""
+    from stratumd.plugin.desk import AuditRow
+    from stratumd.store import open_desk
+
+    wanted: dict[str, Any] = {key: value for key, value in (("actor", actor), ("target", target)) if value is not None}
+    with open_desk(_url(config, database), {}, lambda: 0) as desk:
+        rows = desk.read(lambda reading: reading.find(AuditRow, newest=True, limit=limit, **wanted))
+    shown = [msgspec.structs.asdict(row) | {"at": iso(row.at)} for row in rows]
+    emit(shown, _ACTS, as_json=as_json, none="nobody did anything yet")
+
+
+def _url(config: Path, database: str | None) -> str:
+    from stratumd.config import load_config
+
+    return database or load_config(config).database.connect_url()

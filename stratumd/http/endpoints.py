@@ -27,6 +27,8 @@ MOST_FIELDS = 64
 """Parameters of a query, at most."""
 LONGEST_QUERY = 8192
 """Bytes of a query, at most."""
+PATIENCE = 30.0
+"""Seconds that a caller may take over a chunk of a stream."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNREADABLE = (UnicodeDecodeError, ValueError)
 _log = logger("stratumd.http")
@@ -192,7 +194,7 @@ class _Streaming:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._until_gone, receive, group.cancel_scope)
-            with suppress(OSError):  # the caller went while something was sent
+            with suppress(OSError, TimeoutError):  # the caller went, or takes nothing any more
                 await self._send(scope["method"], send)
             group.cancel_scope.cancel()
 
@@ -202,7 +204,8 @@ class _Streaming:
         if method != "HEAD":
             async with aclosing(self._stream.chunks) as chunks:  # type: ignore[type-var]  # an async generator
                 async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    async with asyncio.timeout(PATIENCE):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _until_gone(self, receive: Receive, scope: anyio.CancelScope) -> None:
