@@ -28,7 +28,7 @@ async def test_killed_frozen_and_cut_off(tmp_path: Path, postgres_server: postgr
     found = await endure(tmp_path, postgres_server, database, SHORT)
     print(found.report())  # noqa: T201  # the figures, for `pytest -s`
     assert found.flaws == {}
-    assert set(found.befell) == {"kills", "freezes", "restarts"}
+    assert {"kills", "freezes", "restarts"} <= set(found.befell)
     assert sum(found.takeovers.values()), "nobody took over"
     assert found.signals, "nothing was found that could differ"
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
-import msgspec
 
 from tests.support import ROOT
 from tests.support.daemon import PATIENCE, Daemon
@@ -119,21 +118,28 @@ def pipelines(
     return text
 
 
-async def run(folder: Path, hostile: str, seconds: float) -> Ran:
-    """Run a daemon with the `hostile` pipelines for so long, and say how it did."""
+async def run(
+    folder: Path, hostile: str, seconds: float, enough: Callable[[Ran], bool] | None = None, nap: float = 2.0
+) -> Ran:
+    """Run a daemon with the `hostile` pipelines for so long, or until `enough` was seen, and say how it did.
+
+    `nap`: how many seconds those take that take long.
+    """
     config = folder / "run.yaml"
     config.write_text(_HEAD.format(folder=folder) + hostile)
     site = folder / "site"
     if not site.exists():
         install(site)
-    daemon, ran = Daemon(config, env={"PYTHONPATH": str(site)}), Ran()
+    daemon, ran = Daemon(config, env={"PYTHONPATH": str(site), "UNRULY_NAP": str(nap)}), Ran()
     try:
         address = await daemon.address()
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE) as client:
             await _started(client)
             async with anyio.create_task_group() as group:
                 group.start_soon(_measure, client, daemon, ran)
-                await anyio.sleep(seconds)
+                with anyio.move_on_after(seconds):
+                    while enough is None or not enough(await _seen(client, daemon)):  # noqa: ASYNC110  # another process
+                        await anyio.sleep(0.1 if enough else seconds)
                 group.cancel_scope.cancel()
             status = (await client.get("/status")).json()
         ran.exit_code, ran.stop = await daemon.stop()
@@ -143,6 +149,13 @@ async def run(folder: Path, hostile: str, seconds: float) -> Ran:
     finally:
         daemon.kill()
     _read_status(ran, status)
+    _read_log(ran, daemon)
+    return ran
+
+
+async def _seen(client: httpx.AsyncClient, daemon: Daemon) -> Ran:
+    ran = Ran()
+    _read_status(ran, (await client.get("/status")).json())
     _read_log(ran, daemon)
     return ran
 
@@ -176,8 +189,7 @@ def _read_status(ran: Ran, status: dict[str, Any]) -> None:
 
 
 def _read_log(ran: Ran, daemon: Daemon) -> None:
-    lines = [msgspec.json.decode(line) for line in daemon.said.splitlines() if line.startswith("{")]
-    for line in lines:
+    for line in daemon.lines():
         event = line.get("event")
         if event == "plugin failed" or event == "delivery put off":
             name = line.get("pipeline") or line.get("sink") or ""

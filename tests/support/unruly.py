@@ -58,6 +58,8 @@ class Mute(Exception):
 
 
 HOARD: list[Any] = []
+NAP = float(os.environ.get("UNRULY_NAP", "2.0"))
+"""Seconds that those take that take long."""
 
 
 def work_until(end: float) -> None:
@@ -85,11 +87,11 @@ def act(what: str) -> None:
     if what == "mute":
         raise Mute
     if what == "nap":
-        time.sleep(2.0)
+        time.sleep(NAP)
     if what == "hold":
         re.match(r"(a+)+$", "a" * 22 + "b")
     if what == "work":
-        work_until(time.monotonic() + 2.0)
+        work_until(time.monotonic() + NAP)
     if what == "leave":
         os._exit(7)
     if what == "sleep":

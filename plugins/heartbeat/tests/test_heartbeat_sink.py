@@ -104,7 +104,7 @@ async def test_a_broken_connection_is_a_failure(beating: Beating) -> None:
 async def test_a_monitor_that_hangs_is_left_at_the_deadline(beating: Beating) -> None:
     beating.monitor.hang_next()
     pinging = ping.Ping(beating.sink.options.url, deadline=0.1)
-    with anyio.fail_after(2), pytest.raises(DeliveryError, match=r"did not answer within 0\.1 s"):
+    with anyio.fail_after(30), pytest.raises(DeliveryError, match=r"did not answer within 0\.1 s"):
         await pinging.send()
     await pinging.close()
 
@@ -112,7 +112,7 @@ async def test_a_monitor_that_hangs_is_left_at_the_deadline(beating: Beating) ->
 @pytest.mark.parametrize("way", ["drip_next", "flood_next"])
 async def test_a_body_is_not_waited_for(beating: Beating, way: str) -> None:
     getattr(beating.monitor, way)()
-    with anyio.fail_after(2):
+    with anyio.fail_after(30):
         assert await beating.beat(0) == 1
 
 

@@ -285,7 +285,7 @@ async def test_the_log_level_changes_while_it_runs(bench: Bench) -> None:
     bench.config.write_text(bench.text(0) + "log: {level: warning}\n")
     assert (await bench.reload()).plan["adjust"] == ["log"]
     before = len(bench.daemon.lines("cycle"))
-    await anyio.sleep(3 * EVERY / SECOND)
+    await anyio.sleep(2 * EVERY / SECOND)
     assert len(bench.daemon.lines("cycle")) == before
 
 

@@ -194,7 +194,7 @@ def test_nobody_takes_over_while_a_commit_is_under_way(opened):
 
 
 def test_claims_of_a_dead_daemon_are_free_after_a_lease_and_not_at_anothers_start(opened):
-    first = opened(lease=SECOND // 10)
+    first = opened(lease=5 * SECOND)
     steps.keep(first, steps.step(steps.observation(), signals=1), sinks=("log",))
     (lost,) = first.claim("log", 1, steps.START + MINUTE)
     second = opened()

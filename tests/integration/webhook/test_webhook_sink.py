@@ -254,7 +254,7 @@ async def test_the_status_counts_and_not_the_body(sink: WebhookSink, receiver: R
 async def test_a_body_without_end_is_not_read_to_its_end(sink: WebhookSink, receiver: Receiver, way: str) -> None:
     """The status has said that the signal arrived; it is not sent again because of the rest."""
     getattr(receiver, way)()
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await sink.deliver([delivery(0)])
         await sink.deliver([delivery(1)])
     assert [request.id for request in receiver.taken] == ["d0", "d1"]
@@ -265,7 +265,7 @@ async def test_a_receiver_that_hangs_is_left_at_the_deadline(receiver: Receiver)
     receiver.hang_next()
     options = Options.model_validate({"url": receiver.url, "secret": SECRET, "allow": LOOPBACK})
     posting = Endpoint(options.url, Guard(tls=False, allow=options.allow), deadline=0.2)
-    with anyio.fail_after(2), pytest.raises(DeliveryError, match=r"did not answer within 0\.2 s") as late:
+    with anyio.fail_after(30), pytest.raises(DeliveryError, match=r"did not answer within 0\.2 s") as late:
         await posting.post(b"{}", {})
     assert (late.value.permanent, late.value.disable) == (False, False)
     assert (await posting.post(b"{}", {})).status == 400  # unsigned, but answered

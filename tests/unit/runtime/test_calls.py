@@ -77,16 +77,17 @@ async def test_shelter_outlasts_a_cancellation() -> None:
     ended = []
 
     async def code() -> None:
+        scope.cancel()
         await anyio.sleep(0.02)
         ended.append(True)
 
-    with anyio.move_on_after(0.001):
+    with anyio.CancelScope() as scope:
         await sheltered(code, 60.0)
         await anyio.sleep_forever()
     assert ended == [True]
 
 
 async def test_shelter_lasts_no_longer_than_the_grace() -> None:
-    with anyio.fail_after(5), anyio.move_on_after(0.001) as scope:
+    with anyio.fail_after(30), anyio.move_on_after(0.001) as scope:
         await sheltered(anyio.sleep_forever, 0.01)
     assert scope.cancelled_caught

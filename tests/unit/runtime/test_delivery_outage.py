@@ -175,7 +175,7 @@ async def run_until(bench: Bench, done: anyio.Event) -> None:
     """Run the worker as the daemon does until `done`."""
     async with anyio.create_task_group() as group:
         group.start_soon(bench.worker.run)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await done.wait()
         group.cancel_scope.cancel()
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from stratumd.engine import Elsewhere, Pipeline
@@ -95,16 +96,16 @@ def test_what_it_raises_is_named_with_its_own_line(kept: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
-    [("leave", "ended with exit code 7"), ("spin", "was ended after")],
+    ("act", "deadline", "said"),
+    [("leave", 10.0, "ended with exit code 7"), ("spin", 0.3, "was ended after 0.3")],
 )
-def test_one_that_does_not_answer_is_ended_and_started_again(kept: list[Any], act: str, said: str) -> None:
-    detector = unruly(kept, act, deadline=0.3)
+def test_one_that_does_not_answer_is_ended_and_started_again(
+    kept: list[Any], act: str, deadline: float, said: str
+) -> None:
+    detector = unruly(kept, act, deadline)
     made = pipeline(detector)
     first = child_of(detector).pid
-    began = time.monotonic()
     (failure,) = made.step(poll()).failures
-    assert time.monotonic() - began < 3
     assert failure.error.startswith(UNANSWERED)
     assert said in failure.error
     (failure,) = made.step(poll(1)).failures
@@ -177,7 +178,7 @@ def test_a_normalizer_reads_the_same_in_a_child(kept: list[Any]) -> None:
     child_of(there).deadline = 0.3
     with pytest.raises(Elsewhere, match="was ended after"):
         there.normalize(sleepy)
-    child_of(there)._not_before = 0.0
+    child_of(there)._not_before, child_of(there).deadline = 0.0, 10.0
     assert there.normalize(poll()).listings
 
 
@@ -215,10 +216,9 @@ async def test_what_a_sink_says_of_a_failure_keeps_its_meaning(kept: list[Any]) 
 @pytest.mark.parametrize("act", ["wait", "spin", "leave"])
 async def test_a_sink_that_does_not_return_is_ended_at_cores_deadline(kept: list[Any], act: str) -> None:
     made = sink(kept, act)
-    began = time.monotonic()
-    error = await attempt(Target("main.unruly", made, "unruly"), lambda: made.deliver(DELIVERIES), 0.5)
+    with anyio.fail_after(30):
+        error = await attempt(Target("main.unruly", made, "unruly"), lambda: made.deliver(DELIVERIES), 0.5)
     assert error is not None
-    assert time.monotonic() - began < 3
     child_of(made).close()  # waits for the call that was given up
     child_of(made)._not_before = 0.0
     assert child_of(made).started().batch == 3

@@ -385,7 +385,7 @@ async def test_an_idle_pipeline_wakes_up() -> None:
         for minute in range(3):
             observe(shared, minute)
             running.wake()
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 while len(store_of(shared).commits) <= minute:  # noqa: ASYNC110  # a thread does it
                     await anyio.sleep(0.001)
         group.cancel_scope.cancel()

@@ -210,7 +210,7 @@ def test_an_unknown_fault_is_a_mistake_of_the_test() -> None:
 async def test_faults_of_the_network(fake: FakeOddsApi, kind: str, error: type[Exception]) -> None:
     fake.fail_next(kind)
     with pytest.raises(error):
-        await get(fake, ODDS, US, timeout=0.2)
+        await get(fake, ODDS, US, timeout=httpx.Timeout(30, read=0.5 if kind == "hang" else 30))
 
 
 async def test_gzip_gives_the_same_answer(fake: FakeOddsApi) -> None:

@@ -171,7 +171,7 @@ async def test_a_resolver_that_never_answers_is_not_waited_for(monkeypatch: pyte
         raise AssertionError
 
     monkeypatch.setattr(guard, "RESOLVING", 0.05)
-    with anyio.fail_after(5), pytest.raises(DeliveryError, match=r"was not found within 0\.05 s"):
+    with anyio.fail_after(30), pytest.raises(DeliveryError, match=r"was not found within 0\.05 s"):
         await Guard(tls=True, resolve=resolve, network=Dialled()).connect_tcp("hooks.example", 443)
 
 
