@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile power daemons delivery prove score schedules credits retention clean
+.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile power daemons delivery prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -92,11 +92,14 @@ credits: $(READY) ## Simulate a week of each cadence, a day of the token bucket,
 	@$(BIN)/python -m tests.simulations.bucket
 	@$(BIN)/python -m tests.simulations.steam
 
-# make retention ROWS=1000000 is quicker.
+# make retention ROWS=1000000 is quicker, and so is make growth.
 ROWS ?= 10000000
 
 retention: $(READY) ## Measure how long a cycle waits while ten million old changes are deleted
 	@$(BIN)/python -m tests.benchmarks.retention --rows $(ROWS)
+
+growth: $(READY) ## Measure a cycle and a start with ten million stored changes beside those with none
+	@$(BIN)/python -m tests.benchmarks.growth --rows $(ROWS)
 
 clean: ## Remove the environment and all caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,7 +37,8 @@ pipelines:
 class Daemon:
     """One pipeline with all four detectors on one database."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, takes: bool = False) -> None:
+        """With `takes` each answer is read from the store before it is stepped, as the daemon does it."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bench.yaml"
             path.write_text(CONFIG)
@@ -45,6 +46,7 @@ class Daemon:
         self.pipeline = build_pipeline(config.pipelines["bench"], config.registry)
         self.store = open_store(database)
         self.seconds: list[float] = []
+        self._takes = takes
         self._stages: dict[str, list[float]] = defaultdict(list)
         self.changes = self.signals = 0
         gc.collect()
@@ -60,6 +62,8 @@ class Daemon:
         observation = Observation(SOURCE, "odds-api", at, request, 200, body)
         self.store.observe([(SOURCE, Poll(request, at, 0, observation))])
         stored = clock()
+        if self._takes:
+            (observation,) = self.store.pending("bench", [SOURCE], 100)
         step = self.pipeline.step(observation)
         stepped = clock()
         deliveries = tuple(NewDelivery(delivery_id(each.id, "log"), each, "log") for each in step.signals)
