@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
 from stratumd.plugin.jobs import Row
 from stratumd.plugin.times import Micros
+from stratumd.plugin.views import DeliveryRow
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -96,6 +97,24 @@ class Writing(Reading, Protocol):
 
     def drop(self, kind: type[Row], /, **equal: Any) -> int:
         """Delete the rows whose fields have these values, at least one of them. Returns how many."""
+
+    def resend(
+        self,
+        *,
+        sink: str | None = None,
+        states: Sequence[str] = (),
+        since: Micros | None = None,
+        event: str | None = None,
+        ids: Sequence[str] = (),
+        limit: int,
+    ) -> list[DeliveryRow]:
+        """Let deliveries to sinks that have ended wait again: the newest `limit`, and return what they were.
+
+        `sink`: `nba.discord`, or `discord` in any pipeline. `states`: some of `dead`, `expired`, `delivered`; dead
+        letters where none are named. `since`: by when the signal was observed. `event`, `ids`: or how they begin;
+        `LookupError` says that there is none, or several. They keep their ids, begin anew with the first attempt
+        and do not expire.
+        """
 
 
 class Desk(Protocol):

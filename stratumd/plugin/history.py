@@ -43,6 +43,13 @@ class Changed(NamedTuple):
     """The event of each point."""
 
 
+class AuditBreak(NamedTuple):
+    """A place where the audit's chain does not hold."""
+
+    sequence: int
+    reason: str
+
+
 class History(Protocol):
     """One moment of the store. Calls block, and are made inside of `Archive.read` alone.
 
@@ -151,15 +158,26 @@ class History(Protocol):
         """Yield `signals`, `changes` or `consensus` by time, as JSON values; only a few are held at once."""
 
     def polls(
-        self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None
+        self,
+        *,
+        source: str | None = None,
+        since: Micros | None = None,
+        limit: int | None = None,
+        before: tuple[Micros, str] | None = None,
     ) -> list[PollRow]:
-        """Return polls, oldest first; with `limit` the newest so many."""
+        """Return polls, oldest first; with `limit` the newest so many.
+
+        `before`: only those that began before this time and id, for the page after.
+        """
 
     def undelivered(self, *, limit: int | None = None) -> list[DeliveryRow]:
         """Return deliveries that wait or are dead letters, the oldest signal first; with `limit` the newest so many."""
 
     def status(self, now: Micros) -> Status:
         """Return how everything is at `now`."""
+
+    def audit_breaks(self) -> list[AuditBreak]:
+        """Return every place where the audit was tampered with; it reads all of it."""
 
 
 class Archive(Protocol):

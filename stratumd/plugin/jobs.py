@@ -27,6 +27,8 @@ class Row(msgspec.Struct, frozen=True):
     """The fields that make a row the only one: it replaces the one before of the same key. None of them is None."""
     hidden: ClassVar[tuple[str, ...]] = ()
     """Fields that an audit shows as `***`: secrets, and hashes of secrets."""
+    audited: ClassVar[bool] = True
+    """False for rows that tell nobody anything, such as a counter that only says that something changed."""
 
 
 R = TypeVar("R", bound=Row)

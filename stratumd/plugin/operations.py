@@ -27,6 +27,8 @@ class Operation(Component):
     """Whether it asks for a fresh login and for the target's name typed once more."""
     columns: ClassVar[Mapping[str, str]] = {}
     """Fields of its rows as the command line heads them; all of the first row's where there are none."""
+    once: ClassVar[tuple[str, ...]] = ()
+    """Fields of its rows that are secrets, shown this once: nobody keeps them."""
 
     def __init__(self, options: Any, context: RoutesContext) -> None:
         super().__init__(options)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from stratumd.plugin.desk import Reading, Writing
+from stratumd.plugin.routes import Call, Identity
 from stratumd.plugin.times import Micros
 
 WEB, API = "web", "api"
@@ -58,6 +59,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The role of a member of staff, by session alone."""
     fresh_until: Micros = 0
     """Until when a session counts as freshly logged in, for sensitive operations."""
+    second: str = ""
+    """The second factor that the session's login showed: `totp`, `recovery`, or empty."""
 
 
 class Accounts(Protocol):
@@ -90,6 +93,19 @@ class Accounts(Protocol):
 
     def changed(self) -> None:
         """Say that rights were changed: this process forgets what it remembers of them at once."""
+
+
+class Sessions(Protocol):
+    """Who is logged in: provided by `accounts`, for whoever lets some of them in by rules of their own."""
+
+    async def by_session(self, call: Call) -> Identity | None:
+        """Return who is logged in, with a `Caller` as its details; None where the call shows no session.
+
+        `Refused` as an authenticator raises it.
+        """
+
+    def role_of(self, reading: Reading, account: str) -> str:
+        """Return the role of an account, by its id or its address; empty where it has none, or is not there."""
 
 
 class UsageHour(NamedTuple):

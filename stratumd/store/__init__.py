@@ -1,6 +1,5 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
-from stratumd.store.audit import Broken
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge, Quota
 from stratumd.store.deliveries import Waiting
@@ -31,7 +30,6 @@ from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
-    "Broken",
     "Charge",
     "Cleaned",
     "Commit",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from stratumd.plugin import Micros, Row
 from stratumd.plugin.desk import Act, AuditRow
+from stratumd.plugin.history import AuditBreak
 from stratumd.store import counters, tables
 from stratumd.store.text import clean
 
@@ -28,13 +29,6 @@ class Image(NamedTuple):
     after: Row | None
 
 
-class Broken(NamedTuple):
-    """A place where the chain does not hold."""
-
-    sequence: int
-    reason: str
-
-
 def record(connection: Connection, act: Act, at: Micros, images: Iterable[Image]) -> None:
     """Write an act down with what it changed; nothing where it changed nothing."""
     found = list(images)
@@ -50,7 +44,7 @@ def record(connection: Connection, act: Act, at: Micros, images: Iterable[Image]
     connection.execute(insert(tables.audit).values(dict(values)))
 
 
-def verify(connection: Connection) -> Iterator[Broken]:
+def verify(connection: Connection) -> Iterator[AuditBreak]:
     """Yield every place where a row was changed, left out or put in."""
     expected, previous = 1, ""
     newest = counters.value(connection, NAME)
@@ -58,14 +52,14 @@ def verify(connection: Connection) -> Iterator[Broken]:
     for found in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
         row = AuditRow(*found)
         if row.sequence != expected:
-            yield Broken(expected, f"rows {expected} to {row.sequence - 1} are missing")
+            yield AuditBreak(expected, f"rows {expected} to {row.sequence - 1} are missing")
         elif row.previous != previous:
-            yield Broken(row.sequence, "it does not continue the row before")
+            yield AuditBreak(row.sequence, "it does not continue the row before")
         if row.hash != _hash(msgspec.structs.astuple(row)[:-1]):
-            yield Broken(row.sequence, "it was changed")
+            yield AuditBreak(row.sequence, "it was changed")
         expected, previous = row.sequence + 1, row.hash
     if expected != newest + 1:
-        yield Broken(expected, f"rows {expected} to {newest} are missing")
+        yield AuditBreak(expected, f"rows {expected} to {newest} are missing")
 
 
 def _hash(fields: tuple[Any, ...]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from psycopg import errors as postgres
@@ -19,10 +19,12 @@ from sqlalchemy.exc import DBAPIError
 
 from stratumd.plugin import Micros, Row
 from stratumd.plugin.desk import Act, Reading, Writing
-from stratumd.store import audit
+from stratumd.plugin.views import DeliveryRow
+from stratumd.store import audit, letters
 from stratumd.store.audit import Image
 from stratumd.store.errors import mapped
 from stratumd.store.ledger import Write
+from stratumd.store.letters import Wanted
 from stratumd.store.shelves import table_of
 from stratumd.store.text import clean
 
@@ -174,6 +176,23 @@ class WritableShelf(Shelf):
         table = table_of(kind)
         return self._connection.execute(delete(table).where(*_equal(table, equal))).rowcount
 
+    def resend(
+        self,
+        *,
+        sink: str | None = None,
+        states: Sequence[str] = (),
+        since: Micros | None = None,
+        event: str | None = None,
+        ids: Sequence[str] = (),
+        limit: int,
+    ) -> list[DeliveryRow]:
+        """Let deliveries that have ended wait again, and return what they were."""
+        found = letters.ended(self._connection, Wanted(sink, states, since, event, ids), limit)
+        for row in found:
+            self._watch(letters.Letter.of(row))
+        letters.send_again(self._connection, found, self.at)
+        return found
+
     def images(self) -> Iterable[Image]:
         """Yield every row that was touched, as it was and as it is."""
         for (kind, key), before in self._before.items():
@@ -182,7 +201,7 @@ class WritableShelf(Shelf):
                 yield Image(before, after)
 
     def _watch(self, row: Row) -> None:
-        if not self._watched:
+        if not (self._watched and row.audited):
             return
         kind = type(row)
         key = tuple([getattr(row, name) for name in kind.key])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from stratumd.errors import StratumError
 from stratumd.plugin import Micros
+from stratumd.plugin import Row as Record
 from stratumd.plugin.views import DeliveryRow
 from stratumd.store.lookup import find_event
 from stratumd.store.tables import deliveries
@@ -19,8 +20,28 @@ STATES = ("pending", "in_flight", *ENDED)
 _SHOWN = 5
 
 
-class UnknownDeliveryError(StratumError):
+class UnknownDeliveryError(StratumError, LookupError):
     """There is no such delivery."""
+
+
+class Letter(Record, frozen=True):
+    """A delivery as the audit shows it."""
+
+    table: ClassVar[str] = "deliveries"
+    key: ClassVar[tuple[str, ...]] = ("id",)
+    id: str
+    signal: str
+    sink: str
+    state: str
+    attempts: int
+    expires_at: int | None
+    ended_at: int | None
+    error: str | None
+
+    @classmethod
+    def of(cls, row: DeliveryRow) -> Letter:
+        """Return the picture of a delivery."""
+        return cls(**{name: getattr(row, name) for name in cls.__struct_fields__})
 
 
 class Wanted(NamedTuple):
@@ -59,14 +80,24 @@ def replay(connection: Connection, wanted: Wanted, now: Micros) -> list[Delivery
 
     They keep their ids: a receiver that remembers these knows a delivery that it had.
     """
-    states = wanted.states or ("dead",)
-    found = [row for row in find(connection, wanted._replace(states=states)) if row.state in ENDED]
+    found = ended(connection, wanted)
+    send_again(connection, found, now)
+    return found
+
+
+def ended(connection: Connection, wanted: Wanted, limit: int | None = None) -> list[DeliveryRow]:
+    """Return what `replay` would let wait again; with `limit` the newest so many."""
+    states = [state for state in wanted.states or ("dead",) if state in ENDED]
+    return find(connection, wanted._replace(states=states), limit) if states else []
+
+
+def send_again(connection: Connection, found: Sequence[DeliveryRow], now: Micros) -> None:
+    """Let these wait again, as far as they have ended."""
     again = {"state": "pending", "attempts": 0, "due_at": now, "expires_at": None, "ended_at": None, "error": None}
     for first in range(0, len(found), 1_000):
         ids = [row.id for row in found[first : first + 1_000]]
         mine = deliveries.c.id.in_(ids), deliveries.c.state.in_(ENDED)
         connection.execute(update(deliveries).where(*mine).values(again))
-    return found
 
 
 def _conditions(connection: Connection, wanted: Wanted) -> Iterator[ColumnElement[bool]]:

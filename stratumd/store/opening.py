@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine
 
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
+from stratumd.plugin.history import AuditBreak
 from stratumd.plugin.views import DeliveryRow
 from stratumd.store import audit, engines, letters, sinks
-from stratumd.store.audit import Broken
 from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import mapped, starting
 from stratumd.store.ledger import StoreLedger, writing
@@ -123,7 +123,7 @@ def open_desk(url: str, plugins: Mapping[str, Path], clock: Callable[[], Micros]
         readers.dispose()
 
 
-def audit_breaks(url: str) -> list[Broken]:
+def audit_breaks(url: str) -> list[AuditBreak]:
     """Return every place where the audit was tampered with. Raises as `open_store` does."""
     engine = _reading_engine(url)
     try:

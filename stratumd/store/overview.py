@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, func, select, text
+from sqlalchemy import Connection, Row, Select, and_, func, select, text, tuple_
 from sqlalchemy.exc import DatabaseError
 
 from stratumd.engine import quarantine
@@ -38,13 +38,22 @@ _POSTGRES_SIZES = text(
 )
 
 
-def list_polls(connection: Connection, *, source: str | None, since: Micros | None, limit: int | None) -> list[PollRow]:
-    """Return the newest polls, oldest first."""
+def list_polls(
+    connection: Connection,
+    *,
+    source: str | None,
+    since: Micros | None,
+    limit: int | None,
+    before: tuple[Micros, str] | None = None,
+) -> list[PollRow]:
+    """Return the newest polls, oldest first; with `before` of those that began before this time and id."""
     query = select(polls).order_by(polls.c.started_at.desc(), polls.c.id.desc()).limit(limit)
     if source is not None:
         query = query.where(polls.c.source == source)
     if since is not None:
         query = query.where(polls.c.started_at >= since)
+    if before is not None:
+        query = query.where(tuple_(polls.c.started_at, polls.c.id) < before)
     return _polls(connection, query)[::-1]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from stratumd.plugin import Fixture, Micros, Observation, Signal
-from stratumd.plugin.history import Changed, Entry
+from stratumd.plugin.history import AuditBreak, Changed, Entry
 from stratumd.plugin.views import (
     BoardRow,
     Built,
@@ -29,7 +29,20 @@ from stratumd.plugin.views import (
     TableRow,
     Taken,
 )
-from stratumd.store import charges, exporting, feed, history, letters, lookup, overview, points, quality, quotes, scores
+from stratumd.store import (
+    audit,
+    charges,
+    exporting,
+    feed,
+    history,
+    letters,
+    lookup,
+    overview,
+    points,
+    quality,
+    quotes,
+    scores,
+)
 from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
@@ -260,11 +273,16 @@ class Reader:
             return [Fixture(*each) for each in charges.upcoming(connection, now, until)]
 
     def polls(
-        self, *, source: str | None = None, since: Micros | None = None, limit: int | None = None
+        self,
+        *,
+        source: str | None = None,
+        since: Micros | None = None,
+        limit: int | None = None,
+        before: tuple[Micros, str] | None = None,
     ) -> list[PollRow]:
-        """Return polls, oldest first; with `limit` the newest so many."""
+        """Return polls, oldest first; with `limit` the newest so many, of those before a time and an id."""
         with self._reading() as connection:
-            return overview.list_polls(connection, source=source, since=since, limit=limit)
+            return overview.list_polls(connection, source=source, since=since, limit=limit, before=before)
 
     def games(self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None) -> list[GameRow]:
         """Return the games of score providers by their start, those without an event with suggestions."""
@@ -334,6 +352,11 @@ class Reader:
         """Return how everything is at `now`."""
         with self._reading() as connection:
             return overview.status(connection, now)
+
+    def audit_breaks(self) -> list[AuditBreak]:
+        """Return every place where the audit was tampered with; it reads all of it."""
+        with self._reading() as connection:
+            return [*audit.verify(connection)]
 
     def stats(self) -> list[TableRow]:
         """Return rows and bytes of every table. It counts every row: seconds where there are many millions."""

@@ -76,6 +76,17 @@ def test_what_is_written_is_read(desk: StoreDesk) -> None:
     assert desk.read(lambda r: r.count(Note, secret=None)) == 2
 
 
+def test_a_row_that_tells_nothing_stands_in_no_audit(desk: StoreDesk) -> None:
+    class Quiet(Note, frozen=True):
+        audited: ClassVar[bool] = False
+
+    desk.write(lambda writing: writing.put(Quiet("q", 1)), ACT)
+    assert desk.read(lambda r: r.count(AuditRow)) == 0
+    desk.write(lambda writing: writing.put(Quiet("q", 2), Note("n", 1)), ACT)
+    (made,) = desk.read(lambda r: r.find(AuditRow))
+    assert made.after == '[{"row":{"name":"n","number":1,"secret":null},"table":"desk_notes"}]'
+
+
 def test_a_transaction_is_whole_or_not_at_all(desk: StoreDesk) -> None:
     def work(writing: Writing) -> None:
         writing.put(Note("a", 1))
