@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import inspect
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import entry_points
@@ -40,7 +40,7 @@ Confirm = Annotated[
 def register(app: typer.Typer) -> None:
     """Add a command for each group of operations; its own commands are made when it is called."""
     for name in groups():
-        app.command(name, help=f"Operations on {name}.", context_settings=_PASS_ON)(partial(_pass_on, name))
+        app.command(name, help=f"Operations on {name}.", context_settings=_PASS_ON)(_passing_on(name))
 
 
 def groups() -> dict[str, list[str]]:
@@ -69,9 +69,12 @@ def group(name: str) -> typer.Typer:
     return app
 
 
-def _pass_on(name: str, context: typer.Context) -> Any:
-    app = typer.main.get_command(group(name))
-    return app.main(context.args, prog_name=f"stratumd {name}", standalone_mode=False)
+def _passing_on(name: str) -> Callable[[typer.Context], Any]:
+    def pass_on(context: typer.Context) -> Any:  # typer reads the hints of a function, not of a partial one
+        app = typer.main.get_command(group(name))
+        return app.main(context.args, prog_name=f"stratumd {name}", standalone_mode=False)
+
+    return pass_on
 
 
 def _command(name: str, component: type[Operation]) -> Any:
