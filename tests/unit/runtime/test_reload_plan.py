@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratumd.config import Config, load_config
 from stratumd.plugin import Detector, PluginConfig, Poll, Secret, Sink, Source
 from stratumd.runtime.plan import Item, Plan, difference
 from stratumd.testing.harness import PlainNormalizer
+from tests.support import EXAMPLES
 from tests.support.plugins import plugin
 
 
@@ -205,6 +206,7 @@ EDITS = [
 edits = st.lists(st.sampled_from(EDITS), unique=True)
 
 
+@settings(max_examples=EXAMPLES // 2)
 @given(edits, edits)
 def test_every_component_has_one_fate_and_the_way_back_is_the_way_there(
     tmp_path_factory: pytest.TempPathFactory, there: list[tuple[str, str]], back: list[tuple[str, str]]
