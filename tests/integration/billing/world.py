@@ -1,0 +1,130 @@
+"""A shop: the billing plugin behind real HTTP, a fake Stripe at the other end, and one clock for both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from stratumd.plugin import HOUR, Micros, micros, parse_iso
+from stratumd.testing.clock import VirtualClock
+from stratumd.testing.house import Serving, serving
+from stratumd.testing.stripe import FakeStripe
+from tests.support import stratumd_partners as partners
+from tests.support.stratumd_partners import Hour, Known, Right
+
+START: Micros = parse_iso("2026-03-10T10:30:00Z")
+SECRET = "whsec_canary_n0t_to_be_shown"  # opens nothing
+ANN = "ann"
+EMAIL = "ann@example.org"
+
+
+def options(fake: FakeStripe, **more: Any) -> dict[str, Any]:
+    """Return the plugin's options."""
+    overage = {"overage_cents": "5", "overage_per": 1_000}
+    return {
+        "secret_key": fake.key,
+        "webhook_secrets": [SECRET],
+        "offers": {
+            "pro": {"cents": 1_900},
+            "api_monthly": {"cents": 9_900, **overage},
+            "api_annual": {"cents": 99_000, "every": "year", **overage},
+        },
+        "success_url": "https://example.org/thanks",
+        "cancel_url": "https://example.org/account",
+        "base_url": fake.url,
+        **more,
+    }
+
+
+class Shop:
+    """What a test does."""
+
+    def __init__(self, fake: FakeStripe, held: Serving) -> None:
+        self.fake = fake
+        self.held = held
+        self.clock = held.clock
+        self.billing = held.routes("stripe-billing").billing
+
+    # ---- accounts
+
+    async def join(self, account: str = ANN, email: str = EMAIL) -> None:
+        """Let somebody have an account."""
+        await self.billing.desk.write(lambda writing: writing.put(Known(id=account, email=email)))
+
+    async def right(self, kind: str = "api", account: str = ANN) -> Right | None:
+        """Return what was granted."""
+        found: Right | None = await self.billing.desk.read(lambda r: r.get(Right, account=account, kind=kind))
+        return found
+
+    async def plan(self, kind: str = "api", account: str = ANN) -> str | None:
+        """Return the plan that an account has now, as accounts would say."""
+        right = await self.right(kind, account)
+        is_over = right is None or (right.until is not None and right.until <= self.clock.now())
+        return None if is_over or right is None else right.plan
+
+    async def use(self, requests: int, hour: Micros, account: str = ANN) -> None:
+        """Let an account have used so many in an hour."""
+        row = Hour(account=account, hour=hour // HOUR * HOUR, requests=requests)
+        await self.billing.desk.write(lambda writing: writing.put(row))
+
+    # ---- buying
+
+    async def ask(self, method: str, path: str, account: str = ANN, **more: Any) -> Any:
+        """Ask an endpoint as an account."""
+        headers = {"authorization": f"Bearer {account}"} if account else {}
+        return await self.held.client.request(method, f"/api/v1/billing/{path}", headers=headers, **more)
+
+    async def checkout(self, plan: str, account: str = ANN) -> str:
+        """Begin to buy, and return the id of Stripe's session."""
+        answer = await self.ask("POST", "checkout", account, json={"plan": plan})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["url"].rpartition("/")[2])
+
+    async def buy(self, plan: str, account: str = ANN) -> dict[str, Any]:
+        """Buy, and let Stripe tell of it."""
+        bought = self.fake.buy(await self.checkout(plan, account))
+        await self.tell()
+        return bought
+
+    async def tell(self) -> list[int]:
+        """Let Stripe tell of everything that it has not told of."""
+        statuses = []
+        while self.fake.webhooks.pending:
+            told = await self.fake.webhooks.deliver()
+            statuses += told
+            if any(status >= 300 or not status for status in told):
+                break
+        return statuses
+
+    # ---- time
+
+    async def pass_time(self, by: timedelta | Micros, *, step: timedelta = timedelta(hours=1)) -> None:
+        """Let time go by in steps, with everything that happens beside requests, webhooks included."""
+        left, length = micros(by) if isinstance(by, timedelta) else by, micros(step)
+        while left > 0:
+            self.fake.advance(min(length, left))
+            left -= length
+            await self.billing.tick()
+            await self.tell()
+
+    def charged(self, *statuses: str) -> list[int]:
+        """Return the totals of invoices, oldest first."""
+        found = reversed(self.fake.shelf.of("invoice"))
+        return [each["total"] for each in found if not statuses or each["status"] in statuses]
+
+
+@asynccontextmanager
+async def shop(database_url: str, **more: Any) -> AsyncIterator[Shop]:
+    """Open a shop in which everything is set up and one account is there."""
+    clock = VirtualClock(START)
+    async with FakeStripe(clock) as fake:
+        routes = {"partners": {}, "stripe-billing": options(fake, **more)}
+        async with serving(database_url, routes, clock=clock, extra=[partners], background=False) as held:
+            found = Shop(fake, held)
+            fake.listen(f"{held.url}/api/v1/billing/webhook", SECRET)
+            await held.operate("stripe-billing.setup")
+            fake.webhooks.pending.clear()
+            await found.join()
+            yield found
