@@ -22,7 +22,7 @@ from stratumd.http.app import create_app
 from stratumd.http.server import address, bind, serve
 from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
-from stratumd.plugin import Notice, micros
+from stratumd.plugin import micros
 from stratumd.registry import Registry
 from stratumd.runtime import absences, control, gauges, leases
 from stratumd.runtime.clock import SystemTimer
@@ -135,11 +135,12 @@ class _Daemon:
         """Run until asked to stop, and return the exit code."""
         options, core = self._options, self._core
         parts = self._parts()
+        notices = Notices(parts.courier, core)
         view = self._view = DaemonView(self._config, core, options.role)
         absences.show(core, self._config)
         # A plugin that does not return keeps its pipeline's thread; the others must find one all the same.
         to_thread.current_default_thread_limiter().total_tokens += 2 * len(parts.running())
-        async with self._house(listener) as house, anyio.create_task_group() as services:
+        async with self._house(listener, notices) as house, anyio.create_task_group() as services:
             if listener is not None:
                 trusted = self._config.http.trusted_proxies if self._config.http else ()
                 services.start_soon(serve, create_app(view, house), listener, trusted)
@@ -152,7 +153,8 @@ class _Daemon:
             services.start_soon(attend, self._notifier, core, parts.workers.keys())
             if options.role != "api":
                 services.start_soon(keep, _Deliveries(parts.courier, core), core)
-                services.start_soon(keep, Notices(parts.courier, core), core)
+                if options.dry_run is None:
+                    services.start_soon(keep, notices, core)
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
             options.announce(address(listener) if listener else None)
@@ -162,7 +164,7 @@ class _Daemon:
         return code
 
     @asynccontextmanager
-    async def _house(self, listener: socket.socket | None) -> AsyncIterator[House | None]:
+    async def _house(self, listener: socket.socket | None, notices: Notices) -> AsyncIterator[House | None]:
         """Lend the routes of plugins while HTTP is served; they are closed when no request is under way any more."""
         config, core = self._config, self._core
         if listener is None or not config.routes:
@@ -180,7 +182,7 @@ class _Daemon:
                 bulletin=core.bulletin,
                 pipelines=[*config.pipelines],
                 report=partial(answered, config, store.ledger),
-                notify=self._notify,
+                notify=notices.notify,
             )
             alone = not core.store.sharing.shared and self._options.role == "all"
             async with anyio.create_task_group() as group, house.opened():
@@ -189,10 +191,6 @@ class _Daemon:
                 group.cancel_scope.cancel()
         finally:
             await transaction(reader.close)
-
-    async def _notify(self, notice: Notice) -> None:
-        """Store a notice; the part that sends them finds it."""
-        await transaction(lambda: self._core.store.notify(notice))
 
     def _parts(self) -> Parts:
         if self._options.role == "api":
