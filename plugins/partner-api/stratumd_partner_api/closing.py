@@ -1,0 +1,130 @@
+"""Closing-line value: what signals were worth at the close, by the reports of the plugin `clv`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from stratumd.errors import ConfigError
+from stratumd.plugin import iso
+from stratumd.plugin.routes import Endpoint, Refused
+from stratumd_partner_api import answers, questions
+from stratumd_partner_api.lens import Json, Sums, closed, require_question
+from stratumd_partner_api.market import READ, Looking
+from stratumd_partner_api.serving import Asked, Counter, Page, endpoint, listed
+
+_TEASED = ("type", "signals", "events", "valued", "beat_close_percent", "maturity")
+
+
+class Closing:
+    """The endpoints of closing lines."""
+
+    def __init__(self, looking: Looking, counter: Counter) -> None:
+        self._look = looking
+        self._counter = counter
+        self._sums = Sums()
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Yield them."""
+        yield self._declare(
+            self.closes, "intel/clv", "list_closing_lines", "Closing lines", questions.CloseQuery, answers.ClosePage
+        )
+        yield self._declare(
+            self.summary, "intel/clv/summary", "summarize_closing_value", "What signals were worth, by type",
+            questions.SumQuery, answers.ReportPage,
+        )  # fmt: skip
+        yield self._declare(
+            self.scorecards, "intel/clv/scorecards", "list_scorecards", "Closing-line value by cell",
+            questions.CardQuery, answers.ReportPage,
+        )  # fmt: skip
+        yield self._declare(
+            self.teaser, "intel/clv/teaser", "tease_closing_value", "How often each type beat the close",
+            questions.SumQuery, answers.ReportPage,
+        )  # fmt: skip
+
+    def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, gives: Any) -> Endpoint:
+        return endpoint(
+            self._counter, inner, path, name, summary, query=query, gives=gives, access=READ, tag="Closing lines"
+        )
+
+    async def closes(self, asked: Asked) -> Page:
+        """Closing lines."""
+        query: questions.CloseQuery = asked.call.query
+        question: dict[str, Any] = {"books": query.books}
+        if query.event is not None:
+            question["event"] = query.event
+        if query.convention is not None:
+            question["convention"] = query.convention
+        require_question(asked.shape, question)
+        mark = self._look.mark(asked, "closes", query)
+        pipeline = self._pipeline(query.pipeline)
+        key = ("closes", pipeline, msgspec.json.encode(question))
+        found: list[Json] = await self._look.memo.get(
+            key, 0, asked.call.at, lambda: self._report("clv.closes", question, pipeline)
+        )
+        rows = [(_place(row), row) for row in closed(found, asked.shape, asked.call.at)]
+        return self._look.page(asked, "closes", query, sorted(rows, key=lambda row: row[0]), mark)
+
+    async def summary(self, asked: Asked) -> Page:
+        """What all signals were worth."""
+        return await self._sum(asked, "clv.summary", {}, asked.call.query.pipeline)
+
+    async def scorecards(self, asked: Asked) -> Page:
+        """By cell."""
+        query: questions.CardQuery = asked.call.query
+        question: dict[str, Any] = {"by": list(query.by), "after_seconds": query.after_seconds}
+        if query.reference is not None:
+            question["reference"] = query.reference
+        return await self._sum(asked, "clv.scorecards", question, query.pipeline)
+
+    async def teaser(self, asked: Asked) -> Page:
+        """A few figures of the whole."""
+        question = {"by": ["type"], "reference": "named", "after_seconds": 0}
+        return await self._sum(asked, "clv.scorecards", question, asked.call.query.pipeline, _TEASED)
+
+    async def _sum(
+        self,
+        asked: Asked,
+        name: str,
+        question: Mapping[str, Any],
+        pipeline: str | None,
+        fields: tuple[str, ...] | None = None,
+    ) -> Page:
+        """Return a report over the whole past as it was worked out long enough ago for the plan."""
+        require_question(asked.shape, question)
+        chosen, now = self._pipeline(pipeline), asked.call.at
+        key = (name, msgspec.json.encode(question, order="deterministic"), chosen)
+        if self._sums.due(key, asked.shape, now):
+            rows = await self._look.memo.get(("sum", key), 0, now, lambda: self._report(name, question, chosen))
+            if self._sums.due(key, asked.shape, now):
+                self._sums.keep(key, asked.shape, rows, now)
+                self._sums.tidy()
+        found = self._sums.at(key, asked.shape, now)
+        if found is None:
+            return listed([], None, as_of=None)
+        at, shown = found
+        if fields is not None:
+            shown = [{field: row.get(field) for field in fields} for row in shown]
+        return listed(shown, None, as_of=iso(at))
+
+    def _pipeline(self, named: str | None) -> str:
+        pipelines = self._look.archive.pipelines
+        if named is None and pipelines:
+            return pipelines[0]
+        if named not in pipelines:
+            raise Refused(404, f"There is no such pipeline: there are {', '.join(pipelines) or 'none'}.")
+        return str(named)
+
+    async def _report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[Json]:
+        try:
+            return await self._look.archive.report(name, question, pipeline)
+        except LookupError:
+            raise Refused(404, "Closing lines are not worked out here: the plugin clv is not loaded.") from None
+        except ConfigError as error:
+            raise Refused(422, str(error)) from None
+
+
+def _place(row: Json) -> tuple[str, ...]:
+    return tuple([str(row.get(name) or "") for name in ("event", "convention", "market", "book")])

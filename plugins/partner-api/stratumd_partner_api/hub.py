@@ -1,0 +1,379 @@
+"""Streams: one reader of the log per process, which makes each message once per group and gives it to every client.
+
+A client's memory is bounded: a buffer of messages and no more. Who falls behind is told `lagged` and dropped, and reads
+on from the log with `Last-Event-ID`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import suppress
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from stratumd.plugin import SECOND, Micros
+from stratumd_partner_api.shapes import Shape
+
+HEARTBEAT: Micros = 15 * SECOND
+HEART = b": still here\n\n"
+RING = 2_000
+"""Messages of the newest past that are kept in memory for clients that come back."""
+RELEASE = 0.05
+"""Seconds between two looks at what a delayed plan may see by now."""
+_BYTES = 1 << 20
+_PATIENCE = 1.0  # seconds until it is looked whether anybody still listens
+
+T = TypeVar("T")
+C = TypeVar("C", contravariant=True)
+
+
+class Told(NamedTuple, Generic[T]):
+    """A message of a log."""
+
+    id: int
+    at: Micros
+    """When what it tells of was observed."""
+    what: T
+
+
+class Encode(Protocol[C]):
+    """Makes the text of a message for a group, without its id; None where it is not for the group."""
+
+    def __call__(self, what: C, shape: Shape) -> bytes | None:
+        """Return it."""
+
+
+class Source(Protocol[T]):
+    """A log whose messages are numbered in order."""
+
+    batch: int
+    """How many are read at once."""
+
+    async def wait(self, after: int) -> int:
+        """Wait until there is more than `after`, and return the newest number."""
+
+    async def read(self, after: int, limit: int) -> Sequence[Told[T]]:
+        """Return the first messages after a number."""
+
+    async def ends(self) -> tuple[int, int]:
+        """Return the first number that is still there, and the newest that was ever given."""
+
+
+class Client:
+    """Somebody who listens."""
+
+    __slots__ = ("_arrived", "_bytes", "_most", "_waiting", "ended", "sent")
+
+    def __init__(self, most: int) -> None:
+        self.sent = 0
+        """The id of the newest message that was handed on."""
+        self.ended = b""
+        """The last message, once there is one."""
+        self._most = most
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+
+    def put(self, id: int, message: bytes) -> bool:
+        """Take a message; False where it does not fit any more, and the client is dropped."""
+        if len(self._waiting) >= self._most or self._bytes > _BYTES:
+            self.end(b'event: lagged\ndata: {"after":%d}\n\n' % self.sent)
+            return False
+        self._waiting.append(message)
+        self._bytes += len(message)
+        self.sent = id
+        self._arrived.set()
+        return True
+
+    def beat(self) -> None:
+        """Show that the connection lives, where nothing else does."""
+        if not self._waiting:
+            self._waiting.append(HEART)
+            self._arrived.set()
+
+    def end(self, message: bytes) -> None:
+        """Send this and no more; what waits is forgotten."""
+        self._waiting.clear()
+        self._bytes = 0
+        self.ended = message
+        self._arrived.set()
+
+    async def take(self) -> bytes:
+        """Return all that waits; nothing once it has ended."""
+        if not self._waiting and not self.ended:
+            await self._arrived.wait()
+        self._arrived.clear()
+        found = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        self._waiting.clear()
+        self._bytes = 0
+        return found
+
+
+class Group(Generic[T]):
+    """Clients who get the same bytes."""
+
+    def __init__(self, shape: Shape, encode: Encode[T]) -> None:
+        self.shape = shape
+        self.clients: set[Client] = set()
+        self._encode = encode
+
+    def message(self, told: Told[T]) -> bytes | None:
+        """Return the message as it is sent."""
+        text = self._encode(told.what, self.shape)
+        return None if text is None else b"id: %d\n%b\n\n" % (told.id, text)
+
+    def publish(self, told: Told[T]) -> None:
+        """Give it to everybody."""
+        message = self.message(told)
+        if message is None:
+            return
+        dropped = [client for client in self.clients if not client.put(told.id, message)]
+        self.clients.difference_update(dropped)
+
+
+class Line(Generic[T]):
+    """What plans of one delay have been shown."""
+
+    def __init__(self, delay: Micros, position: int) -> None:
+        self.position = position
+        """All up to this number has been given to the groups."""
+        self.groups: dict[Hashable, Group[T]] = {}
+        self._delay = delay
+        self._waiting: deque[Told[T]] = deque()
+
+    def push(self, told: Told[T], now: Micros) -> None:
+        """Take a message: it is given on when the delay has passed, in the order of the log."""
+        self._waiting.append(told)
+        self.release(now)
+
+    def release(self, now: Micros) -> None:
+        """Give on what may be seen by now."""
+        while self._waiting and self._waiting[0].at <= now - self._delay:
+            told = self._waiting.popleft()
+            for group in self.groups.values():
+                group.publish(told)
+            self.position = told.id
+
+    def shows(self, told: Told[T], now: Micros) -> bool:
+        """Say whether a message may be seen by now."""
+        return not self._delay or told.at <= now - self._delay
+
+
+class Channel(Generic[T]):
+    """A log that is streamed. `run` reads it; `listen` follows it from anywhere."""
+
+    def __init__(
+        self,
+        source: Source[T],
+        now: Callable[[], Micros],
+        *,
+        buffer: int,
+        lifetime: Micros,
+        ring: int = RING,
+        heard: Callable[[Told[T]], None] | None = None,
+    ) -> None:
+        """`heard` is told of every message, before any client; `ring` messages are kept in memory."""
+        self.position = -1
+        """The number of the newest message that was read; negative before the first look."""
+        self._source = source
+        self._now = now
+        self._buffer = buffer
+        self._lifetime = lifetime / SECOND
+        self._heard = heard
+        self._ring: deque[Told[T]] = deque(maxlen=ring)
+        self._ring_after = 0
+        self._lines: dict[Micros, Line[T]] = {}
+        self._ready = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._listeners = 0
+
+    # ---- reading the log
+
+    def start(self, position: int) -> None:
+        """Begin behind a number."""
+        self.position = self._ring_after = position
+        self._ring.clear()
+        self._lines.clear()
+        self._ready.set()
+
+    async def follow(self) -> None:
+        """Read the log as it grows, for ever."""
+        while True:
+            await self._source.wait(self.position)
+            await self.catch_up()
+
+    async def follow_while_heard(self) -> None:
+        """Read the log as it grows while somebody listens, for ever; begin at its end each time."""
+        while True:
+            await self._asked.wait()
+            self.start((await self._source.ends())[1])
+            while self._listeners:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._source.wait(self.position), _PATIENCE)
+                await self.catch_up()
+            self._ready.clear()
+            self._asked.clear()
+
+    async def catch_up(self) -> None:
+        """Read what there is."""
+        while found := await self._source.read(self.position, self._source.batch):
+            now = self._now()
+            for told in found:
+                if told.id > self.position:
+                    self._take(told, now)
+            if len(found) < self._source.batch:
+                return
+
+    def release(self) -> None:
+        """Give delayed clients what they may see by now. Call it often."""
+        now = self._now()
+        for delay, line in self._lines.items():
+            if delay:
+                line.release(now)
+
+    def beat(self) -> None:
+        """Send a comment to whoever hears nothing else, so that nobody in between ends the connection."""
+        for client in self._clients():
+            client.beat()
+
+    def close(self) -> None:
+        """End all streams: the daemon stops, and another may go on."""
+        for client in self._clients():
+            client.end(b"event: bye\ndata: {}\n\n")
+
+    def _clients(self) -> list[Client]:
+        return [client for line in self._lines.values() for group in line.groups.values() for client in group.clients]
+
+    def _take(self, told: Told[T], now: Micros) -> None:
+        if len(self._ring) == self._ring.maxlen:
+            self._ring_after = self._ring[0].id
+        self._ring.append(told)
+        self.position = told.id
+        if self._heard is not None:
+            self._heard(told)
+        for line in self._lines.values():
+            line.push(told, now)
+
+    # ---- listening
+
+    async def listen(
+        self, shape: Shape, key: Hashable, encode: Encode[T], after: int | None, client: Client
+    ) -> AsyncIterator[bytes]:
+        """Yield what `client` is sent: what followed `after` in the log, and then what comes."""
+        self._listeners += 1
+        self._asked.set()
+        try:
+            async for chunk in self._listened(shape, key, encode, after, client):
+                yield chunk
+        finally:
+            self._listeners -= 1
+
+    async def _listened(
+        self, shape: Shape, key: Hashable, encode: Encode[T], after: int | None, client: Client
+    ) -> AsyncIterator[bytes]:
+        await self._ready.wait()
+        line = await self._line(shape.delay)
+        group = line.groups.get((shape, key)) or Group(shape, encode)
+        client.sent = line.position
+        try:
+            yield b"retry: %d\n: connected\n\n" % random.randint(1_000, 5_000)  # noqa: S311 (apart, not secret)
+            if after is not None:
+                client.sent, reset = await self._resumed(after, line)
+                if reset:
+                    yield reset
+            async for chunk in self._replay(group, line, client):
+                yield chunk
+            # Nothing is awaited between the end of the log and here.
+            group = line.groups.setdefault((shape, key), group)
+            group.clients.add(client)
+            async for chunk in self._live(client):
+                yield chunk
+        finally:
+            group.clients.discard(client)
+            if not group.clients and line.groups.get((shape, key)) is group:
+                del line.groups[(shape, key)]
+
+    async def _live(self, client: Client) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        end = b"event: bye\ndata: {}\n\n"
+        timer = loop.call_later(self._lifetime * random.uniform(0.9, 1.0), client.end, end)  # noqa: S311 (apart)
+        try:
+            while not client.ended:
+                chunk = await client.take()
+                if chunk:
+                    yield chunk
+            yield client.ended
+        finally:
+            timer.cancel()
+
+    async def _resumed(self, after: int, line: Line[T]) -> tuple[int, bytes]:
+        """Return where to go on, and what to say where something between is not there any more."""
+        first, newest = await self._source.ends()
+        if after > newest:
+            return line.position, _reset(first, line.position)
+        if after + 1 < first and first <= newest:
+            return first - 1, _reset(first, first - 1)
+        return after, b""
+
+    async def _replay(self, group: Group[T], line: Line[T], client: Client) -> AsyncIterator[bytes]:
+        """Yield what the line has shown already, without gap up to where the line stands when this ends."""
+        while client.sent < line.position and not client.ended:
+            found = [told for told in await self._past(client.sent) if told.id <= line.position]
+            if not found:
+                client.sent = line.position
+                return
+            parts = []
+            for told in found:
+                if not line.shows(told, self._now()):
+                    await asyncio.sleep(RELEASE)  # committed before what was observed before it: it holds up the rest
+                    break
+                message = group.message(told)
+                if message is not None:
+                    parts.append(message)
+                client.sent = told.id
+            if parts:
+                yield b"".join(parts)
+
+    async def _past(self, position: int) -> Sequence[Told[T]]:
+        if position >= self._ring_after:
+            return [told for told in self._ring if told.id > position][: self._source.batch]
+        return await self._source.read(position, self._source.batch)
+
+    async def _line(self, delay: Micros) -> Line[T]:
+        """Return the line of a delay; a new one begins behind what its plans may see by now."""
+        if delay and delay not in self._lines:
+            older = await self._unseen(delay)
+            start = older[0].id - 1 if older else self._ring_after
+            line = self._lines.setdefault(delay, Line(delay, start))
+            if line.position == start:
+                now = self._now()
+                known = older[-1].id if older else 0
+                for told in [*older, *[each for each in self._ring if each.id > known]]:
+                    line.push(told, now)
+        return self._lines.setdefault(delay, Line(delay, self.position))
+
+    async def _unseen(self, delay: Micros) -> list[Told[T]]:
+        """Return the messages before those in memory, from one on that a plan with this delay has been shown."""
+        older: list[Told[T]] = []
+        start = self._ring_after
+        while start > 0:
+            before = max(0, start - self._source.batch)
+            found = [told for told in await self._source.read(before, self._source.batch) if told.id <= start]
+            older = found + older
+            start = before
+            if found and found[0].at <= self._now() - delay:
+                break
+        return older
+
+
+def event(name: str, data: object) -> bytes:
+    """Return the lines of a message: its name, and its data as JSON."""
+    return b"event: %b\ndata: %b" % (name.encode(), msgspec.json.encode(data))
+
+
+def _reset(first: int, after: int) -> bytes:
+    return b"id: %d\nevent: reset\ndata: %b\n\n" % (after, msgspec.json.encode({"first": first, "after": after}))

@@ -1,0 +1,230 @@
+"""Streams of signals and of quote changes, as server-sent events."""
+
+from __future__ import annotations
+
+from collections import Counter as Counts
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+from stratumd.plugin import Micros, Signal, iso
+from stratumd.plugin.desk import Desk
+from stratumd.plugin.history import Archive, Changed
+from stratumd.plugin.partners import Accounts
+from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
+from stratumd_partner_api import questions, shapes
+from stratumd_partner_api.hub import Channel, Client, Told, event
+from stratumd_partner_api.options import Options
+from stratumd_partner_api.serving import Asked, Counter, endpoint
+from stratumd_partner_api.shapes import Shape, shape_of
+
+STREAM = Access(schemes=("key", "session"), scope="stream:read")
+_CLOSED = b'event: closed\ndata: {"reason":"This key or plan is not good any more."}\n\n'
+
+
+class SignalLog:
+    """The feed, as a stream's source."""
+
+    batch = 500
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def wait(self, after: int) -> int:
+        """Wait until there is more than `after`."""
+        return await self._archive.news(after)
+
+    async def read(self, after: int, limit: int) -> Sequence[Told[Signal]]:
+        """Return the first signals after a sequence number."""
+        found = await self._archive.read(lambda history: history.feed(after, limit))
+        return [Told(entry.sequence, entry.signal.observed_at, entry.signal) for entry in found]
+
+    async def ends(self) -> tuple[int, int]:
+        """Return the first sequence number that is there, and the newest ever."""
+        return await self._archive.read(lambda history: history.ends())
+
+
+class ChangeLog:
+    """The steps of a pipeline, as a stream's source."""
+
+    batch = 50
+
+    def __init__(self, archive: Archive, pipeline: str) -> None:
+        self._archive = archive
+        self._pipeline = pipeline
+
+    async def wait(self, after: int) -> int:
+        """Wait until there is more than `after`."""
+        return await self._archive.steps(self._pipeline, after)
+
+    async def read(self, after: int, limit: int) -> Sequence[Told[Changed]]:
+        """Return the first steps after a position."""
+        found = await self._archive.read(lambda history: history.changed(self._pipeline, after, limit))
+        return [Told(step.position, step.observed_at, step) for step in found]
+
+    async def ends(self) -> tuple[int, int]:
+        """Return the first position that is there, and the newest."""
+
+        def work(history: Any) -> tuple[int, int]:
+            first = history.changed(self._pipeline, 0, 1)
+            newest = history.steps(self._pipeline)
+            return (first[0].position if first else newest + 1), newest
+
+        return await self._archive.read(work)
+
+
+class Streams:
+    """The endpoints that stream, and who listens."""
+
+    def __init__(
+        self,
+        options: Options,
+        counter: Counter,
+        signals: Channel[Signal],
+        changes: dict[str, Channel[Changed]],
+        desk: Desk,
+        accounts: Callable[[], Accounts],
+    ) -> None:
+        self._options = options
+        self._counter = counter
+        self._signals = signals
+        self._changes = changes
+        self._desk = desk
+        self._accounts = accounts
+        self._by_key = Counts[str]()
+        self._by_address = Counts[str]()
+        self._listening: dict[Client, tuple[str, str, str, Shape]] = {}
+        self._closed: Micros = 0
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Yield them."""
+        about = (
+            "Server-sent events, each with an id. Send the newest one as `Last-Event-ID` to go on without a gap, for "
+            "as long as the log is kept; `reset` says that something between is gone, `lagged` that you fell behind "
+            "and have to come back, `bye` that it is time to come back, `closed` that the key is not good any more."
+        )
+        yield self._declare(
+            self.signals, "stream/signals", "stream_signals", "Signals as they come", questions.StreamQuery, about
+        )
+        yield self._declare(
+            self.changes, "stream/changes", "stream_changes", "Quotes as they change", questions.ChangesQuery, about
+        )
+
+    def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, about: str) -> Endpoint:
+        return endpoint(
+            self._counter, inner, path, name, summary, query=query, gives=str, access=STREAM, tag="Streams",
+            description=about, media_type="text/event-stream",
+        )  # fmt: skip
+
+    async def signals(self, asked: Asked) -> Stream:
+        """Signals as they come."""
+        query: questions.StreamQuery = asked.call.query
+        types, market, least = frozenset(query.types), query.market, query.min_strength
+
+        def encode(signal: Signal, shape: Shape) -> bytes | None:
+            if types and signal.type not in types:
+                return None
+            if market not in (None, signal.market) or (least is not None and signal.strength < least):
+                return None
+            return event("signal", shapes.signal(signal, shape.hidden))
+
+        key = (types, market, least)
+        return self._stream(asked, self._signals, key, encode, query.after)
+
+    async def changes(self, asked: Asked) -> Stream:
+        """Quotes as they change."""
+        query: questions.ChangesQuery = asked.call.query
+        pipeline = query.pipeline or next(iter(self._changes), "")
+        channel = self._changes.get(pipeline)
+        if channel is None:
+            raise Refused(404, f"There is no such pipeline: there are {', '.join(self._changes) or 'none'}.")
+
+        def encode(step: Changed, shape: Shape) -> bytes | None:
+            return _changes(step, shape, query.market, query.event)
+
+        return self._stream(asked, channel, (query.market, query.event), encode, query.after)
+
+    # ---- who listens
+
+    def _stream(self, asked: Asked, channel: Channel[Any], key: Any, encode: Any, after: int | None) -> Stream:
+        header = asked.call.headers.get("last-event-id", "")
+        if header:
+            if not header.isascii() or not header.isdecimal() or len(header) > 16:
+                raise Refused(400, "Last-Event-ID is the id of an event of this stream: a number.")
+            after = int(header)
+        self._check_room(asked)
+        client = Client(self._options.stream_buffer)
+        return Stream(
+            chunks=self._chunks(asked, channel, key, encode, after, client),
+            headers={"cache-control": "private, no-store"},
+        )
+
+    def _check_room(self, asked: Asked) -> None:
+        options = self._options
+        if self._by_key[asked.identity.credential] >= options.streams_per_key:
+            raise _full("key", options.streams_per_key)
+        if self._by_address[asked.call.client] >= options.streams_per_address:
+            raise _full("address", options.streams_per_address)
+
+    async def _chunks(
+        self, asked: Asked, channel: Channel[Any], key: Any, encode: Any, after: int | None, client: Client
+    ) -> AsyncIterator[bytes]:
+        credential, address = asked.identity.credential, asked.call.client
+        self._by_key[credential] += 1
+        self._by_address[address] += 1
+        self._listening[client] = (asked.identity.scheme, asked.account, credential, asked.shape)
+        stream = channel.listen(asked.shape, key, encode, after, client)
+        try:
+            async for chunk in stream:
+                yield chunk
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]  # an async generator
+            del self._listening[client]
+            _less(self._by_key, credential)
+            _less(self._by_address, address)
+
+    async def check(self) -> None:
+        """End the streams of keys that are not good any more, or whose plan shows something else by now."""
+        keys = {credential for scheme, _, credential, _ in self._listening.values() if scheme == "key"}
+        owners = {account for scheme, account, _, _ in self._listening.values() if scheme == "session"}
+        if not keys and not owners:
+            return
+
+        accounts = self._accounts()
+
+        def work(reading: Any) -> dict[tuple[str, str], Shape]:
+            good = accounts.standing(reading, keys) if keys else {}
+            plans = {("key", key): rights.api for key, rights in good.items() if not rights.suspended}
+            for account in owners:
+                rights = accounts.rights(reading, account)
+                if rights is not None and not rights.suspended:
+                    plans["session", account] = rights.web
+            return {who: shape_of(plan) for who, plan in plans.items() if plan is not None}
+
+        now = await self._desk.read(work)
+        for client, (scheme, account, credential, shape) in list(self._listening.items()):
+            asked = (keys if scheme == "key" else owners, credential if scheme == "key" else account)
+            if asked[1] in asked[0] and now.get((scheme, asked[1])) != shape:
+                client.end(_CLOSED)
+
+
+def _full(whose: str, most: int) -> Refused:
+    return Refused(
+        429, f"This {whose} reads {most} streams already: close one, then try again.", headers={"retry-after": "5"}
+    )
+
+
+def _less(counts: Counts[str], name: str) -> None:
+    counts[name] -= 1
+    if counts[name] <= 0:
+        del counts[name]
+
+
+def _changes(step: Changed, shape: Shape, market: str | None, wanted: str | None) -> bytes | None:
+    rows = [
+        shapes.point(point, shape.hidden) | {"event": name}
+        for point, name in zip(step.points, step.events, strict=True)
+        if market in (None, point.market) and wanted in (None, name)
+    ]
+    if not rows:
+        return None
+    return event("changes", {"position": step.position, "observed_at": iso(step.observed_at), "changes": rows})
