@@ -27,7 +27,7 @@ from stratumd.registry import Registry
 from stratumd.runtime import absences, control, gauges, leases
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
-from stratumd.runtime.delivery import Courier
+from stratumd.runtime.courier import Courier
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.forgetting import forget
 from stratumd.runtime.house import House

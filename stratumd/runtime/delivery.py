@@ -9,7 +9,7 @@ out only the oldest of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -26,7 +26,7 @@ from stratumd.runtime.attempts import CLOSING, DEADLINE, Misconfigured, Target, 
 from stratumd.runtime.backoff import USUAL, Retry
 from stratumd.runtime.breaker import Breaker, Pace
 from stratumd.runtime.disabling import KIND, Memory, Switch
-from stratumd.runtime.posts import Posts, Turns, open_posts
+from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State, States
 from stratumd.runtime.telling import Teller
 from stratumd.store import Taker
@@ -126,8 +126,8 @@ class Worker:
 
     @property
     def outage(self) -> bool:
-        """Whether the receiver is left alone for now."""
-        return self._breaker.outage is not None
+        """Whether the receiver is left alone for now, or the sink is not open yet."""
+        return not self._opened or self._breaker.outage is not None
 
     def wake(self) -> None:
         """Look for deliveries at once: some were committed."""
@@ -410,58 +410,3 @@ class Worker:
 
     def _put(self, state: State, reason: str = "") -> None:
         self._states.put("sink", self.target.name, state, reason, self._failures)
-
-
-class Courier:
-    """All workers of a configuration; a reload exchanges some of them."""
-
-    def __init__(self, workers: Iterable[Worker], queue: Queue) -> None:
-        self._workers = {worker.target.name: worker for worker in workers}
-        self._queue = queue
-        self._posts: Posts | None = None
-
-    @property
-    def sinks(self) -> list[str]:
-        """The names of the sinks that are served."""
-        return list(self._workers)
-
-    def takers(self) -> list[Taker]:
-        """Return the sinks that take notices and are not off, those first whose receiver answers."""
-        ordered = sorted(self._workers.values(), key=lambda worker: (worker.outage, worker.target.name))
-        return [worker.taker for worker in ordered if worker.taker is not None]
-
-    def wake(self) -> None:
-        """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""
-        for worker in self._workers.values():
-            worker.wake()
-
-    def beat(self, sinks: Collection[str], at: Micros) -> None:
-        """Tell `sinks` that quotes received at `at` were processed. Call it on the event loop."""
-        for worker in self._workers.values():
-            if worker.target.name in sinks:
-                worker.beat(at)
-
-    def admit(self, worker: Worker) -> None:
-        """Take on a worker. One of the same name ends after the batch at hand, and before the new one begins."""
-        self._workers[worker.target.name] = worker
-        if self._posts is not None:
-            self._posts.put(worker.target.name, worker.run, worker.turns)
-
-    def dismiss(self, sink: str, gone: Callable[[], None]) -> None:
-        """End a worker after the batch at hand; `gone` is called then."""
-        self._workers.pop(sink, None)
-        if self._posts is None:
-            gone()
-        else:
-            self._posts.remove(sink, gone)
-
-    async def run(self) -> None:
-        """Take back what a process that is no more had claimed, then deliver until cancelled."""
-        await to_thread.run_sync(self._queue.release)
-        try:
-            async with open_posts() as self._posts:
-                for worker in self._workers.values():
-                    self._posts.put(worker.target.name, worker.run, worker.turns)
-                await anyio.sleep_forever()
-        finally:
-            self._posts = None

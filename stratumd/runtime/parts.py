@@ -14,7 +14,8 @@ from stratumd.plugin import Delivery
 from stratumd.runtime.build import Outlet, build_sink, build_source
 from stratumd.runtime.collector import Collector
 from stratumd.runtime.core import Core
-from stratumd.runtime.delivery import Courier, Worker
+from stratumd.runtime.courier import Courier
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.jobs import JobWorker
 from stratumd.runtime.pacing import Pacer

@@ -32,6 +32,8 @@ from tests.support.provider import OneGame
 PIPELINE = "bench"
 BOOKS = 30
 EVENTS = 15
+APART = 12
+"""Polls from one move of a book to its next."""
 WARM = 5
 """Cycles before the first that counts."""
 MOST_CYCLE, MOST_START = 1.2, 3.0
@@ -50,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="changes that the past holds")
     parser.add_argument("--databases", nargs="*", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
-    parser.add_argument("--cycles", type=int, default=60, help="cycles that count; the median is printed")
+    parser.add_argument("--cycles", type=int, default=300, help="cycles that count; the median is printed")
     parser.add_argument("--starts", type=int, default=5, help="starts of each; the median is printed")
     asked = parser.parse_args()
     print(f"{EVENTS * BOOKS * 6:,} quotes a poll, 4 % of them changed; {asked.rows:,} stored changes against none")
@@ -102,12 +104,12 @@ def _cycled(urls: Sequence[str], cycles: int) -> list[list[float]]:
 
 
 def _body(number: int) -> bytes:
-    """Return the answer to a poll; one book in 25 has moved since the one before."""
+    """Return the answer to a poll; one book in `APART` has moved since the one before."""
     return json.dumps([_game(game, number) for game in range(EVENTS)]).encode()
 
 
 def _game(game: int, number: int) -> Row:
-    books = [_book(at, (number + BOOKS - at - game) // 25) for at in range(BOOKS)]
+    books = [_book(at, (number + BOOKS - at - game) // APART) for at in range(BOOKS)]
     return event(*books, id=f"{game:032x}", commence_time=iso(START + 300 * MINUTE))
 
 

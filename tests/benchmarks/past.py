@@ -58,7 +58,7 @@ class _Past:
         begun = [game for game in games if self._first(game) in polls]
         yield writes.OBSERVATIONS, [self._observation(n) for n in polls]
         yield writes.POLLS, [self._poll(n) for n in polls]
-        yield writes.CHARGES, [(f"poll{n}", self.source, self._at(n), "odds", "", 3, 3, "") for n in polls]
+        yield writes.CHARGES, [(f"poll{n}", self.source, self._at(n), "odds", "", 3, 3, "[]") for n in polls]
         yield writes.PROCESSED, [self._processed(n) for n in polls]
         yield writes.EVENTS, [self._event(game) for game in begun]
         yield writes.EVENT_STARTS, [(self._key(g), self._at(self._first(g)), self._start(g)) for g in begun]

@@ -13,7 +13,8 @@ from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.clock import SystemTimer, Timer
 from stratumd.runtime.collector import Collector
 from stratumd.runtime.core import Core
-from stratumd.runtime.delivery import Courier, Retry, Worker
+from stratumd.runtime.courier import Courier
+from stratumd.runtime.delivery import Retry, Worker
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import States
 from stratumd.runtime.supervisor import keep

@@ -16,7 +16,8 @@ from stratumd.errors import DeliveryError
 from stratumd.plugin import Delivery, Signal, Sink
 from stratumd.runtime.attempts import Target
 from stratumd.runtime.clock import SystemTimer
-from stratumd.runtime.delivery import Courier, Retry, Worker
+from stratumd.runtime.courier import Courier
+from stratumd.runtime.delivery import Retry, Worker
 from stratumd.runtime.states import State, States
 from stratumd.store import Store, open_store
 from stratumd_file.sink import FileSink

@@ -17,7 +17,8 @@ from stratumd.runtime.attempts import Target
 from stratumd.runtime.backoff import Retry
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core
-from stratumd.runtime.delivery import Courier, Worker
+from stratumd.runtime.courier import Courier
+from stratumd.runtime.delivery import Worker
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.notices import Notices
 from stratumd.runtime.states import States
@@ -297,3 +298,20 @@ async def test_a_kill_between_send_and_mark_repeats_it_under_the_same_id(databas
             daemon.kill()
     assert len({request.id for request in receiver.requests}) == 1
     assert [request.json()["data"]["id"] for request in receiver.requests] == ["usage/7/80"] * 2
+
+
+async def test_the_sink_whose_receiver_answers_is_preferred_for_one_to_a_person(store: Store) -> None:
+    async with FakeSmtp() as first, FakeSmtp() as second:
+        first.reply_next("MAIL", 451, "busy", times=1_000)
+        steps.keep(store, steps.step(steps.observation(steps.START)), sinks=("a",))
+        old = made(
+            EmailSink, host="127.0.0.1", port=first.port, security="none", sender="a@example.com", to=["b@example.com"]
+        )
+        old.expires = False
+        async with running(store, a=old, b=email(second)) as all:
+            with anyio.fail_after(PATIENCE):
+                while [taker.sink for taker in all.courier.takers()] != ["b", "a"]:  # noqa: ASYNC110  # the workers'
+                    await anyio.sleep(0.005)
+            await all.notices.notify(news(to="me@example.com"))
+            await all.sent()
+    assert [mail.recipients for mail in second.mails] == [("me@example.com",)]

@@ -11,7 +11,7 @@ import pytest
 
 from stratumd.errors import DeliveryError
 from stratumd.plugin import SECOND, Micros
-from stratumd.runtime.delivery import Courier
+from stratumd.runtime.courier import Courier
 from tests.unit.runtime.delivery_fakes import START, Bench, Scripted, make_signal
 
 pytestmark = pytest.mark.anyio

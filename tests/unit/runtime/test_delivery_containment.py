@@ -13,7 +13,8 @@ from stratumd.errors import ConfigError, DeliveryError, StartupError
 from stratumd.plugin import Delivery, Secret
 from stratumd.redaction import learn
 from stratumd.runtime.attempts import Target
-from stratumd.runtime.delivery import Courier, Retry, Worker
+from stratumd.runtime.courier import Courier
+from stratumd.runtime.delivery import Retry, Worker
 from stratumd.runtime.printing import PrintingSink
 from stratumd.runtime.states import States
 from tests.unit.runtime.delivery_fakes import (
