@@ -1,0 +1,194 @@
+"""The component `accounts`: what it answers, what it lends to others, and what it does beside requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
+
+import anyio
+
+from stratumd.errors import StratumError
+from stratumd.plugin import HOUR, SECOND, Micros, Row
+from stratumd.plugin.desk import Reading, Writing
+from stratumd.plugin.partners import Accounts, Plan, Rights
+from stratumd.plugin.routes import Endpoint, Routes, RoutesContext, Scheme
+from stratumd_accounts import rights
+from stratumd_accounts.discord import DiscordEndpoints
+from stratumd_accounts.discord_api import Discord
+from stratumd_accounts.discord_delivery import DiscordDelivery
+from stratumd_accounts.keys import KeyDesk, KeyEndpoints
+from stratumd_accounts.options import Options
+from stratumd_accounts.own import OwnEndpoints
+from stratumd_accounts.parts import build
+from stratumd_accounts.rows import Account, ApiKey, OAuthState, OneTime, Session, Tries, Use
+from stratumd_accounts.sessions import SessionEndpoints, account_by_email
+from stratumd_accounts.signup import SignUpEndpoints
+from stratumd_accounts.staff import Staff
+from stratumd_accounts.texts import folded
+from stratumd_accounts.views import key_status
+from stratumd_accounts.watchlist import WatchlistEndpoints
+
+LOOK = 0.25
+"""Seconds from one look at the version of all rights to the next."""
+WRITE_USES = 10.0
+"""Seconds from one writing of when credentials were used to the next."""
+_SWEEP = HOUR // SECOND  # seconds
+_KEPT: Micros = HOUR  # what expired is kept so much longer
+_AT_ONCE = 500
+
+
+class AccountsRoutes(Routes):
+    """Accounts, sessions, keys, plans, watchlists and Discord channels."""
+
+    name, config = "accounts", Options
+    provides: ClassVar[tuple[type[Any], ...]] = (Accounts, Staff)
+    options: Options
+
+    def __init__(self, options: Options, context: RoutesContext) -> None:
+        super().__init__(options, context)
+        self._parts = build(options, context)
+        self._discord = Discord(options.discord)
+        self._delivery = DiscordDelivery(self._parts, self._discord)
+        self._sign_up = SignUpEndpoints(self._parts)
+        self._keys = KeyDesk(self._parts)
+        self._staff = Staff(self._parts, self._sign_up, self._keys)
+
+    # ---- what other plugins ask
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """The plans of the file by name."""
+        return self._parts.plans
+
+    def provide(self, kind: type[Any]) -> Any:
+        """Return itself as `Accounts`, and what the operations work with."""
+        return self._staff if kind is Staff else self
+
+    def rights(self, reading: Reading, account: str) -> Rights | None:
+        """Return what an account may do."""
+        return rights.rights_of(reading, account, self.plans, self.context.clock.now())
+
+    def standing(self, reading: Reading, credentials: Collection[str]) -> Mapping[str, Rights]:
+        """Return the rights by key of those keys that are good at present."""
+        at, found = self.context.clock.now(), {}
+        for id in credentials:
+            key = reading.get(ApiKey, id=id)
+            allowed = self.rights(reading, key.account) if key is not None and key_status(key, at) == "active" else None
+            if allowed is not None and not allowed.suspended and allowed.api is not None:
+                found[id] = allowed
+        return found
+
+    def grant(
+        self, writing: Writing, account: str, kind: str, plan: str | None, *, until: Micros | None, source: str
+    ) -> None:
+        """Set an entitlement in the caller's transaction."""
+        rights.grant(writing, account, kind, plan, until=until, source=source)
+
+    def account_of(self, reading: Reading, email: str) -> str | None:
+        """Return the id of the account with this address."""
+        found = account_by_email(reading, folded(email))
+        return found.id if found is not None else None
+
+    def email_of(self, reading: Reading, account: str) -> str | None:
+        """Return an account's address."""
+        found = reading.get(Account, id=account)
+        return found.email if found is not None else None
+
+    def changed(self) -> None:
+        """Forget what is remembered of rights."""
+        self._parts.memory.forget()
+
+    # ---- what it answers
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return all endpoints."""
+        sessions = SessionEndpoints(self._parts)
+        groups = (
+            self._sign_up,
+            sessions,
+            OwnEndpoints(self._parts, sessions),
+            KeyEndpoints(self._keys),
+            WatchlistEndpoints(self._parts),
+            DiscordEndpoints(self._parts, self._discord),
+        )
+        return [endpoint for group in groups for endpoint in group.endpoints()]
+
+    def schemes(self) -> Mapping[str, Scheme]:
+        """Return `key` and `session`."""
+        return self._parts.credentials.schemes()
+
+    # ---- beside requests
+
+    async def open(self) -> None:
+        """Learn the version of all rights, so that credentials can be remembered from the first request on."""
+        await self._look()
+
+    async def run(self) -> None:
+        """Watch the version, write uses, work off letters, deliver to Discord and sweep, until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_looking)
+            group.start_soon(self._keep_writing)
+            group.start_soon(self._keep_sweeping)
+            group.start_soon(self._sign_up.work_off)
+            group.start_soon(self._delivery.run)
+
+    async def close(self) -> None:
+        """Write what is left, and let go of Discord."""
+        try:
+            await self._write_uses()
+            await self._delivery.release()
+        finally:
+            await self._discord.close()
+
+    async def _keep_looking(self) -> None:
+        """Look on through an outage of the database: what is remembered is not trusted meanwhile."""
+        while True:
+            try:
+                await self._look()
+            except StratumError as error:
+                self.context.log.warning("keys cannot be checked from memory", error=type(error).__name__)
+            await anyio.sleep(LOOK)
+
+    async def _look(self) -> None:
+        asked_at = time.monotonic()
+        version = await self.context.desk.read(rights.version)
+        self._parts.memory.confirm(version, asked_at)
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await anyio.sleep(WRITE_USES)
+            await self._write_uses()
+
+    async def _write_uses(self) -> None:
+        used = self._parts.credentials.used
+        found = dict(used)
+        if not found:
+            return
+        await self.context.desk.write(
+            lambda writing: writing.put(*[Use(credential=id, at=at) for id, at in found.items()])
+        )
+        for id, at in found.items():
+            if used.get(id) == at:
+                del used[id]
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await self._sweep()
+            await anyio.sleep(_SWEEP)
+
+    async def _sweep(self) -> None:
+        """Delete what expired some time ago."""
+        until = ("expires_at", self.context.clock.now() - _KEPT)
+        kinds: tuple[type[Row], ...] = (Session, OneTime, OAuthState, Tries)
+        for kind in kinds:
+            while await self.context.desk.write(lambda writing, kind=kind: _drop(writing, kind, until)):  # type: ignore[misc]
+                pass
+
+
+def _drop(writing: Writing, kind: type[Row], until: tuple[str, Micros]) -> bool:
+    """Delete some old rows. Returns whether there may be more."""
+    old = writing.find(kind, until=until, order=("expires_at",), limit=_AT_ONCE)
+    for row in old:
+        writing.drop(kind, **{name: getattr(row, name) for name in row.key})
+    return len(old) == _AT_ONCE

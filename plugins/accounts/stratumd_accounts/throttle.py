@@ -1,0 +1,112 @@
+"""How often something may be tried: counted in the database, so that several daemons allow no more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+
+from stratumd.plugin import SECOND, Micros, micros
+from stratumd.plugin.desk import Desk, Writing
+from stratumd.plugin.routes import Refused
+from stratumd_accounts.options import ThrottleOptions
+from stratumd_accounts.rows import Tries
+from stratumd_accounts.tokens import digest
+
+
+class Limit(NamedTuple):
+    """What is counted, and how often it may be."""
+
+    subject: str
+    most: int
+
+
+class Throttle:
+    """Counts tries before they are made: those that are under way at the same time count too."""
+
+    def __init__(self, options: ThrottleOptions, desk: Desk) -> None:
+        self._options = options
+        self._desk = desk
+
+    async def count(self, what: str, *, client: str = "", address: str = "") -> None:
+        """Count one try of `what`. `Refused` with 429 where there were too many in this window."""
+        limits = []
+        if client:
+            limits.append(Limit(_subject(what, "client", network(client)), self._options.per_client))
+        if address:
+            limits.append(Limit(_subject(what, "address", address), self._options.per_address))
+        window = micros(self._options.window)
+        wait = await self._desk.write(lambda writing: _count(writing, limits, window))
+        if wait:
+            raise too_many(wait)
+
+    def forget(self, writing: Writing, what: str, address: str) -> None:
+        """Forget the tries of an address: the right one was found."""
+        writing.drop(Tries, subject=_subject(what, "address", address))
+
+
+def too_many(wait: Micros) -> Refused:
+    """Return the answer to a try too many."""
+    seconds = max(1, -(-wait // SECOND))
+    detail = f"Too many tries: come again in {seconds} seconds."
+    return Refused(429, detail, headers={"retry-after": str(seconds)})
+
+
+def network(client: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
+
+
+def _count(writing: Writing, limits: Sequence[Limit], window: Micros) -> Micros:
+    """Count one try of each limit, or none and return how long to wait."""
+    end = (writing.at // window + 1) * window
+    for limit in limits:
+        known = writing.get(Tries, subject=limit.subject, expires_at=end)
+        if known is not None and known.tries >= limit.most:
+            return end - writing.at
+    for limit in limits:
+        writing.add(Tries(subject=limit.subject, expires_at=end, tries=1), "tries")
+    return 0
+
+
+def _subject(*parts: str) -> str:
+    return digest("\0".join(parts))
+
+
+class Guesses:
+    """Wrong keys by network address, of the present minute, in memory: counting them must cost less than they do."""
+
+    WINDOW: Micros = 60 * SECOND
+    MOST_CLIENTS = 10_000
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._window = 0
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def check(self, client: str, id: str, at: Micros) -> None:
+        """Refuse with 429 who has guessed too often: at this key, or at all together."""
+        self._turn(at)
+        place = network(client)
+        if self._counts.get((place, id), 0) >= self._most or self._counts.get((place, ""), 0) >= 10 * self._most:
+            raise too_many(self.WINDOW - at % self.WINDOW)
+
+    def count(self, client: str, id: str, at: Micros) -> bool:
+        """Count a wrong guess. Returns whether it is the last one that is allowed."""
+        self._turn(at)
+        place = network(client)
+        for subject in ((place, id), (place, "")):
+            self._counts[subject] = self._counts.get(subject, 0) + 1
+        return self._counts[place, id] == self._most or self._counts[place, ""] == 10 * self._most
+
+    def _turn(self, at: Micros) -> None:
+        """Begin a new window where the old one is over, or where there are too many to remember."""
+        window = at // self.WINDOW
+        if window != self._window or len(self._counts) > self.MOST_CLIENTS:
+            self._window, self._counts = window, {}
