@@ -281,9 +281,17 @@ def _list_fields(model: type[msgspec.Struct]) -> Iterable[str]:
     sets = (msgspec.inspect.FrozenSetType,)
     described: Any = msgspec.inspect.type_info(model)
     for field in described.fields:
-        kinds = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else (field.type,)
-        if any(isinstance(kind, lists + sets) for kind in kinds):
+        bare = _bare(field.type)
+        kinds = bare.types if isinstance(bare, msgspec.inspect.UnionType) else (bare,)
+        if any(isinstance(_bare(kind), lists + sets) for kind in kinds):
             yield field.encode_name
+
+
+def _bare(described: Any) -> Any:
+    """Return a type without what is said about it."""
+    while isinstance(described, msgspec.inspect.Metadata):
+        described = described.type
+    return described
 
 
 def _worded(error: msgspec.ValidationError) -> str:

@@ -66,7 +66,7 @@ class Warned(Row, frozen=True):
     at: Micros
 
 
-class Webhook(Row, frozen=True, kw_only=True):
+class Webhook(Row, frozen=True):
     """An endpoint of a partner. Its secret is derived from the plugin's own, and kept nowhere."""
 
     table: ClassVar[str] = "partner_api_webhooks"
@@ -105,7 +105,7 @@ class Lease(Row, frozen=True):
     until: Micros
 
 
-class Attempted(Row, frozen=True, kw_only=True):
+class Attempted(Row, frozen=True):
     """A signal on its way to a webhook."""
 
     table: ClassVar[str] = "partner_api_deliveries"

@@ -1,0 +1,187 @@
+"""What a plan hides or delays is on no path: every `GET` of the API is asked, and streams and webhooks are read."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from stratumd.plugin import MINUTE, SECOND, Signal
+from stratumd.testing.receiver import Receiver
+from tests.integration.partner_api.world import (
+    BOOKS,
+    OPERATORS,
+    START,
+    TYPES,
+    World,
+    make_signal,
+    make_step,
+    world,
+)
+
+pytestmark = pytest.mark.anyio
+
+DELAY = 10 * MINUTE
+PACE = "0.4321987"
+SPEED = "0.777123"
+FILLED = {
+    "event": "e1",
+    "events": "e1,e2",
+    "limit": "1000",
+}
+
+
+def market(draw: random.Random) -> list[Signal]:
+    """Return signals from an hour ago to now."""
+    return [
+        make_signal(
+            f"sig{n:03d}x",
+            START - draw.randrange(0, 60 * MINUTE),
+            type=draw.choice(TYPES),
+            strength=draw.randrange(1, 101),
+            event=draw.choice(["e1", "e2"]),
+            operator=draw.choice([None, *OPERATORS]),
+            books=tuple(draw.sample(BOOKS, draw.randrange(1, 4))),
+        )
+        for n in range(30)
+    ]
+
+
+def shown_price(at: int) -> float:
+    """Return a price that tells when it was offered."""
+    return 1.5 + (at % 997) / 1_000_000 + at // SECOND % 10_000 / 100_000
+
+
+async def paths(held: World) -> list[str]:
+    """Return every `GET` of the API with its parameters filled in, but for streams."""
+    document = (await held.get("openapi.json")).json()
+    found = []
+    for path, verbs in document["paths"].items():
+        if "get" not in verbs or "/intel/" not in path or "{webhook}" in path:
+            continue
+        wanted = [each for each in verbs["get"].get("parameters", []) if each["in"] == "query"]
+        query = [f"{each['name']}={FILLED[each['name']]}" for each in wanted if each["name"] in FILLED]
+        filled = re.sub(r"\{(\w+)\}", lambda part: FILLED[part[1]], path).removeprefix("/api/v1/")
+        if any(each["name"] == "limit" for each in wanted):
+            most = next(each for each in wanted if each["name"] == "limit")["schema"]["maximum"]
+            query = [each for each in query if not each.startswith("limit")] + [f"limit={most}"]
+        found.append(filled + ("?" + "&".join(query) if query else ""))
+    assert len(found) >= 18, found
+    return found
+
+
+async def read_stream(held: World, path: str, key: str, seconds: float = 1.0, **headers: str) -> str:
+    """Return what a stream says within some time."""
+    text = ""
+    with anyio.move_on_after(seconds):
+        sent = {"authorization": f"Bearer {key}", **headers}
+        async with held.held.client.stream("GET", f"/api/v1/{path}", headers=sent) as answer:
+            assert answer.status_code == 200
+            async for chunk in answer.aiter_text():
+                text += chunk
+    return text
+
+
+def check(text: str, signals: list[Signal], prices: dict[int, float], where: str) -> None:
+    for name in (*BOOKS, *OPERATORS, PACE, SPEED):
+        assert name not in text, f"{where} tells {name}: {text[:2000]}"
+    for signal in signals:
+        if signal.observed_at > START - DELAY:
+            assert signal.id not in text, f"{where} tells of a signal too early"
+    for at, price in prices.items():
+        if at > START - DELAY:
+            assert f"{price}" not in text, f"{where} tells of a price too early"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_nothing_leaks(database_url: str, seed: int) -> None:
+    draw = random.Random(seed)
+    signals = market(draw)
+    prices = {signal.observed_at: shown_price(signal.observed_at) for signal in signals}
+    allow = {"allow": ["127.0.0.0/8"], "stream_lifetime": "1h"}
+    async with Receiver() as receiver, world(database_url, allow, background=True, reports=reports) as held:
+        made = await held.ask("POST", "intel/webhooks", "key_free", json={"url": receiver.url})
+        assert made.status_code == 201
+        ordered = sorted(signals, key=lambda each: each.observed_at)
+        for each in ordered:
+            step = make_step(each.observed_at, [each], event=each.event, price=prices[each.observed_at])
+            await held.commit(step)
+        await held.heard()
+        asked = await paths(held)
+        for key in ("key_free", "session_cheap"):
+            for path in asked:
+                answer = await held.get(path, key)
+                assert answer.status_code in (200, 403, 404), answer.text
+                check(answer.text, signals, prices, path)
+        for path in ("stream/signals?after=0", "stream/changes?after=0"):
+            text = await read_stream(held, path, "key_free")
+            assert "event: " in text
+            check(text, signals, prices, path)
+        old = [each for each in signals if each.observed_at <= START - DELAY]
+        with anyio.fail_after(10):
+            await receiver.arrived(len(old))
+        await anyio.sleep(0.3)
+        sent = [request.body.decode() for request in receiver.requests]
+        assert len(sent) == len(old)
+        check("\n".join(sent), signals, prices, "a webhook")
+        full = await held.get("intel/signals?limit=200")
+        for name in (*BOOKS, *OPERATORS, PACE, SPEED):
+            assert name in full.text
+
+
+def reports(name: str, question: Any, pipeline: str) -> list[dict[str, Any]]:
+    """Answer as the plugin of closing lines does."""
+    if name == "clv.closes":
+        return [
+            {"event": "e1", "convention": "start", "market": "spreads", "cutoff_at": "2026-01-10T11:55:00Z", "x": PACE},
+            {"event": "e2", "convention": "start", "market": "spreads", "cutoff_at": "2026-01-10T11:05:00Z"},
+        ]
+    return [{"type": "STEAM", "signals": 3, "x": PACE}]
+
+
+async def test_sums_are_shown_when_the_delay_has_passed(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", reports=reports) as held:
+        async def ask(key: str) -> Any:
+            return (await held.get("intel/clv/summary", key)).json()
+
+        assert (await ask("key_ann"))["items"][0]["signals"] == 3
+        assert await ask("key_free") == {"items": [], "next": None, "as_of": None}
+        for _ in range(12):
+            held.clock.advance(MINUTE)
+            found = await ask("key_free")
+        assert found["as_of"] == "2026-01-10T12:02:00Z"
+        assert len(await held.items("intel/clv")) == 2
+        assert [row["event"] for row in await held.items("intel/clv", "key_free")] == ["e1", "e2"]
+
+
+async def test_a_delayed_stream_tells_when_the_delay_has_passed(tmp_path: Path) -> None:
+    """Also of what was there before the daemon began."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    async with world(url) as held:
+        await held.signals(*[make_signal(f"old{n}", START - n * MINUTE) for n in (12, 11, 3, 2)])
+    async with world(url, background=True) as held:
+        assert "old3" not in await read_stream(held, "stream/signals?after=0", "key_free", 0.5)
+        held.clock.advance(7 * MINUTE + 1)
+        text = await read_stream(held, "stream/signals?after=0", "key_free", 0.5)
+        assert ("old12" in text, "old3" in text, "old2" in text) == (True, True, False)
+
+
+async def test_what_would_tell_is_refused(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", reports=reports) as held:
+        await held.signals(make_signal("s1", START - HOUR))
+        for path in (
+            "intel/signals?velocity_gt=0.1",
+            "intel/events/e1/movement?book=zz-alpha-book",
+            "intel/clv?books=true",
+            "intel/clv/scorecards?by=book",
+            "intel/books/actionable?event=e1",
+        ):
+            assert (await held.get(path, "key_free")).status_code == 403, path
+            assert (await held.get(path, "key_ann")).status_code == 200, path
+
+
+HOUR = 60 * MINUTE
