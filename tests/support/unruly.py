@@ -21,6 +21,7 @@ from stratumd.plugin import (
     Limits,
     MarketKey,
     Normalizer,
+    Notice,
     Observation,
     PluginConfig,
     Record,
@@ -147,6 +148,10 @@ class UnrulySink(Sink):
     """Delivers nowhere."""
 
     name, config, batch = "unruly", Options, 3
+    notices = True
+
+    async def notify(self, notice: Notice) -> None:
+        raise DeliveryError(f"{os.getpid()} {notice.title} {notice.to}", disable=True)
 
     def wants(self, signal: Any) -> bool:
         return bool(signal.strength >= 50)

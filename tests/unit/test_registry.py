@@ -155,6 +155,7 @@ def _variant(base: type[Any], **attributes: Any) -> type[Any]:
         (_variant(Watcher, config=dict), "must be a subclass of PluginConfig"),
         (_variant(Detector, name="watch"), "Odd does not define detect()"),
         (_variant(Sink, name="watch"), "Odd does not define deliver()"),
+        (_variant(Sink, name="watch", deliver=print, notices=True), "Odd takes notices and does not define notify()"),
         (_variant(Source, name="watch"), "Odd does not define poll()"),
         (_variant(Feed, name="watch", format=None), "must name the normalizer"),
     ],

@@ -16,7 +16,7 @@ from stratumd.engine import Elsewhere, Pipeline
 from stratumd.engine.quarantine import UNANSWERED
 from stratumd.errors import DeliveryError
 from stratumd.odds import Pricing
-from stratumd.plugin import Delivery, Detector, PluginConfig, Secret, parse_iso
+from stratumd.plugin import Delivery, Detector, Notice, PluginConfig, Secret, parse_iso
 from stratumd.registry import load
 from stratumd.runtime.attempts import Target, attempt
 from stratumd.runtime.build import Lent
@@ -203,6 +203,15 @@ async def test_a_sink_delivers_in_a_child(kept: list[Any]) -> None:
     assert (int(pid), number, key) == (child_of(made).pid, "2", "s3cret")
     await made.close()
     assert made._judge.pid is None or made._judge._running.process.poll() is not None
+
+
+@pytest.mark.anyio
+async def test_a_notice_is_sent_in_the_child_too(kept: list[Any]) -> None:
+    made = sink(kept, "")
+    assert type(made).notices
+    with pytest.raises(DeliveryError, match=f"^{made._child.pid} Over a@b.org$") as failed:
+        await made.notify(Notice("n1", "usage", "Over", "so much", 0, "a@b.org"))
+    assert failed.value.disable
 
 
 @pytest.mark.anyio
