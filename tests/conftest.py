@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,11 +49,23 @@ def postgres_template(postgres_server: postgres.Server) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the whole schema, which every test gets a copy of."""
+    from stratumd.store import open_store
+
+    path = tmp_path_factory.mktemp("template") / "stratum.db"
+    open_store(f"sqlite:///{path}").close()
+    assert [each.name for each in path.parent.iterdir() if each.suffix != ".lock"] == [path.name], "all is in one file"
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database of the test's own, on each engine in turn. It may or may not have its tables yet."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'stratum.db'}"
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'stratum.db')}"
         return
     server: postgres.Server = request.getfixturevalue("postgres_server")
     name = server.create(template=request.getfixturevalue("postgres_template"))
