@@ -1,0 +1,41 @@
+"""Cursors: where a page of what is sorted by time and id begins."""
+
+from __future__ import annotations
+
+import re
+
+from stratumd.plugin import Micros, parse_iso
+from stratumd.plugin.routes import Refused
+
+_POSITION = re.compile(r"(\d{1,17})\.([0-9A-Za-z_.:-]{1,128})")
+_NUMBER = re.compile(r"\d{1,18}")
+_WRONG = "The cursor is none of this list: begin without one."
+
+
+def position(cursor: str | None) -> tuple[Micros, str] | None:
+    """Return the time and the id before which the page begins. `Refused` (400) where the cursor is none."""
+    if cursor is None:
+        return None
+    found = _POSITION.fullmatch(cursor)
+    if found is None:
+        raise Refused(400, _WRONG)
+    return int(found[1]), found[2]
+
+
+def number(cursor: str | None) -> int | None:
+    """Return the number before which the page begins. `Refused` (400) where the cursor is none."""
+    if cursor is None:
+        return None
+    if not _NUMBER.fullmatch(cursor):
+        raise Refused(400, _WRONG)
+    return int(cursor)
+
+
+def moment(name: str, text: str | None) -> Micros | None:
+    """Read a time of a query. `Refused` (422) where it is none."""
+    if text is None:
+        return None
+    try:
+        return parse_iso(text)
+    except (ValueError, OverflowError):
+        raise Refused(422, f"{name}: expected a time with its zone, such as 2026-01-10T00:00:00Z.") from None

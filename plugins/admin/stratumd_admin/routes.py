@@ -1,0 +1,59 @@
+"""The component `admin`: what staff and programs may see and do, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from stratumd.plugin.partners import Sessions
+from stratumd.plugin.routes import Endpoint, Routes, RoutesContext, Scheme
+from stratumd_admin import staff, tokens
+from stratumd_admin.ops import Ops
+from stratumd_admin.options import Options
+from stratumd_admin.permissions import PERMISSIONS
+from stratumd_admin.records import Records
+from stratumd_admin.running import Runner
+from stratumd_admin.running_endpoints import OperationEndpoints
+from stratumd_admin.staff import Staff
+from stratumd_admin.tokens import ServiceTokens
+from stratumd_admin.views import Views
+
+
+class AdminRoutes(Routes):
+    """Roles, operations with receipts, views, the audit, service tokens, and the ways to look after the daemon."""
+
+    name, config = "admin", Options
+    needs: ClassVar[tuple[type[Any], ...]] = (Sessions,)
+    provides: ClassVar[tuple[type[Any], ...]] = (ServiceTokens,)
+    options: Options
+
+    def __init__(self, options: Options, context: RoutesContext) -> None:
+        super().__init__(options, context)
+        self._staff = Staff(options, context)
+        self._tokens = ServiceTokens(options, context)
+        self._runner = Runner(context)
+
+    def provide(self, kind: type[Any]) -> Any:
+        """Return what the operations on service tokens work with."""
+        return self._tokens
+
+    def schemes(self) -> Mapping[str, Scheme]:
+        """Return `staff` and `service`."""
+        return {staff.SCHEME: self._staff.scheme(), tokens.SCHEME: self._tokens.scheme()}
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return all endpoints."""
+        return [
+            *OperationEndpoints(self.context, self._runner).endpoints(),
+            *Views(self._runner).endpoints(),
+            *Records(self.context).endpoints(),
+            *Ops(self.context, self._runner).endpoints(),
+        ]
+
+    async def open(self) -> None:
+        """Say which operations nobody can run over HTTP."""
+        for each in self.context.operations():
+            if each.permission not in PERMISSIONS:
+                self.context.log.warning(
+                    "no role may run this operation", operation=each.name, permission=each.permission
+                )

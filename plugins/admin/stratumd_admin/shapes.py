@@ -1,0 +1,204 @@
+"""What the endpoints take and give. Times are ISO 8601 in UTC. Members may be added to answers, never taken away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+Word = Annotated[str, Meta(min_length=1, max_length=300)]
+Time = Annotated[str, Meta(max_length=40, description="ISO 8601 with its zone.")]
+Limit = Annotated[int, Meta(ge=1, le=1_000, description="At most so many.")]
+Page = Annotated[int, Meta(ge=1, le=200, description="At most so many.")]
+Cursor = Annotated[str, Meta(max_length=200, description="`next` of the page before.")]
+Reason = Annotated[str, Meta(max_length=500, description="Why: it stands in the audit.")]
+Item = dict[str, Any]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request brings."""
+
+
+class Run(Body, frozen=True, kw_only=True):
+    """An operation that is to be run."""
+
+    arguments: dict[str, Any] = {}
+    reason: Reason = ""
+    confirm: Annotated[str, Meta(max_length=300, description="The target once more, where it is sensitive.")] | None = (
+        None
+    )
+
+
+class Items(msgspec.Struct, kw_only=True):
+    """A list."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class ReceiptView(msgspec.Struct, kw_only=True):
+    """What was done."""
+
+    id: str
+    operation: str
+    target: str
+    actor: str
+    reason: str
+    rows: list[Item]
+    audit: list[int]
+    request_id: str
+    at: str
+
+
+class OperationView(msgspec.Struct, kw_only=True):
+    """An operation, and what it takes."""
+
+    name: str
+    group: str
+    verb: str
+    summary: str
+    permission: str
+    writes: bool
+    sensitive: bool
+    arguments: Item
+
+
+class Operations(msgspec.Struct, kw_only=True):
+    """What the caller may run."""
+
+    items: list[OperationView]
+    next: str | None = None
+
+
+class Me(msgspec.Struct, kw_only=True):
+    """Who is logged in."""
+
+    account: str
+    role: str
+    permissions: list[str]
+    second_factor: str
+    fresh_until: str
+
+
+class ReceiptQuery(msgspec.Struct, kw_only=True):
+    """Which receipts."""
+
+    actor: Word | None = None
+    limit: Page = 50
+    cursor: Cursor | None = None
+
+
+class AuditQuery(msgspec.Struct, kw_only=True):
+    """Which acts."""
+
+    actor: Word | None = None
+    action: Word | None = None
+    target: Word | None = None
+    request_id: Word | None = None
+    limit: Page = 50
+    cursor: Cursor | None = None
+
+
+class Act(msgspec.Struct, kw_only=True):
+    """An act, with the rows that it changed."""
+
+    sequence: int
+    at: str
+    actor: str
+    action: str
+    target: str
+    before: list[Item]
+    after: list[Item]
+    reason: str
+    request_id: str
+    previous: str
+    hash: str
+
+
+class Acts(msgspec.Struct, kw_only=True):
+    """Acts, the newest first."""
+
+    items: list[Act]
+    next: str | None
+
+
+class Verification(msgspec.Struct, kw_only=True):
+    """Whether the audit's chain holds."""
+
+    intact: bool
+    rows: int
+    newest: int
+    breaks: list[Item]
+    checked_at: str
+    seconds: float
+
+
+class Outcomes(msgspec.Struct, kw_only=True):
+    """How readable the outcomes of signals are, by pipeline."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class OutcomesQuery(msgspec.Struct, kw_only=True):
+    """Of which pipeline."""
+
+    pipeline: Word | None = None
+
+
+class CyclesQuery(msgspec.Struct, kw_only=True):
+    """Which polls."""
+
+    source: Word | None = None
+    since: Time | None = None
+    limit: Page = 50
+    cursor: Cursor | None = None
+
+
+class SummaryQuery(msgspec.Struct, kw_only=True):
+    """Of which polls."""
+
+    source: Word | None = None
+    since: Time | None = None
+
+
+class DiagnosticsQuery(msgspec.Struct, kw_only=True):
+    """Of which source."""
+
+    source: Word | None = None
+    polls: Annotated[int, Meta(ge=1, le=50)] | None = None
+
+
+class BackfillsQuery(msgspec.Struct, kw_only=True):
+    """Which backfills."""
+
+    state: Word | None = None
+    limit: Limit | None = None
+
+
+class ReplayBody(Body, frozen=True, kw_only=True):
+    """Which deliveries are sent again."""
+
+    reason: Reason
+    sink: Word | None = None
+    states: list[Word] | None = None
+    since: Time | None = None
+    event: Word | None = None
+    ids: list[Word] | None = None
+    limit: Limit | None = None
+
+
+class BackfillBody(Body, frozen=True, kw_only=True):
+    """What is wanted of the past, and the limits that end it in any case."""
+
+    reason: Reason
+    source: Word
+    sport: Word
+    start: Time
+    end: Time
+    max_requests: int
+    min_remaining: int
+    step: Word | None = None
+    markets: list[Word] | None = None
+    max_events: int | None = None
