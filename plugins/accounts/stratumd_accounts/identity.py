@@ -139,6 +139,7 @@ class Credentials:
             plan=rights.web,
             role=account.role if account is not None else "",
             fresh_until=row.fresh_until,
+            second=row.second,
         )
         identity = Identity(
             scheme=SESSION, account=row.account, credential=row.id, scopes=rights.web.scopes, details=caller

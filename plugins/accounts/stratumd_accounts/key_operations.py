@@ -86,6 +86,7 @@ class Issue(KeyOperation):
     name = "accounts.keys.issue"
     command = ("keys", "issue")
     sensitive = True
+    once = ("key",)
     columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "key"}
     config = NewKey
     options: NewKey
@@ -115,6 +116,7 @@ class Rotate(KeyOperation):
     name = "accounts.keys.rotate"
     command = ("keys", "rotate")
     sensitive = True
+    once = ("key",)
     columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "key"}
     config = RotationOf
     options: RotationOf

@@ -195,6 +195,7 @@ class ResetPassword(AccountOperation):
 
     name = "accounts.reset-password"
     command = ("accounts", "reset-password")
+    once = ("link",)
     sensitive = True
     columns: ClassVar[Mapping[str, str]] = {}
 
@@ -217,6 +218,7 @@ class Invite(AccountOperation):
 
     name = "accounts.invite"
     command = ("accounts", "invite")
+    once = ("link",)
     config = Invitation
     options: Invitation
     columns: ClassVar[Mapping[str, str]] = {}

@@ -11,8 +11,8 @@ import anyio
 from stratumd.errors import StratumError
 from stratumd.plugin import HOUR, SECOND, Micros, Row
 from stratumd.plugin.desk import Reading, Writing
-from stratumd.plugin.partners import Accounts, Plan, Rights
-from stratumd.plugin.routes import Endpoint, Routes, RoutesContext, Scheme
+from stratumd.plugin.partners import Accounts, Plan, Rights, Sessions
+from stratumd.plugin.routes import Call, Endpoint, Identity, Routes, RoutesContext, Scheme
 from stratumd_accounts import rights
 from stratumd_accounts.discord import DiscordEndpoints
 from stratumd_accounts.discord_api import Discord
@@ -42,7 +42,7 @@ class AccountsRoutes(Routes):
     """Accounts, sessions, keys, plans, watchlists and Discord channels."""
 
     name, config = "accounts", Options
-    provides: ClassVar[tuple[type[Any], ...]] = (Accounts, Staff)
+    provides: ClassVar[tuple[type[Any], ...]] = (Accounts, Sessions, Staff)
     options: Options
 
     def __init__(self, options: Options, context: RoutesContext) -> None:
@@ -94,6 +94,15 @@ class AccountsRoutes(Routes):
         """Return an account's address."""
         found = reading.get(Account, id=account)
         return found.email if found is not None else None
+
+    async def by_session(self, call: Call) -> Identity | None:
+        """Return who is logged in."""
+        return await self._parts.credentials.by_session(call)
+
+    def role_of(self, reading: Reading, account: str) -> str:
+        """Return the role of an account, by its id or its address."""
+        known = reading.get(Account, id=account) or account_by_email(reading, account.strip().lower())
+        return known.role if known is not None else ""
 
     def changed(self) -> None:
         """Forget what is remembered of rights."""
