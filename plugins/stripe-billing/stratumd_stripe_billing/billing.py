@@ -61,7 +61,7 @@ class Billing:
         try:
             if self._is_due("collect", MINUTE):
                 await self.queue.collect()
-            if self._is_due("collect all", HOUR):
+            if self._is_due("collect all", 6 * HOUR):
                 await self.queue.collect(back=OLDEST)
                 await self._report(await self.queue.expired())
                 await self.inbox.forget()

@@ -17,6 +17,8 @@ CLAIM: Micros = 1 * MINUTE
 """How long a claimed event is left to its daemon. After a crash another one takes it then."""
 TOGETHER = 20
 """Events that are claimed at once."""
+PART: Micros = 7 * DAY
+"""How much is looked at in one transaction."""
 NEAR: Micros = 6 * HOUR
 """How far back hours are looked at each time; all that Stripe takes, now and then."""
 
@@ -33,14 +35,14 @@ class Queue:
     async def collect(self, *, back: Micros = NEAR) -> int:
         """Queue what was counted in closed hours and is not told of yet. Returns how many events were made.
 
-        A day at a time is one transaction. Whoever collects at the same time makes the same rows, and they are there
+        A week at a time is one transaction. Whoever collects at the same time makes the same rows, and they are there
         once.
         """
         now = self._clock.now()
         end = (now - SETTLED) // HOUR * HOUR
         start, made = (end - min(back, OLDEST)) // HOUR * HOUR, 0
         while start < end:
-            until = min(start + DAY, end)
+            until = min(start + PART, end)
             made += await self._part(start, until, now)
             start = until
         return made

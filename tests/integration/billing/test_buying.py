@@ -10,7 +10,7 @@ from stratumd.plugin import DAY, HOUR, micros
 from stratumd.plugin.desk import AuditRow
 from stratumd.plugin.routes import Refused
 from stratumd_stripe_billing.rows import Customer
-from tests.integration.billing.world import ANN, START, shop
+from tests.integration.billing.world import ANN, START, quick_shop, shop
 
 pytestmark = pytest.mark.anyio
 GRACE = micros(timedelta(days=7))
@@ -27,9 +27,9 @@ async def test_the_set_up_is_made_once(database_url: str) -> None:
         assert {method for method, _ in found.fake.requests[before:]} == {"GET"}
 
 
-async def test_another_amount_is_another_price(database_url: str) -> None:
+async def test_another_amount_is_another_price() -> None:
     """The key moves to the new price; the old one is sold no more, and those who have it keep it."""
-    async with shop(database_url) as found:
+    async with quick_shop() as found:
         await found.buy("pro")
         offers = {
             **found.billing.options.offers,
@@ -55,9 +55,9 @@ async def test_a_plan_is_bought(database_url: str) -> None:
         assert status["entitlements"] == [{"kind": "api", "plan": "api_monthly", "until": "2026-04-17T10:30:00Z"}]
 
 
-async def test_overage_of_a_year_is_billed_by_the_month(database_url: str) -> None:
+async def test_overage_of_a_year_is_billed_by_the_month() -> None:
     """Checkout takes one interval: the metered item is added when it was bought, once."""
-    async with shop(database_url) as found:
+    async with quick_shop() as found:
         bought = await found.buy("api_annual")
         intervals = [item["price"]["recurring"]["interval"] for item in bought["items"]["data"]]
         assert intervals == ["year", "month"]
@@ -73,8 +73,8 @@ async def test_two_clicks_are_one_session(database_url: str) -> None:
         assert len(found.fake.shelf.of("checkout.session")) == 1
 
 
-async def test_another_plan_closes_the_session_before(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_another_plan_closes_the_session_before() -> None:
+    async with quick_shop() as found:
         first = await found.checkout("api_monthly")
         second = await found.checkout("api_annual")
         assert found.fake.shelf.get("checkout.session", first)["status"] == "expired"
@@ -83,15 +83,15 @@ async def test_another_plan_closes_the_session_before(database_url: str) -> None
         assert found.fake.shelf.get("checkout.session", second)["status"] == "open"
 
 
-async def test_a_session_that_is_over_is_made_anew(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_a_session_that_is_over_is_made_anew() -> None:
+    async with quick_shop() as found:
         first = await found.checkout("pro")
         found.fake.advance(2 * HOUR)
         assert await found.checkout("pro") != first
 
 
-async def test_nobody_buys_twice(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_nobody_buys_twice(sqlite_url: str) -> None:
+    async with shop(sqlite_url) as found:
         await found.buy("api_monthly")
         answer = await found.ask("POST", "checkout", json={"plan": "api_annual"})
         assert answer.status_code == 409
@@ -99,31 +99,21 @@ async def test_nobody_buys_twice(database_url: str) -> None:
         assert (await found.ask("POST", "portal")).json()["url"].startswith("https://billing.stripe.test/")
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
-        ("checkout", {"plan": "gold"}, 422),
-        ("checkout", {"plan": "pro", "price": 1}, 422),
-        ("checkout", {}, 422),
-        ("portal", None, 409),
-    ],
-)
-async def test_what_cannot_be_sold_is_refused(database_url: str, path: str, body: object, status: int) -> None:
-    async with shop(database_url) as found:
-        answer = await found.ask("POST", path, json=body) if body is not None else await found.ask("POST", path)
-        assert answer.status_code in (status, 400)
-        assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_one_has_to_be_logged_in(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_what_cannot_be_sold_is_refused(sqlite_url: str) -> None:
+    async with shop(sqlite_url) as found:
+        for body in ({"plan": "gold"}, {"plan": "pro", "price": 1}, {"plan": 5}, {}, [], None):
+            answer = await found.ask("POST", "checkout", json=body)
+            assert answer.status_code in (400, 422), body
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert (await found.ask("POST", "portal")).status_code == 409
         for method, path in (("POST", "checkout"), ("POST", "portal"), ("GET", "status")):
             answer = await found.ask(method, path, account="", json={"plan": "pro"} if path == "checkout" else None)
             assert answer.status_code == 401
+        assert found.fake.shelf.of("checkout.session") == []
 
 
-async def test_a_failed_payment_costs_access_after_the_grace_and_paying_gives_it_back(database_url: str) -> None:
-    async with shop(database_url, grace="3d") as found:
+async def test_a_failed_payment_costs_access_after_the_grace_and_paying_gives_it_back() -> None:
+    async with quick_shop(grace="3d") as found:
         bought = await found.buy("api_monthly")
         customer = bought["customer"]
         found.fake.decline(customer)
@@ -140,9 +130,9 @@ async def test_a_failed_payment_costs_access_after_the_grace_and_paying_gives_it
         assert await found.plan() == "api_monthly"
 
 
-async def test_grace_is_counted_from_the_first_failure(database_url: str) -> None:
+async def test_grace_is_counted_from_the_first_failure() -> None:
     """A month of overage that fails later does not begin it anew."""
-    async with shop(database_url, grace="40d") as found:
+    async with quick_shop(grace="40d") as found:
         found.fake.subscriptions.gives_up = "past_due"
         bought = await found.buy("api_annual")
         await found.use(90_000, START + HOUR)
@@ -167,8 +157,8 @@ async def test_staff_cancels_at_the_end_and_resumes(database_url: str) -> None:
         assert right.until == START + 365 * DAY + GRACE
 
 
-async def test_staff_cancels_now_and_what_was_used_is_invoiced(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_staff_cancels_now_and_what_was_used_is_invoiced() -> None:
+    async with quick_shop() as found:
         await found.buy("api_monthly")
         await found.use(4_000, START)
         await found.pass_time(3 * HOUR)
@@ -181,10 +171,10 @@ async def test_staff_cancels_now_and_what_was_used_is_invoiced(database_url: str
             await found.held.operate("stripe-billing.reactivate", {"account": ANN, "plan": "api_monthly"})
 
 
-async def test_what_staff_does_is_on_record_before_stripe_is_asked(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_what_staff_does_is_on_record_before_stripe_is_asked(sqlite_url: str) -> None:
+    async with shop(sqlite_url) as found:
         await found.buy("pro")
-        found.fake.fail_next(500, times=9, path="/v1/subscriptions/")
+        found.fake.fail_next(500, times=2, path="/v1/subscriptions/")
         with pytest.raises(Refused, match="Stripe cannot be asked"):
             await found.held.operate("stripe-billing.cancel", {"account": ANN, "plan": "pro"})
         acts = await found.billing.desk.read(lambda reading: reading.find(AuditRow))
@@ -192,8 +182,8 @@ async def test_what_staff_does_is_on_record_before_stripe_is_asked(database_url:
         assert "cancel at the period's end" in acts[-1].after
 
 
-async def test_a_subscription_whose_invoices_are_voided_allows_nothing(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_a_subscription_whose_invoices_are_voided_allows_nothing() -> None:
+    async with quick_shop() as found:
         bought = await found.buy("pro")
         found.fake.subscriptions.update({"pause_collection": {"behavior": "void"}}, bought["id"])
         await found.tell()
@@ -203,8 +193,8 @@ async def test_a_subscription_whose_invoices_are_voided_allows_nothing(database_
         assert await found.plan("web") == "pro"
 
 
-async def test_while_stripe_is_away_buying_says_so(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_while_stripe_is_away_buying_says_so(sqlite_url: str) -> None:
+    async with shop(sqlite_url) as found:
         found.fake.down = True
         answer = await found.ask("POST", "checkout", json={"plan": "pro"})
         assert answer.status_code == 503
@@ -214,9 +204,9 @@ async def test_while_stripe_is_away_buying_says_so(database_url: str) -> None:
         assert len(found.fake.shelf.of("customer")) == 1
 
 
-async def test_a_customer_that_only_stripe_knows_is_adopted(database_url: str) -> None:
+async def test_a_customer_that_only_stripe_knows_is_adopted() -> None:
     """As after a restore of an older backup."""
-    async with shop(database_url) as found:
+    async with quick_shop() as found:
         bought = found.fake.buy(await found.checkout("pro"))
         await found.billing.desk.write(lambda writing: writing.drop(Customer, account=ANN))
         await found.tell()
@@ -224,15 +214,15 @@ async def test_a_customer_that_only_stripe_knows_is_adopted(database_url: str) -
         assert await found.billing.sales.customer(ANN) == bought["customer"]
 
 
-async def test_a_lost_customer_is_found_again_by_its_address(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_a_lost_customer_is_found_again_by_its_address() -> None:
+    async with quick_shop() as found:
         customer = await found.billing.sales.customer(ANN)
         await found.billing.desk.write(lambda writing: writing.drop(Customer, account=ANN))
         assert await found.billing.sales.customer(ANN) == customer
 
 
-async def test_the_operations_show_what_there_is(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_the_operations_show_what_there_is() -> None:
+    async with quick_shop() as found:
         await found.join("bob", "bob@example.org")
         await found.buy("pro")
         await found.buy("api_monthly", "bob")
@@ -249,7 +239,7 @@ async def test_the_operations_show_what_there_is(database_url: str) -> None:
             await found.held.operate("stripe-billing.resync", {"account": "eve"})
 
 
-async def test_taxes_are_left_to_stripe_where_the_file_says_so(database_url: str) -> None:
-    async with shop(database_url, tax=True) as found:
+async def test_taxes_are_left_to_stripe_where_the_file_says_so() -> None:
+    async with quick_shop(tax=True) as found:
         bought = await found.buy("pro")
         assert bought["automatic_tax"]["enabled"]

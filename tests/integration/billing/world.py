@@ -1,18 +1,31 @@
-"""A shop: the billing plugin behind real HTTP, a fake Stripe at the other end, and one clock for both."""
+"""A shop: the billing plugin, a fake Stripe at the other end of real HTTP, and one clock for both.
+
+`shop` serves the plugin over real HTTP and a database; `quick_shop` keeps rows in memory and calls the plugin itself,
+for stories of weeks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from stratumd.plugin import HOUR, Micros, micros, parse_iso
+import httpx
+import msgspec
+
+from stratumd.observe.logs import logger
+from stratumd.plugin import HOUR, Micros, Notice, micros, parse_iso
 from stratumd.testing.clock import VirtualClock
-from stratumd.testing.house import Serving, serving
+from stratumd.testing.house import CONSOLE, Serving, serving
 from stratumd.testing.stripe import FakeStripe
+from stratumd_stripe_billing import register_operations
+from stratumd_stripe_billing.billing import Billing
+from stratumd_stripe_billing.inbox import Event
+from stratumd_stripe_billing.options import Options
 from tests.support import stratumd_partners as partners
-from tests.support.stratumd_partners import Hour, Known, Right
+from tests.support.memory_desk import MemoryDesk
+from tests.support.stratumd_partners import Hour, Known, Partners, Right
 
 START: Micros = parse_iso("2026-03-10T10:30:00Z")
 SECRET = "whsec_canary_n0t_to_be_shown"  # opens nothing
@@ -41,11 +54,11 @@ def options(fake: FakeStripe, **more: Any) -> dict[str, Any]:
 class Shop:
     """What a test does."""
 
-    def __init__(self, fake: FakeStripe, held: Serving) -> None:
+    def __init__(self, fake: FakeStripe, held: Serving | Office, billing: Billing) -> None:
         self.fake = fake
         self.held = held
         self.clock = held.clock
-        self.billing = held.routes("stripe-billing").billing
+        self.billing = billing
 
     # ---- accounts
 
@@ -71,13 +84,21 @@ class Shop:
 
     # ---- buying
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """What asks the plugin over HTTP."""
+        assert isinstance(self.held, Serving)
+        return self.held.client
+
     async def ask(self, method: str, path: str, account: str = ANN, **more: Any) -> Any:
         """Ask an endpoint as an account."""
         headers = {"authorization": f"Bearer {account}"} if account else {}
-        return await self.held.client.request(method, f"/api/v1/billing/{path}", headers=headers, **more)
+        return await self.client.request(method, f"/api/v1/billing/{path}", headers=headers, **more)
 
     async def checkout(self, plan: str, account: str = ANN) -> str:
         """Begin to buy, and return the id of Stripe's session."""
+        if isinstance(self.held, Office):
+            return (await self.billing.sales.checkout(account, plan)).session
         answer = await self.ask("POST", "checkout", account, json={"plan": plan})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["url"].rpartition("/")[2])
@@ -90,6 +111,8 @@ class Shop:
 
     async def tell(self) -> list[int]:
         """Let Stripe tell of everything that it has not told of."""
+        if isinstance(self.held, Office):
+            return [await self._take(event) for event in self._untold()]
         statuses = []
         while self.fake.webhooks.pending:
             told = await self.fake.webhooks.deliver()
@@ -97,6 +120,14 @@ class Shop:
             if any(status >= 300 or not status for status in told):
                 break
         return statuses
+
+    def _untold(self) -> list[dict[str, Any]]:
+        events, self.fake.webhooks.pending = self.fake.webhooks.pending, []
+        return events
+
+    async def _take(self, event: dict[str, Any]) -> int:
+        await self.billing.inbox.take(msgspec.convert(event, Event))
+        return 200
 
     # ---- time
 
@@ -115,6 +146,49 @@ class Shop:
         return [each["total"] for each in found if not statuses or each["status"] in statuses]
 
 
+class Office:
+    """What core lends to the plugin, without a daemon and without a database."""
+
+    name = "stripe-billing"
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.log = logger("test")
+        self.desk = MemoryDesk(clock)
+        self.notices: list[Notice] = []
+        self.provided: Any = Partners(None, self)  # type: ignore[arg-type]
+        self.billing: Billing
+
+    def service(self, kind: type[Any]) -> Any:
+        return self.billing if kind is Billing else self.provided
+
+    async def notify(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+    async def operate(self, name: str, arguments: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run an operation, and return its rows."""
+        [kind] = [each for each in register_operations() if each.name == name]
+        operation = kind(kind.config.model_validate(dict(arguments or {})), self)  # type: ignore[arg-type]
+        return [dict(row) for row in await operation.run(CONSOLE)]
+
+
+@asynccontextmanager
+async def quick_shop(**more: Any) -> AsyncIterator[Shop]:
+    """Open a shop whose rows are in memory; the fake Stripe is asked over HTTP all the same."""
+    clock = VirtualClock(START)
+    async with FakeStripe(clock) as fake:
+        office = Office(clock)
+        billing = office.billing = Billing(Options.model_validate(options(fake, **more)), office)  # type: ignore[arg-type]
+        billing.open()
+        found = Shop(fake, office, billing)
+        fake.listen("memory", SECRET)
+        await office.operate("stripe-billing.setup")
+        fake.webhooks.pending.clear()
+        await found.join()
+        yield found
+        await billing.gateway.close()
+
+
 @asynccontextmanager
 async def shop(database_url: str, **more: Any) -> AsyncIterator[Shop]:
     """Open a shop in which everything is set up and one account is there."""
@@ -122,7 +196,7 @@ async def shop(database_url: str, **more: Any) -> AsyncIterator[Shop]:
     async with FakeStripe(clock) as fake:
         routes = {"partners": {}, "stripe-billing": options(fake, **more)}
         async with serving(database_url, routes, clock=clock, extra=[partners], background=False) as held:
-            found = Shop(fake, held)
+            found = Shop(fake, held, held.routes("stripe-billing").billing)
             fake.listen(f"{held.url}/api/v1/billing/webhook", SECRET)
             await held.operate("stripe-billing.setup")
             fake.webhooks.pending.clear()
