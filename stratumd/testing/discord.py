@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from stratumd.testing.discord_consent import Consent, token
 from stratumd.testing.discord_form import mistakes
 
 UNKNOWN_WEBHOOK = {"message": "Unknown Webhook", "code": 10015}
@@ -57,6 +58,8 @@ class FakeDiscord:
         self.statuses: list[int] = []
         """The status of every answer that was begun, in order; 0 where none is ever given."""
         self.token = TOKEN
+        self.consent = Consent()
+        """Its consent page."""
         self._limit = limit
         self._window = window
         self._window_ends = 0.0
@@ -72,6 +75,11 @@ class FakeDiscord:
     def webhook(self) -> str:
         """The webhook's URL, with its secret token."""
         return f"http://127.0.0.1:{self._port}/api/webhooks/{WEBHOOK_ID}/{self.token}"
+
+    @property
+    def api(self) -> str:
+        """Where its webhooks are, without a secret."""
+        return f"http://127.0.0.1:{self._port}/api"
 
     # ---- what it is told
 
@@ -109,7 +117,11 @@ class FakeDiscord:
         self._stack.callback(listener.close)
         self._port = listener.getsockname()[1]
         path = "/api/webhooks/{id}/{token}"
-        routes = [Route(path, self._take, methods=["POST"]), Route(path, self._show, methods=["GET"])]
+        routes = [
+            Route(path, self._take, methods=["POST"]),
+            Route(path, self._show, methods=["GET"]),
+            Route("/api/oauth2/token", self._exchange, methods=["POST"]),
+        ]
         config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False, lifespan="off", ws="none")
         server = _Server(config)
         group = await self._stack.enter_async_context(anyio.create_task_group())
@@ -137,7 +149,15 @@ class FakeDiscord:
     async def _show(self, request: Request) -> Response:
         if request.path_params != {"id": WEBHOOK_ID, "token": self.token}:
             return JSONResponse(UNKNOWN_WEBHOOK, 404)
-        return JSONResponse({"id": WEBHOOK_ID, "type": 1, "name": "signals", "token": self.token})
+        return JSONResponse(self._described())
+
+    async def _exchange(self, request: Request) -> Response:
+        if not self.consent.judge(request.headers.get("authorization", ""), await request.body()):
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        return JSONResponse(token(self._described()))
+
+    def _described(self) -> dict[str, Any]:
+        return {"id": WEBHOOK_ID, "type": 1, "name": "signals", "channel_id": "1200", "token": self.token}
 
     def _scripted(self) -> Response | None:
         if self._dripping:

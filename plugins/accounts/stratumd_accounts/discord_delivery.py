@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
+from itertools import takewhile
 from typing import NamedTuple
 
 import anyio
@@ -122,10 +124,9 @@ class DiscordDelivery:
         if due.plan is None:
             return await self._move(due, newest)  # what was found meanwhile is not sent later either
         now = self._parts.context.clock.now()
-        ready = [entry for entry in page if entry.signal.observed_at + due.plan.delay <= now]
-        if len(ready) < len(page):
-            first_early = next(entry.sequence for entry in page if entry.signal.observed_at + due.plan.delay > now)
-            ready = [entry for entry in ready if entry.sequence < first_early]
+        ready = list(
+            takewhile(partial(_is_due, plan=due.plan, now=now), page)
+        )  # one that waits holds up the later ones
         wanted = [entry for entry in ready if _wants(due.connection, entry.signal, now)]
         batch = wanted[:MOST]
         end = ready[-1].sequence if ready else due.cursor
@@ -225,6 +226,11 @@ class DiscordDelivery:
         is_ours = await self._desk.write(work)
         self._ours_until = asked_at + _LEASE / SECOND if is_ours else 0.0
         return is_ours
+
+
+def _is_due(entry: Entry, plan: Plan, now: Micros) -> bool:
+    """Say whether the plan's delay is over. Without one, nothing waits: another daemon's clock may be ahead."""
+    return not plan.delay or entry.signal.observed_at + plan.delay <= now
 
 
 def _wants(connection: Connection, signal: Signal, now: Micros) -> bool:

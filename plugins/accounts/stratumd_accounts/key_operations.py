@@ -47,6 +47,8 @@ class KeysOf(PluginConfig):
 
     account: str | None = None
     """The account's id or its address; without one, of all accounts."""
+    limit: int = Field(default=100, ge=1, le=1_000)
+    """How many at most, the newest first."""
 
 
 class ListKeys(KeyOperation):
@@ -64,7 +66,10 @@ class ListKeys(KeyOperation):
         """List them."""
         account = None if self.options.account is None else await self.staff.id_of(self.options.account)
         keys = self.staff.keys
-        return [{"account": key.account} | _shown(await keys.view(key)) for key in await keys.listed(account)]
+        return [
+            {"account": key.account} | _shown(await keys.view(key))
+            for key in await keys.listed(account, self.options.limit)
+        ]
 
 
 class NewKey(PluginConfig):

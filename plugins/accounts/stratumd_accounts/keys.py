@@ -26,11 +26,13 @@ class KeyDesk:
         self._parts = parts
         self._desk = parts.context.desk
 
-    async def listed(self, account: str | None = None) -> list[ApiKey]:
-        """Return the keys of an account, or of all, the newest first."""
+    async def listed(self, account: str | None = None, limit: int | None = None) -> list[ApiKey]:
+        """Return the keys of an account, or of all, the newest first; with `limit` so many at most."""
         where: dict[str, Any] = {} if account is None else {"account": account}
         order = ("created_at", "id")
-        return await self._desk.read(lambda reading: reading.find(ApiKey, order=order, newest=True, **where))
+        return await self._desk.read(
+            lambda reading: reading.find(ApiKey, order=order, newest=True, limit=limit, **where)
+        )
 
     async def view(self, key: ApiKey, token: str | None = None) -> KeyView:
         """Return a key as it is shown."""

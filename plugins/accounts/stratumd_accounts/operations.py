@@ -59,6 +59,7 @@ class Create(AccountOperation):
 
     name = "accounts.create"
     command = ("accounts", "create")
+    once = ("link",)
     columns: ClassVar[Mapping[str, str]] = {}
     config = NewAccount
     options: NewAccount
@@ -80,6 +81,10 @@ class Which(PluginConfig):
     """Only those of this status."""
     role: str | None = None
     """Only those of this role; empty for those that are no staff."""
+    api: bool | None = None
+    """Only those that have a plan of the API, or only those that have none."""
+    after: str | None = None
+    """Only those after this one, by id or address: for the next page."""
     limit: int = Field(default=100, ge=1, le=1_000)
     """How many at most, the newest first."""
 
@@ -97,7 +102,10 @@ class List(AccountOperation):
 
     async def run(self, act: Act) -> Rows:
         """List them."""
-        return await self.staff.listed(self.options.status, self.options.role, self.options.limit)
+        asked = self.options
+        return await self.staff.listed(
+            asked.limit, status=asked.status, role=asked.role, api=asked.api, after=asked.after
+        )
 
 
 class Show(AccountOperation):
@@ -190,6 +198,25 @@ class SetPlan(AccountOperation):
         return [await self.staff.set_plan(act, self.target, self.options.kind, self.options.plan, until)]
 
 
+class ListPlans(AccountOperation):
+    """List plans with their limits."""
+
+    name = "accounts.plans.list"
+    command = ("plans", "list")
+    permission = "plans:read"
+    writes = False
+    config = PluginConfig
+    target = ""
+    columns: ClassVar[Mapping[str, str]] = {
+        "name": "name", "kind": "kind", "title": "title", "per_minute": "a minute", "included": "included",
+        "overage": "overage", "delay_seconds": "delay s",
+    }  # fmt: skip
+
+    async def run(self, act: Act) -> Rows:
+        """List them."""
+        return self.staff.plans()
+
+
 class ResetPassword(AccountOperation):
     """Send somebody the way to a new password, or show it where no letters reach people."""
 
@@ -268,6 +295,6 @@ class Disconnect(AccountOperation):
 
 
 OPERATIONS: list[type[Operation]] = [
-    Create, Disconnect, Invite, List, LogOut, RemoveSecondFactor, ResetPassword, Restore, SetPlan, SetRole, Show,
-    Suspend,
+    Create, Disconnect, Invite, List, ListPlans, LogOut, RemoveSecondFactor, ResetPassword, Restore, SetPlan, SetRole,
+    Show, Suspend,
 ]  # fmt: skip

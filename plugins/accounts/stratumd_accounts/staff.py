@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from stratumd.plugin import Micros, iso
+from stratumd.plugin import SECOND, Micros, iso
 from stratumd.plugin.desk import Act, Reading, Writing
 from stratumd.plugin.partners import API
 from stratumd.plugin.routes import Refused
@@ -61,18 +61,43 @@ class Staff:
         await self._desk.write(work, act)
         return await self.show(id) | await self._send_reset(await self._desk.read(lambda reading: find(reading, id)))
 
-    async def listed(self, status: str | None, role: str | None, limit: int) -> list[Shown]:
-        """Return accounts, the newest first."""
+    async def listed(
+        self, limit: int, *, status: str | None, role: str | None, api: bool | None, after: str | None
+    ) -> list[Shown]:
+        """Return accounts, the newest first: those with a plan of the API, or without; those after one of them."""
         where: dict[str, Any] = {
             name: value for name, value in (("status", status), ("role", role)) if value is not None
         }
-        order = ("created_at", "id")
 
         def work(reading: Reading) -> list[Shown]:
-            found = reading.find(Account, order=order, newest=True, limit=limit, **where)
-            return [self._row(reading, each) for each in found]
+            shown: list[Shown] = []
+            last = None if after is None else find(reading, after)
+            while len(shown) < limit and (found := older(reading, last, limit, where)):
+                rows = [self._row(reading, each) for each in found]
+                shown += [row for row in rows if api is None or bool(row["api"]) == api]
+                last = found[-1]
+            return shown[:limit]
 
         return await self._desk.read(work)
+
+    def plans(self) -> list[Shown]:
+        """Return the plans of the file with their limits."""
+        return [
+            {
+                "name": plan.name,
+                "kind": plan.kind,
+                "title": plan.title,
+                "delay_seconds": plan.delay // SECOND,
+                "hidden": sorted(plan.hidden),
+                "scopes": sorted(plan.scopes),
+                "per_minute": plan.per_minute,
+                "included": plan.included,
+                "overage": plan.overage,
+                "watchlist": plan.watchlist,
+                "discord": plan.discord,
+            }
+            for plan in self._parts.plans.values()
+        ]
 
     async def show(self, account: str) -> Shown:
         """Return an account with all that belongs to it, but no secret."""
@@ -197,6 +222,17 @@ class Staff:
         await self._desk.write(work, act)
         self._parts.memory.forget()
         return await self.show(account)
+
+
+def older(reading: Reading, last: Account | None, limit: int, where: Mapping[str, Any]) -> list[Account]:
+    """Return the accounts that were made before one of them, the newest first; all where it is None."""
+    order = ("created_at", "id")
+    if last is None:
+        return reading.find(Account, order=order, newest=True, limit=limit, **where)
+    same = reading.count(Account, created_at=last.created_at, **where)
+    until = ("created_at", last.created_at + 1)
+    found = reading.find(Account, until=until, order=order, newest=True, limit=limit + same, **where)
+    return [row for row in found if (row.created_at, row.id) < (last.created_at, last.id)][:limit]
 
 
 def find(reading: Reading, account: str) -> Account:
