@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import inspect
 import secrets
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -81,7 +82,8 @@ def _command(name: str, component: type[Operation]) -> Any:
     """Return a function whose parameters are the operation's arguments, those that it needs in their order."""
     parameters = [_parameter(field, info) for field, info in component.config.model_fields.items()]
     parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
-    own = [each for each in inspect.signature(_run).parameters.values() if each.name in _OWN]
+    shared = inspect.signature(_run, eval_str=True).parameters.values()
+    own = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in shared if each.name in _OWN]
     if not component.writes:
         own = [each for each in own if each.name not in ("reason", "confirm")]
 
@@ -199,7 +201,9 @@ async def _house(config: Config, database: str | None) -> AsyncIterator[House]:
 
 
 def _confirmed(target: str, confirm: str | None) -> None:
-    given = typer.prompt(f"This cannot be taken back lightly. Type {target} to go on") if confirm is None else confirm
+    if confirm is None and not sys.stdin.isatty():
+        raise StratumError(f"this cannot be taken back lightly: add --confirm {target}")
+    given = confirm or typer.prompt(f"This cannot be taken back lightly. Type {target} to go on", err=True)
     if given != target:
         raise StratumError(f"{given!r} is not {target!r}: nothing was done")
 
