@@ -81,7 +81,7 @@ class NewKey(PluginConfig):
     """What its owner calls it."""
     scopes: tuple[str, ...] | None = None
     """What it may do; without any, all that the account's plan allows."""
-    expires_in: timedelta | None = Field(default=None, gt=timedelta())
+    expires_in: timedelta | None = Field(default=None, gt=timedelta(), le=timedelta(days=3650))
     """When it stops to work by itself."""
 
 
@@ -111,7 +111,7 @@ class Issue(KeyOperation):
 class RotationOf(OneKey):
     """Which key is replaced."""
 
-    overlap: timedelta | None = Field(default=None, ge=timedelta())
+    overlap: timedelta | None = Field(default=None, ge=timedelta(), le=timedelta(days=30))
     """How long the old one works on; as `overlap` of the routes says where it is not given."""
 
 

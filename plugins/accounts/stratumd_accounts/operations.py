@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from stratumd.plugin import PluginConfig, micros, parse_iso
+from stratumd.plugin import Micros, PluginConfig, iso, micros, parse_iso
 from stratumd.plugin.desk import Act
 from stratumd.plugin.operations import Operation
 from stratumd.plugin.routes import Refused
@@ -191,11 +191,18 @@ class SetPlan(AccountOperation):
 
     async def run(self, act: Act) -> Rows:
         """Set it."""
-        try:
-            until = parse_iso(self.options.until) if self.options.until is not None else None
-        except (ValueError, OverflowError):
-            raise Refused(422, "`until` is a time with its zone, such as 2026-12-31T00:00:00Z.") from None
+        until = None if self.options.until is None else _moment(self.options.until)
         return [await self.staff.set_plan(act, self.target, self.options.kind, self.options.plan, until)]
+
+
+def _moment(text: str) -> Micros:
+    """Return a time that can be shown again, too."""
+    try:
+        found = parse_iso(text)
+        iso(found)
+    except (ValueError, OverflowError):
+        raise Refused(422, "`until` is a time with its zone, such as 2026-12-31T00:00:00Z.") from None
+    return found
 
 
 class ListPlans(AccountOperation):
