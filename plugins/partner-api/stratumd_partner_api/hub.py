@@ -152,7 +152,7 @@ class Line(Generic[T]):
 
     def release(self, now: Micros) -> None:
         """Give on what may be seen by now."""
-        while self._waiting and self._waiting[0].at <= now - self._delay:
+        while self._waiting and self.shows(self._waiting[0], now):
             told = self._waiting.popleft()
             for group in self.groups.values():
                 group.publish(told)
