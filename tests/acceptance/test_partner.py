@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -31,9 +33,11 @@ from stratumd.testing.provider import FakeOddsApi
 from stratumd.testing.stripe import FakeStripe
 from stratumd_demo.market import Market
 from stratumd_demo.wire import Json, SimulatedContent
+from tests.support import ROOT
 
 pytestmark = pytest.mark.anyio
 
+PAGE = ROOT / "docs" / "how-to" / "sell-the-api.md"
 PATIENCE = 60.0
 WEBHOOK_SECRET = "whsec_canary_of_the_story"
 INCLUDED = 40
@@ -122,16 +126,19 @@ class Partner:
         self.client = client
         self.session = ""
         self.key = ""
+        self.asked: set[tuple[str, str]] = set()
 
     async def ask(self, method: str, path: str, json: Any = None) -> Any:
         """Ask in the browser, and return what it shows."""
         headers = {"authorization": f"Bearer {self.session}"} if self.session else {}
+        self.asked.add((method, f"/api/v1{path}"))
         answer = await self.client.request(method, f"/api/v1{path}", json=json, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     async def read(self, path: str = "/intel/signals?limit=5") -> httpx.Response:
         """Ask with the program's key."""
+        self.asked.add(("GET", f"/api/v1{path.partition('?')[0]}"))
         return await self.client.get(f"/api/v1{path}", headers={"authorization": f"Bearer {self.key}"})
 
     async def stream(self, count: int, after: int | None = None) -> list[tuple[int, dict[str, Any]]]:
@@ -139,6 +146,7 @@ class Partner:
         headers = {"authorization": f"Bearer {self.key}"}
         if after is not None:
             headers["last-event-id"] = str(after)
+        self.asked.add(("GET", "/api/v1/stream/signals"))
         found: list[tuple[int, dict[str, Any]]] = []
         with anyio.fail_after(PATIENCE):
             async with self.client.stream("GET", "/api/v1/stream/signals", headers=headers) as answer:
@@ -221,6 +229,13 @@ async def test_a_partner_buys_reads_streams_overuses_fails_to_pay_and_pays(
             await fail_and_pay(partner, stripe, clock)
             (reconciled, *_) = await console(config, "billing", "reconcile")
             assert reconciled["difference"] == 0, reconciled
+    assert told() == partner.asked, "the page tells the same story"
+
+
+def told() -> set[tuple[str, str]]:
+    """Return the methods and paths of the requests on the page."""
+    lines = [shlex.split(line) for line in PAGE.read_text().splitlines() if line.startswith("curl ")]
+    return {(words[words.index("-X") + 1], urlsplit(words[words.index("-X") + 2]).path) for words in lines}
 
 
 class Watch(SystemTimer):

@@ -10,7 +10,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from stratumd.cli import build
+from stratumd.cli import build, operations
 from stratumd.config import load_config
 from tests.docs.pages import PAGES, Block, blocks, prose
 from tests.support import ROOT
@@ -23,6 +23,9 @@ SECRETS = {
     "SIGNALS_URL": "https://example.com/hooks",
     "SIGNALS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "SMTP_PASSWORD": "a-password",
+    "STRATUMD_ACCOUNTS_SECRET": "0123456789012345678901234567890123456789",
+    "STRIPE_SECRET_KEY": "sk_test_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "HEARTBEAT_URL": "https://example.com/ping",
 }
 SOURCE = "sources:\n  frame: {use: demo, schedule: {every: 2s}}\n"
@@ -56,6 +59,8 @@ def command(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that the words name, and the words after it."""
     found: Any = typer.main.get_command(build())
     rest = list(words)
+    if rest and rest[0] in operations.groups():
+        found = typer.main.get_command(operations.group(rest.pop(0)))
     while rest and rest[0] in getattr(found, "commands", {}):
         found = found.commands[rest.pop(0)]
     return found, rest
