@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratumd.http import problems
-from stratumd.http.endpoints import routes
+from stratumd.http.endpoints import Straight, routes
 from stratumd.http.openapi import document
 from stratumd.plugin import Micros
 from stratumd.plugin.routes import Endpoint, Scheme
@@ -57,9 +57,11 @@ class Api(Protocol):
 def create_app(view: View, api: Api | None = None) -> ASGIApp:
     """Build the application. With `api` it answers what plugins declare, too."""
     pages = _Pages(view)
+    plugins = routes(api.endpoints, api.schemes, api.now) if api is not None else []
     app = Starlette(
         routes=[
-            *(_api(api) if api is not None else ()),
+            *plugins,
+            *([_description(api)] if api is not None else []),
             Route("/livez", pages.live),
             Route("/health/live", pages.live),
             Route("/readyz", pages.ready),
@@ -70,18 +72,18 @@ def create_app(view: View, api: Api | None = None) -> ASGIApp:
         exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
-    return SecurityHeaders(app)  # around everything, the answers to failures too
+    return SecurityHeaders(Straight(app, plugins))  # around everything, the answers to failures too
 
 
-def _api(api: Api) -> list[Route]:
-    """Return the routes of plugins, and the document that describes them."""
+def _description(api: Api) -> Route:
+    """Return the route of the document that describes what plugins answer."""
     body = msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
 
     async def describe(request: Request) -> Response:
         """Return the OpenAPI document."""
         return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=300"})
 
-    return [*routes(api.endpoints, api.schemes, api.now), Route(OPENAPI, describe)]
+    return Route(OPENAPI, describe)
 
 
 class _Pages:
