@@ -179,7 +179,10 @@ def assert_signals_are_those_of_a_replay(bench: Bench) -> None:
     finally:
         store.close()
     assert len(observations) == len(polls(bench.folder, "steady"))
-    replayed = [signal for each in observations for signal in pipeline.step(each).signals]
+    taken = taken_by(bench.folder, "steady")
+    # A stop takes no more steps: what was stored last waits for the next start.
+    assert [each.id for each in observations[: len(taken)]] == taken
+    replayed = [signal for each in observations[: len(taken)] for signal in pipeline.step(each).signals]
     signals = stored(bench.folder, "steady")
     assert {each.id: each for each in replayed} == {each.id: each for each in signals}
     assert len(replayed) == len(signals) > 0
@@ -207,6 +210,15 @@ def assert_each_is_delivered_once(folder: Path, pipeline: str) -> None:
     assert sum(counts.values()) == len(stored(folder, pipeline))
     done = counts.get("delivered", 0)  # one that was in flight when the daemon stopped may have arrived, or not
     assert done <= len(delivered) <= done + counts.get("in_flight", 0)
+
+
+def taken_by(folder: Path, pipeline: str) -> list[str]:
+    """Return the ids of the observations that a pipeline has processed, in order."""
+    reader = open_reader(f"sqlite:///{folder}/run.db")
+    try:
+        return [each.observation for each in reader.taken(pipeline, (pipeline,)) if each.position is not None]
+    finally:
+        reader.close()
 
 
 def polls(folder: Path, source: str) -> list[PollRow]:
