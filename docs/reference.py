@@ -186,7 +186,7 @@ def plugins(registry: Registry) -> str:
         "# Bundled plugins and their options\n\nEach has a page of its own beside its code. `stratumd plugins` lists "
         "what is installed, a stranger's plugins too."
     ]
-    for kind in ("source", "normalizer", "detector", "sink", "job", "report", "strategy"):
+    for kind in ("source", "normalizer", "detector", "sink", "job", "report", "strategy", "routes"):
         for name, registered in sorted(registry.of(kind).items()):
             parts.append(_component(kind, name, registered.component, registered.plugin))
     return "\n\n".join(parts)
@@ -195,10 +195,12 @@ def plugins(registry: Registry) -> str:
 def _component(kind: str, name: str, component: type[Component], plugin: str) -> str:
     own = inspect.cleandoc(component.__doc__ or "")
     heading = f"## {kind} `{name}`\n\n{own}\n\n[More](../../plugins/{plugin}/README.md)"
-    facts = []
-    if needs := getattr(component, "needs", ()):
+    facts: list[str] = []
+    if kind == "routes":
+        facts += _services(component)
+    elif needs := getattr(component, "needs", ()):
         facts.append(f"Needs before it: {_codes(needs)}.")
-    if provides := getattr(component, "provides", ()):
+    if kind != "routes" and (provides := getattr(component, "provides", ())):
         facts.append(f"Records: {_codes(provides)}.")
     if given := getattr(component, "signals", {}):
         facts.append("Signals: " + ", ".join(f"[`{each}`](signals.md#{each.lower()})" for each in given) + ".")
@@ -210,6 +212,14 @@ def _component(kind: str, name: str, component: type[Component], plugin: str) ->
         facts.append(f"In shadow, unless `when.types` names them: {_codes(sorted(shadow))}.")
     options = _options(component.config) if component.config.model_fields else "No options."
     return "\n\n".join([heading, *([" ".join(facts)] if facts else []), options])
+
+
+def _services(component: Any) -> Iterator[str]:
+    """Say what routes ask of other routes, and offer to them."""
+    if component.needs:
+        yield f"Needs of other routes: {_codes(kind.__name__ for kind in component.needs)}."
+    if component.provides:
+        yield f"Provides to other routes: {_codes(kind.__name__ for kind in component.provides)}."
 
 
 def _codes(names: Any) -> str:
