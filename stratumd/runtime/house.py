@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -60,7 +61,7 @@ class House:
         self.routes = {spec.name: self._built(spec) for spec in specs}
         for name, each in self.routes.items():
             for kind in each.provides:
-                self._services.offer(kind, self._asked(name, lambda each=each, kind=kind: each.provide(kind)))  # type: ignore[misc]
+                self._services.offer(kind, self._asked(name, partial(each.provide, kind)))
         self.endpoints: Sequence[Endpoint] = [*self._endpoints()]
         self.schemes: Mapping[str, Scheme] = self._schemes()
         self._check()
@@ -103,12 +104,12 @@ class House:
 
     def _endpoints(self) -> Iterator[Endpoint]:
         for name, each in self.routes.items():
-            yield from self._asked(name, lambda each=each: [*each.endpoints()])  # type: ignore[misc]
+            yield from self._asked(name, each.endpoints)
 
     def _schemes(self) -> dict[str, Scheme]:
         found: dict[str, Scheme] = {}
         for name, each in self.routes.items():
-            for scheme, checked in self._asked(name, lambda each=each: dict(each.schemes())).items():  # type: ignore[misc]
+            for scheme, checked in self._asked(name, each.schemes).items():
                 if scheme in found:
                     raise ConfigError(f"two of the routes check the scheme {scheme!r}: leave one of them out")
                 found[scheme] = checked
