@@ -97,14 +97,12 @@ class Feed:
         """Return a page; the same question of the same account is answered with the same bytes for a moment."""
         now, memo = asked.call.at, self._look.memo
         key = (name, query, asked.shape, asked.account)
-        fresh = asked.call.headers.get("cache-control") != "no-cache"
-        if fresh:
-            kept: Page | None = memo.find(key, self._channel.position, now)
-            if kept is not None:
-                return kept
-        else:
-            await self._channel.catch_up()
+        if asked.call.headers.get("cache-control") == "no-cache":
+            await self._channel.refresh()
         generation = self._channel.position
+        kept: Page | None = memo.find(key, generation, now)
+        if kept is not None:
+            return kept
         made = await self._made(asked, name, query, types, more)
         memo.keep(key, made, generation, now)
         return made

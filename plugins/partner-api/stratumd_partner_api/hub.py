@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from contextlib import suppress
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -163,6 +163,64 @@ class Line(Generic[T]):
         return not self._delay or told.at <= now - self._delay
 
 
+class Listening(Generic[T]):
+    """What one client is sent, chunk by chunk. Where two thousand listen, each step between costs two thousand."""
+
+    def __init__(self, channel: Channel[T], group: Group[T], key: Hashable, after: int | None, client: Client) -> None:
+        self.group = group
+        """The client's own until it has caught up; then that of all who get the same."""
+        self.begun: Callable[[], None] = _nothing
+        """Called with the first chunk."""
+        self.closed: Callable[[], None] = _nothing
+        """Called when it has ended, where it had begun."""
+        self._channel = channel
+        self._key = key
+        self._client = client
+        self._after = after
+        self._early: AsyncGenerator[bytes, None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._timer is None:
+            self._begin()
+        if self._early is not None:
+            async for chunk in self._early:
+                return chunk
+            self._early = None
+        while not self._client.ended:
+            chunk = await self._client.take()
+            if chunk:
+                return chunk
+        if self._has_ended:
+            raise StopAsyncIteration
+        self._has_ended = True
+        return self._client.ended
+
+    async def aclose(self) -> None:
+        """Listen no more."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        if self._early is not None:
+            await self._early.aclose()
+        self._channel.leave(self.group, self._key, self._client)
+        self.closed()
+
+    def _begin(self) -> None:
+        channel, client = self._channel, self._client
+        end = b"event: bye\ndata: {}\n\n"
+        spread = random.uniform(0.9, 1.0)  # noqa: S311  # apart, not secret
+        self._timer = asyncio.get_running_loop().call_later(channel.lifetime * spread, client.end, end)
+        self._early = channel.catching_up(self, self._key, self._after, client)
+        channel.enter()
+        self.begun()
+
+
 class Channel(Generic[T]):
     """A log that is streamed. `run` reads it; `listen` follows it from anywhere."""
 
@@ -182,7 +240,8 @@ class Channel(Generic[T]):
         self._source = source
         self._now = now
         self._buffer = buffer
-        self._lifetime = lifetime / SECOND
+        self.lifetime = lifetime / SECOND
+        """Seconds that a stream lasts."""
         self._heard = heard
         self._ring: deque[Told[T]] = deque(maxlen=ring)
         self._ring_after = 0
@@ -190,6 +249,8 @@ class Channel(Generic[T]):
         self._ready = asyncio.Event()
         self._asked = asyncio.Event()
         self._listeners = 0
+        self._looks = 0
+        self._looking = asyncio.Lock()
 
     # ---- reading the log
 
@@ -217,6 +278,14 @@ class Channel(Generic[T]):
                 await self.catch_up()
             self._ready.clear()
             self._asked.clear()
+
+    async def refresh(self) -> None:
+        """Wait for a look at the log that began after this was called: all who wait at once share one."""
+        ticket = self._looks + 1
+        async with self._looking:
+            if self._looks < ticket:
+                self._looks += 1
+                await self.catch_up()
 
     async def catch_up(self) -> None:
         """Read what there is."""
@@ -260,55 +329,41 @@ class Channel(Generic[T]):
 
     # ---- listening
 
-    async def listen(
-        self, shape: Shape, key: Hashable, encode: Encode[T], after: int | None, client: Client
-    ) -> AsyncIterator[bytes]:
-        """Yield what `client` is sent: what followed `after` in the log, and then what comes."""
+    def listen(self, shape: Shape, key: Hashable, encode: Encode[T], after: int | None, client: Client) -> Listening[T]:
+        """Return what `client` is sent: what followed `after` in the log, and then what comes."""
+        return Listening(self, Group(shape, encode), key, after, client)
+
+    def enter(self) -> None:
+        """Take note of a listener."""
         self._listeners += 1
         self._asked.set()
-        try:
-            async for chunk in self._listened(shape, key, encode, after, client):
-                yield chunk
-        finally:
-            self._listeners -= 1
 
-    async def _listened(
-        self, shape: Shape, key: Hashable, encode: Encode[T], after: int | None, client: Client
-    ) -> AsyncIterator[bytes]:
+    def leave(self, group: Group[T], key: Hashable, client: Client) -> None:
+        """Forget a listener."""
+        self._listeners -= 1
+        group.clients.discard(client)
+        line = self._lines.get(group.shape.delay)
+        if line is not None and not group.clients and line.groups.get((group.shape, key)) is group:
+            del line.groups[(group.shape, key)]
+
+    async def catching_up(
+        self, listening: Listening[T], key: Hashable, after: int | None, client: Client
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what was, and let `client` hear what comes from where this ends."""
         await self._ready.wait()
-        line = await self._line(shape.delay)
-        group = line.groups.get((shape, key)) or Group(shape, encode)
+        group = listening.group
+        line = await self._line(group.shape.delay)
         client.sent = line.position
-        try:
-            yield b"retry: %d\n: connected\n\n" % random.randint(1_000, 5_000)  # noqa: S311 (apart, not secret)
-            if after is not None:
-                client.sent, reset = await self._resumed(after, line)
-                if reset:
-                    yield reset
-            async for chunk in self._replay(group, line, client):
-                yield chunk
-            # Nothing is awaited between the end of the log and here.
-            group = line.groups.setdefault((shape, key), group)
-            group.clients.add(client)
-            async for chunk in self._live(client):
-                yield chunk
-        finally:
-            group.clients.discard(client)
-            if not group.clients and line.groups.get((shape, key)) is group:
-                del line.groups[(shape, key)]
-
-    async def _live(self, client: Client) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
-        end = b"event: bye\ndata: {}\n\n"
-        timer = loop.call_later(self._lifetime * random.uniform(0.9, 1.0), client.end, end)  # noqa: S311 (apart)
-        try:
-            while not client.ended:
-                chunk = await client.take()
-                if chunk:
-                    yield chunk
-            yield client.ended
-        finally:
-            timer.cancel()
+        yield b"retry: %d\n: connected\n\n" % random.randint(1_000, 5_000)  # noqa: S311 (apart, not secret)
+        if after is not None:
+            client.sent, reset = await self._resumed(after, line)
+            if reset:
+                yield reset
+        async for chunk in self._replay(group, line, client):
+            yield chunk
+        # Nothing is awaited between the end of the log and here.
+        listening.group = line.groups.setdefault((group.shape, key), group)
+        listening.group.clients.add(client)
 
     async def _resumed(self, after: int, line: Line[T]) -> tuple[int, bytes]:
         """Return where to go on, and what to say where something between is not there any more."""
@@ -368,6 +423,10 @@ class Channel(Generic[T]):
             if found and found[0].at <= self._now() - delay:
                 break
         return older
+
+
+def _nothing() -> None:
+    return
 
 
 def event(name: str, data: object) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from stratumd.plugin import Micros, Signal, iso
@@ -12,7 +12,7 @@ from stratumd.plugin.history import Archive, Changed
 from stratumd.plugin.partners import Accounts
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import questions, shapes
-from stratumd_partner_api.hub import Channel, Client, Told, event
+from stratumd_partner_api.hub import Channel, Client, Listening, Told, event
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.serving import Asked, Counter, endpoint
 from stratumd_partner_api.shapes import Shape, shape_of
@@ -154,7 +154,7 @@ class Streams:
         self._check_room(asked)
         client = Client(self._options.stream_buffer)
         return Stream(
-            chunks=self._chunks(asked, channel, key, encode, after, client),
+            chunks=self._listening_to(asked, channel.listen(asked.shape, key, encode, after, client), client),
             headers={"cache-control": "private, no-store"},
         )
 
@@ -165,22 +165,22 @@ class Streams:
         if self._by_address[asked.call.client] >= options.streams_per_address:
             raise _full("address", options.streams_per_address)
 
-    async def _chunks(
-        self, asked: Asked, channel: Channel[Any], key: Any, encode: Any, after: int | None, client: Client
-    ) -> AsyncIterator[bytes]:
+    def _listening_to(self, asked: Asked, stream: Listening[Any], client: Client) -> Listening[Any]:
+        """Count a stream from its first chunk to its end."""
         credential, address = asked.identity.credential, asked.call.client
-        self._by_key[credential] += 1
-        self._by_address[address] += 1
-        self._listening[client] = (asked.identity.scheme, asked.account, credential, asked.shape)
-        stream = channel.listen(asked.shape, key, encode, after, client)
-        try:
-            async for chunk in stream:
-                yield chunk
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]  # an async generator
+
+        def begun() -> None:
+            self._by_key[credential] += 1
+            self._by_address[address] += 1
+            self._listening[client] = (asked.identity.scheme, asked.account, credential, asked.shape)
+
+        def closed() -> None:
             del self._listening[client]
             _less(self._by_key, credential)
             _less(self._by_address, address)
+
+        stream.begun, stream.closed = begun, closed
+        return stream
 
     async def check(self) -> None:
         """End the streams of keys that are not good any more, or whose plan shows something else by now."""

@@ -22,7 +22,9 @@ leaves = st.one_of(
     st.sampled_from(NAMES), st.sampled_from([f"near {name}!" for name in NAMES]), st.text(max_size=5),
 )  # fmt: skip
 values = st.recursive(
-    leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)), max_leaves=20
+    leaves,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)),
+    max_leaves=20,
 )
 metadata = st.dictionaries(keys, values, max_size=8)
 
@@ -42,7 +44,9 @@ def test_no_book_is_named(evidence: dict[str, Any]) -> None:
 
 def _components(evidence: dict[str, Any]) -> bytes:
     """The names of components and methods are a detector's own words: they are kept."""
-    return msgspec.json.encode([list(evidence.get("components") or {}) if isinstance(evidence.get("components"), dict) else []])
+    return msgspec.json.encode(
+        [list(evidence.get("components") or {}) if isinstance(evidence.get("components"), dict) else []]
+    )
 
 
 @given(metadata)

@@ -145,6 +145,7 @@ def reports(name: str, question: Any, pipeline: str) -> list[dict[str, Any]]:
 
 async def test_sums_are_shown_when_the_delay_has_passed(tmp_path: Path) -> None:
     async with world(f"sqlite:///{tmp_path}/s.db", reports=reports) as held:
+
         async def ask(key: str) -> Any:
             return (await held.get("intel/clv/summary", key)).json()
 

@@ -137,12 +137,11 @@ async def test_too_many_streams_of_a_key_and_wrong_ids(tmp_path: Path) -> None:
 
 
 async def test_a_revoked_key_hears_no_more(tmp_path: Path) -> None:
-    async with world(f"sqlite:///{tmp_path}/s.db", background=True) as held:
-        async with opened(held) as reader:
-            await anyio.sleep(0.1)
-            del held.doorman.keys["key_ann"]
-            with anyio.fail_after(3):
-                assert (await reader.next())[0] == "closed"
+    async with world(f"sqlite:///{tmp_path}/s.db", background=True) as held, opened(held) as reader:
+        await anyio.sleep(0.1)
+        del held.doorman.keys["key_ann"]
+        with anyio.fail_after(3):
+            assert (await reader.next())[0] == "closed"
 
 
 async def test_who_falls_behind_is_told_and_dropped() -> None:

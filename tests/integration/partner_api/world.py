@@ -62,7 +62,13 @@ def make_signal(id: str, at: Micros = START, **more: Any) -> Signal:
         "metadata": {
             "unit": "points",
             "movers": [
-                {"operator": OPERATORS[0], "book": BOOKS[0], "move": 1.0, "interval": ["a", "b"], "from": {"line": -2.5}}
+                {
+                    "operator": OPERATORS[0],
+                    "book": BOOKS[0],
+                    "move": 1.0,
+                    "interval": ["a", "b"],
+                    "from": {"line": -2.5},
+                }
             ],
             "originator": OPERATORS[0],
             "stale": [{"operator": OPERATORS[2], "book": BOOKS[2], "price": 1.95}],

@@ -1,0 +1,261 @@
+"""How fast the partner API answers, beside a bare Starlette route in the same run: `make bench-api`.
+
+The server has one process (one core); the load comes from others: wrk where it is installed, else the generator below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvloop
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stratumd.http.server import address, bind, serve
+from tests.integration.partner_api.world import MINUTE, START, World, make_signal, make_step, world
+from tests.support import postgres
+
+CONNECTIONS = 32
+HEADERS = b"host: bench\r\nauthorization: Bearer key_ann\r\n"
+
+
+class Load(NamedTuple):
+    """What a load found."""
+
+    per_second: float
+    p50: float
+    p99: float
+    """Milliseconds."""
+    failed: int
+
+
+# ---- the load, in another process
+
+
+def load(url: str, path: str, seconds: float, rate: float | None = None, extra: bytes = b"") -> Load:
+    """Ask as fast as it goes, or `rate` times a second; called in a process of its own."""
+    return uvloop.run(_load(url, path, seconds, rate, extra))
+
+
+async def _load(url: str, path: str, seconds: float, rate: float | None, extra: bytes) -> Load:
+    host, port = url.removeprefix("http://").split(":")
+    times: list[float] = []
+    failed = 0
+    request = b"GET %b HTTP/1.1\r\n%b%b\r\n" % (path.encode(), HEADERS, extra)
+    end = time.perf_counter() + seconds
+    pause = CONNECTIONS / rate if rate else 0.0
+
+    async def one(number: int) -> None:
+        nonlocal failed
+        reader, writer = await asyncio.open_connection(host, int(port))
+        due = time.perf_counter() + pause * number / CONNECTIONS
+        while (now := time.perf_counter()) < end:
+            if pause:
+                if due > now:
+                    await asyncio.sleep(due - now)
+                # From when it was due: a server that falls behind is not asked less for it.
+                begun, due = due, due + pause
+            else:
+                begun = now
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            lower = head.lower()
+            place = lower.find(b"content-length: ") + 16
+            await reader.readexactly(int(lower[place : lower.index(b"\r", place)]))
+            times.append(time.perf_counter() - begun)
+            failed += not head.startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*[one(number) for number in range(CONNECTIONS)])
+    took = time.perf_counter() - begun
+    times.sort()
+    return Load(len(times) / took, 1e3 * times[len(times) // 2], 1e3 * times[len(times) * 99 // 100], failed)
+
+
+def wrk(url: str, path: str, seconds: float) -> Load:
+    """Ask as fast as it goes, with wrk."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency", url + path]
+    command += ["-H", "Authorization: Bearer key_ann"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines = {line.split()[0]: line.split()[1] for line in text.splitlines() if len(line.split()) > 1}
+    failed = int(lines["Non-2xx"].split(":")[-1]) if "Non-2xx" in lines else 0
+    return Load(float(lines["Requests/sec:"]), _ms(lines["50%"]), _ms(lines["99%"]), failed)
+
+
+def _ms(text: str) -> float:
+    for unit, factor in (("us", 1e-3), ("ms", 1.0), ("s", 1e3)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    raise ValueError(text)
+
+
+async def loaded(url: str, path: str, seconds: float, rate: float | None = None, extra: bytes = b"") -> Load:
+    """Load from another process."""
+    if shutil.which("wrk") and rate is None and not extra:
+        return await to_thread.run_sync(wrk, url, path, seconds)
+    return await to_thread.run_sync(_apart, url, path, seconds, rate, extra)
+
+
+def _apart(*arguments: Any) -> Load:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found: Load = pool.apply(load, arguments)
+        return found
+
+
+# ---- clients of a stream, in another process
+
+
+def listen(url: str, clients: int, messages: int, ready: Any, results: Any) -> None:
+    """Open streams, and tell when each heard each message."""
+    uvloop.run(_listen(url, clients, messages, ready, results))
+
+
+async def _listen(url: str, clients: int, messages: int, ready: Any, results: Any) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    heard: list[tuple[str, int]] = []
+    open_streams = 0
+
+    async def one() -> None:
+        nonlocal open_streams
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /api/v1/stream/signals HTTP/1.1\r\n%b\r\n" % HEADERS)
+        await reader.readuntil(b": connected\n\n")
+        open_streams += 1
+        if open_streams == clients:
+            ready.put(True)
+        for _ in range(messages):
+            while True:
+                message = await reader.readuntil(b"\n\n")
+                if b"data: " in message:
+                    break
+            at = time.monotonic_ns()
+            begin = message.index(b'"id":"') + 6
+            heard.append((message[begin : message.index(b'"', begin)].decode(), at))
+        writer.close()
+
+    await asyncio.gather(*[one() for _ in range(clients)])
+    results.put(heard)
+
+
+async def streamed(held: World, clients: int, messages: int) -> tuple[float, float, float]:
+    """Return p50, p99 and the most of the milliseconds from a commit to a client."""
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Queue(), context.Queue()
+    process = context.Process(target=listen, args=(held.held.url, clients, messages, ready, results))
+    process.start()
+    await to_thread.run_sync(lambda: ready.get(timeout=120))
+    await asyncio.sleep(1.0)
+    committed: dict[str, int] = {}
+    for number in range(messages):
+        id = f"live{number}"
+        await held.commit(make_step(START + 1 + number, [make_signal(id, START + 1 + number)]))
+        committed[id] = time.monotonic_ns()
+        await asyncio.sleep(0.7)
+    heard = await to_thread.run_sync(lambda: results.get(timeout=60))
+    process.join()
+    delays = sorted((at - committed[id]) / 1e6 for id, at in heard)
+    return delays[len(delays) // 2], delays[len(delays) * 99 // 100], delays[-1]
+
+
+# ---- the table
+
+
+@asynccontextmanager
+async def bare(body: bytes) -> AsyncIterator[str]:
+    """Serve a route that gives the same bytes and does nothing else."""
+
+    async def answer(request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    listener = bind("127.0.0.1", 0)
+    app = Starlette(routes=[Route("/api/v1/intel/signals", answer)])
+    task = asyncio.create_task(serve(app, listener))
+    await asyncio.sleep(0.1)
+    try:
+        yield address(listener)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        listener.close()
+
+
+async def measure(url: str, name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one database."""
+    path = "/api/v1/intel/signals?limit=50"
+    seconds = options.seconds
+    chosen = {"streams_per_key": 10_000, "streams_per_address": 10_000}
+    async with world(url, chosen, background=True) as held:
+        signals = [
+            make_signal(f"s{n:04d}", START - n * MINUTE // 4, strength=n % 100 + 1) for n in range(options.signals)
+        ]
+        await held.commit(make_step(START, signals))
+        await held.heard()
+        body = (await held.get("intel/signals?limit=50")).content
+        print(f"\n{name}: {len(body):,} bytes of {len(json.loads(body)['items'])} signals out of {len(signals)}")
+        async with bare(body) as yardstick:
+            await row("bare Starlette route", yardstick, path, seconds)
+            cached = await row("keyed and metered, from the cache", held.held.url, path, seconds)
+            counter, held.api.meter.count = held.api.meter.count, lambda *_: None  # type: ignore[method-assign]
+            free = await row("  the same, not counted", held.held.url, path, seconds)
+            held.api.meter.count = counter  # type: ignore[method-assign]
+            cached_again = await row("  the same, counted again", held.held.url, path, seconds)
+            await row("  at half of that load", held.held.url, path, seconds, cached.per_second / 2)
+            fresh = b"cache-control: no-cache\r\n"
+            store = await row("read from the database each time", held.held.url, path, seconds, None, fresh)
+            await row("  at half of that load", held.held.url, path, seconds, store.per_second / 2, fresh)
+        cost = 100.0 * (1.0 - (cached.per_second + cached_again.per_second) / 2 / free.per_second)
+        print(f"  {'counting costs':42} {cost:7.1f} % of throughput")
+        p50, p99, most = await streamed(held, options.clients, options.messages)
+        print(
+            f"  {options.clients:,} stream clients hear a commit after p50 {p50:.1f}, p99 {p99:.1f}, at most {most:.1f} ms"
+        )
+    return {"cached": cached.per_second, "store": store.per_second}
+
+
+async def row(what: str, url: str, path: str, seconds: float, rate: float | None = None, extra: bytes = b"") -> Load:
+    """Print a line."""
+    found = await loaded(url, path, seconds, rate, extra)
+    print(
+        f"  {what:42} {found.per_second:9,.0f} /s  p50 {found.p50:6.2f}  p99 {found.p99:6.2f} ms  failed {found.failed}"
+    )
+    sys.stdout.flush()
+    return found
+
+
+def main() -> None:
+    """Measure both databases."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--signals", type=int, default=1_000)
+    parser.add_argument("--clients", type=int, default=2_000)
+    parser.add_argument("--messages", type=int, default=10)
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    options = parser.parse_args()
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    if "sqlite" in options.databases:
+        with tempfile.TemporaryDirectory() as folder:
+            uvloop.run(measure(f"sqlite:///{Path(folder) / 'bench.db'}", "SQLite", options))
+    if "postgresql" in options.databases:
+        with postgres.running(durable=True) as server:
+            uvloop.run(measure(server.url(server.create()), "PostgreSQL", options))
+
+
+if __name__ == "__main__":
+    main()
