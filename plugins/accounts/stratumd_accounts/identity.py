@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stratumd.plugin import Log, Micros, micros
 from stratumd.plugin.desk import Desk, Reading
@@ -20,7 +19,6 @@ from stratumd_accounts.throttle import Guesses
 KEY, SESSION = "key", "session"
 _BEARER = "bearer "
 _CHALLENGE = {"www-authenticate": "Bearer"}
-_DUMMY = tokens.digest("nobody has this credential")
 _KEY_UNKNOWN = "This key is not valid: it is mistyped, expired or revoked. Make a new one under /api/v1/account/keys."
 _SESSION_UNKNOWN = "You are not logged in any more: log in again."
 _SUSPENDED = "This account is suspended: write to whoever runs this service."
@@ -110,11 +108,15 @@ class Credentials:
         raise Refused(401, unknown, headers=_CHALLENGE)
 
     def _known(self, reading: Reading, prefix: str, id: str, hash: str, at: Micros) -> Known | None:
-        """Return what a credential is; None where there is none of that secret. An unknown id is compared too."""
+        """Return what a credential is; None where there is none.
+
+        It is found by the hash of the whole of it, never by its id: whether a wrong one has the id of a key that there
+        is makes no difference to what is done, and so none to how long it takes.
+        """
         kind: type[ApiKey] | type[Session] = ApiKey if prefix == tokens.KEY else Session
-        row: ApiKey | Session | None = reading.get(kind, id=id)
-        is_right = hmac.compare_digest(row.hash if row is not None else _DUMMY, hash)
-        if row is None or not is_right:
+        found: Sequence[ApiKey | Session] = reading.find(kind, hash=hash, limit=1)
+        row = found[0] if found else None
+        if row is None or row.id != id:
             return None
         rights = rights_of(reading, row.account, self._plans, at)
         if rights is None:

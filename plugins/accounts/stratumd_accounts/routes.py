@@ -101,7 +101,7 @@ class AccountsRoutes(Routes):
 
     def role_of(self, reading: Reading, account: str) -> str:
         """Return the role of an account, by its id or its address."""
-        known = reading.get(Account, id=account) or account_by_email(reading, account.strip().lower())
+        known = reading.get(Account, id=account) or account_by_email(reading, folded(account))
         return known.role if known is not None else ""
 
     def changed(self) -> None:

@@ -34,6 +34,7 @@ def upgrade() -> None:
     _table("accounts_entitlements", "account kind", "plan source", "until since", "until")
     _table("accounts_sessions", "id", "account hash second client", "created_at expires_at fresh_until")
     op.create_index("accounts_sessions_by_account", "accounts_sessions", ["account"])
+    op.create_index("accounts_sessions_by_hash", "accounts_sessions", ["hash"], unique=True)
     _table("accounts_uses", "credential", "", "at")
     _table("accounts_totp", "account", "sealed", "last_step confirmed_at", "confirmed_at")
     _table("accounts_recovery", "account hash")
@@ -44,6 +45,7 @@ def upgrade() -> None:
         "successor expires_at revoked_at",
     )  # fmt: skip
     op.create_index("accounts_keys_by_account", "accounts_keys", ["account"])
+    op.create_index("accounts_keys_by_hash", "accounts_keys", ["hash"], unique=True)
     _table("accounts_watched", "account event", "", "added_at")
     _table("accounts_discord", "id", "account via sealed name channel types status", "min_strength created_at")
     op.create_index("accounts_discord_by_account", "accounts_discord", ["account"])
