@@ -89,10 +89,11 @@ async def _load(url: str, path: str, seconds: float, rate: float | None, extra: 
     return Load(len(times) / took, 1e3 * times[len(times) // 2], 1e3 * times[len(times) * 99 // 100], failed)
 
 
-def wrk(url: str, path: str, seconds: float) -> Load:
+def wrk(url: str, path: str, seconds: float, extra: bytes) -> Load:
     """Ask as fast as it goes, with wrk."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency", url + path]
     command += ["-H", "Authorization: Bearer key_ann"]
+    command += ["-H", extra.decode().strip()] if extra else []
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = {line.split()[0]: line.split()[1] for line in text.splitlines() if len(line.split()) > 1}
     failed = int(lines["Non-2xx"].split(":")[-1]) if "Non-2xx" in lines else 0
@@ -108,8 +109,8 @@ def _ms(text: str) -> float:
 
 async def loaded(url: str, path: str, seconds: float, rate: float | None = None, extra: bytes = b"") -> Load:
     """Load from another process."""
-    if shutil.which("wrk") and rate is None and not extra:
-        return await to_thread.run_sync(wrk, url, path, seconds)
+    if shutil.which("wrk") and rate is None:
+        return await to_thread.run_sync(wrk, url, path, seconds, extra)
     return await to_thread.run_sync(_apart, url, path, seconds, rate, extra)
 
 
@@ -224,7 +225,7 @@ async def measure(url: str, name: str, options: argparse.Namespace) -> dict[str,
         print(f"  {'counting costs':42} {cost:7.1f} % of throughput")
         p50, p99, most = await streamed(held, options.clients, options.messages)
         print(
-            f"  {options.clients:,} stream clients hear a commit after p50 {p50:.1f}, p99 {p99:.1f}, at most {most:.1f} ms"
+            f"  {options.clients:,} stream clients hear a commit after p50 {p50:.0f}, p99 {p99:.0f}, most {most:.0f} ms"
         )
     return {"cached": cached.per_second, "store": store.per_second}
 

@@ -154,7 +154,8 @@ async def test_who_falls_behind_is_told_and_dropped() -> None:
 async def test_a_client_that_never_reads_holds_no_memory_and_nobody_up(tmp_path: Path) -> None:
     options = {"stream_buffer": 8}
     async with world(f"sqlite:///{tmp_path}/s.db", options, background=True) as held:
-        async with await anyio.connect_tcp("127.0.0.1", int(held.held.url.rpartition(":")[2])) as silent:
+        silent = await anyio.connect_tcp("127.0.0.1", int(held.held.url.rpartition(":")[2]))
+        async with silent:
             await silent.send(
                 b"GET /api/v1/stream/signals HTTP/1.1\r\nhost: x\r\nauthorization: Bearer key_ann\r\n\r\n"
             )

@@ -19,7 +19,7 @@ from tests.integration.partner_api.world import START, TYPES, World, make_signal
 
 pytestmark = pytest.mark.anyio
 
-WALKS = int(os.environ.get("STRATUMD_WALKS", "40"))
+WALKS = int(os.environ.get("STRATUMD_WALKS", "12"))
 TAMPERED = int(os.environ.get("STRATUMD_TAMPERED", "4000"))
 
 
@@ -75,8 +75,8 @@ async def test_every_signal_that_was_there_is_seen_once(database_url: str, recen
     async with world(database_url, {"recent": recent}) as held:
         writer = Writer(held, draw)
         there: list[Signal] = []
-        for _ in range(15):
-            there += await writer.write(12)
+        for _ in range(8):
+            there += await writer.write(20)
         for number in range(max(2, WALKS // 4)):
             begun = held.clock.now()
             path, types = draw.choice([("intel/signals", set(TYPES)), ("intel/signals?types=MOVE", {"MOVE"})])
@@ -134,17 +134,13 @@ def test_no_tampered_cursor_is_accepted() -> None:
     good = cursors.sign("ann", question, START, START, (-75.5, -START, "s1"))
     assert cursors.read(good, "ann", question, START).position == (-75.5, -START, "s1")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/ %é"
-    accepted = 0
     for _ in range(TAMPERED):
         cursor = tampered(good, alphabet, draw)
         if cursor == good:
             continue
-        try:
+        with pytest.raises(Refused) as refused:
             cursors.read(cursor, "ann", question, START)
-            accepted += 1
-        except Refused as refused:
-            assert refused.status == 400
-    assert accepted == 0
+        assert refused.value.status == 400
 
 
 def tampered(good: str, alphabet: str, draw: random.Random) -> str:
