@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from stratumd.plugin import DAY, HOUR, MINUTE, SECOND, Micros
 from tests.integration.billing.world import ANN, START, Shop, quick_shop, shop
@@ -138,6 +139,22 @@ async def test_whatever_breaks_on_the_way(seed: int) -> None:
         for each in found.fake.meters.received:
             by_hour[(each["timestamp"] + 1) * SECOND - HOUR] += int(each["payload"]["value"])
         assert by_hour == served
+
+
+async def test_revisions_of_an_hour_are_sent_one_after_the_other() -> None:
+    """So that Stripe's sum of the hour tells which of them arrived."""
+    async with quick_shop() as found:
+        await found.buy("api_monthly")
+        queue = found.billing.queue
+        for requests in (700, 750):
+            await found.use(requests, NOON)
+            found.fake.advance(HOUR)
+            await queue.collect()
+        [first] = await queue.claim()
+        assert first.revision == 1
+        assert await queue.claim() == []
+        await queue.settle([replace(first, state="sent")])
+        assert [row.revision for row in await queue.claim()] == [2]
 
 
 async def test_several_daemons_send_each_event_once(database_url: str) -> None:
