@@ -1,0 +1,72 @@
+"""The commands of staff, from the command line to the database and its audit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.accounts.conftest import BOTH, SECRET
+from tests.support.cli import stratumd
+
+FILE = """
+database: {url}
+sources:
+  demo: {{use: demo, schedule: {{every: 2s}}}}
+pipelines:
+  demo: {{sources: [demo], detectors: [consensus], sinks: [log]}}
+http:
+  listen: 127.0.0.1:8080
+  routes:
+    - accounts:
+        secret: ${{env:STRATUMD_ACCOUNTS_SECRET}}
+        public_url: https://odds.example.com
+        argon2: {{time: 1, memory: 8, lanes: 1}}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("STRATUMD_ACCOUNTS_SECRET", SECRET)
+    file = tmp_path / "stratumd.yaml"
+    file.write_text(FILE.format(url=url))
+    return str(file)
+
+
+@BOTH
+def test_staff_works_on_the_command_line_and_on_record(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: str) -> Any:
+        assert stratumd(*words, "--config", path, "--json") == 0, capsys.readouterr().err
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    (made,) = run("accounts", "create", "Ann@example.org", "--reason", "a new partner")
+    assert made["link"].startswith("https://odds.example.com/reset#")
+    sure = ("--confirm", "ann@example.org", "--reason", "paid by invoice")
+    (planned,) = run("accounts", "set-plan", "ann@example.org", "api", "--plan", "api_monthly", *sure)
+    assert planned["api"] == "api_monthly"
+    (key,) = run("keys", "issue", "ann@example.org", "desk", "--scopes", "intel:read", *sure)
+    assert (key["key"].startswith("strm_live_"), key["scopes"]) == (True, ["intel:read"])
+    (revoked,) = run("keys", "revoke", key["id"], "--confirm", key["id"])
+    assert revoked["status"] == "revoked"
+    assert [row["email"] for row in run("accounts", "list")] == ["ann@example.org"]
+    audit = json.dumps(run("audit", "log"))
+    assert all(action in audit for action in ("accounts.create", "accounts.set-plan", "keys.issue", "keys.revoke"))
+    assert key["key"] not in audit
+    assert made["link"].partition("#")[2] not in audit
+
+
+def test_what_is_sensitive_is_not_done_without_its_target_typed_once_more(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd("accounts", "create", "ann@example.org", "--config", path) == 0
+    assert stratumd("accounts", "suspend", "ann@example.org", "--config", path, "--confirm", "bob@example.org") == 1
+    assert "nothing was done" in capsys.readouterr().err
+    assert stratumd("accounts", "list", "--status", "active", "--config", path, "--json") == 0
+    assert "ann@example.org" in capsys.readouterr().out
+
+
+def test_a_mistake_is_one_line_that_says_what_to_do(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("keys", "show", "nothing", "--config", path) == 1
+    assert capsys.readouterr().err.strip().endswith("There is no such key.")
