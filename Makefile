@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile power daemons delivery prove score schedules credits retention growth clean
+.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile matrix power daemons revocation delivery prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -72,8 +72,20 @@ power: $(READY) ## Cut the power and fill the disk of a store (root, loop device
 daemons: $(READY) ## Kill and freeze four daemons on one PostgreSQL for ten minutes (DAEMONS_SECONDS=60 is quicker)
 	@$(BIN)/python -m tests.faults.daemons
 
+revocation: $(READY) ## Measure how long two daemons still accept a revoked key
+	@$(BIN)/python -m tests.faults.revocation
+
 delivery: $(READY) ## Let a receiver of webhooks be down for a day, in virtual time
 	@$(BIN)/python -m tests.faults.day
+
+matrix: $(READY) ## Ask every endpoint as everybody for everybody's ids, on both databases: who gets what is not theirs
+	@STRATUMD_MATRIX=full $(BIN)/pytest -q tests/integration/admin/test_matrix.py
+
+billing-kills: $(READY) ## Kill a billed daemon under load (KILLS=1000 times), and compare what was served and billed
+	@$(BIN)/python -m tests.faults.billing --kills $(if $(filter file,$(origin KILLS)),1000,$(KILLS))
+
+billing-orders: $(READY) ## Try all 720 orders of six events of Stripe's over HTTP, each three times
+	@STRATUMD_ORDERS=720 $(BIN)/pytest -q -s tests/integration/billing/test_orders.py
 
 hostile: $(READY) ## Measure what hostile answers and hostile plugins can do
 	@exec $(BIN)/python -m tests.hostile
