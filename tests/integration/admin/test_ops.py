@@ -100,7 +100,7 @@ async def test_a_backfill_is_asked_for_with_limits_alone(house: Serving) -> None
         "stratumd backfill --source nba --sport basketball_nba --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z "
         "--step 86400s --markets h2h,totals --max-requests 100 --min-remaining 5000"
     )
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         {"max_requests": None}, {"min_remaining": None}, {"max_requests": 10**6}, {"end": "2028-01-01T00:00:00Z"},
         {"end": iso(START + 10 * MINUTE)}, {"start": "yesterday"}, {"source": "nba; rm"}, {"step": "1s"},
         {"sport": "-x"}, {"reason": ""},

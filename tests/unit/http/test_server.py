@@ -39,6 +39,12 @@ async def test_answers_until_cancelled_and_leaves_signals_alone() -> None:
             await client.get("/")
 
 
+def test_answers_do_not_wait_for_what_was_sent_before() -> None:
+    """asyncio turns off Nagle's algorithm only for sockets that name their protocol, and those that they accept."""
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 def test_a_free_port_is_shown_as_it_is() -> None:
     with bind("127.0.0.1", 0) as listener:
         assert address(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
