@@ -13,7 +13,7 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 .PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile matrix power daemons revocation delivery prove score schedules credits retention growth clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Start the keyless demo: stratumd run stratumd.example.yaml
 	@# On a terminal the daemon gets its own foreground group: Ctrl-C reaches it alone, and make sees its exit code.

@@ -26,6 +26,7 @@ SECRETS = {
     "STRATUMD_ACCOUNTS_SECRET": "0123456789012345678901234567890123456789",
     "STRIPE_SECRET_KEY": "sk_test_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
+    "STRIPE_WEBHOOK_SECRET_OLD": "whsec_y",
     "HEARTBEAT_URL": "https://example.com/ping",
 }
 SOURCE = "sources:\n  frame: {use: demo, schedule: {every: 2s}}\n"
