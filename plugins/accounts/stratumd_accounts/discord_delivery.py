@@ -15,6 +15,7 @@ from typing import NamedTuple
 import anyio
 import msgspec
 
+from stratumd.errors import StratumError
 from stratumd.plugin import SECOND, Micros, Signal
 from stratumd.plugin.desk import Act, Reading, Writing
 from stratumd.plugin.history import Entry
@@ -91,8 +92,11 @@ class DiscordDelivery:
 
         async def serve(each: _Due) -> None:
             async with turns:
-                if await self._serve(each, pages[each.cursor], newest):
-                    moved[0] = True
+                try:
+                    if await self._serve(each, pages[each.cursor], newest):
+                        moved[0] = True
+                except StratumError as error:  # of the database: the others may have more luck
+                    self._back_off(each.connection, type(error).__name__)
 
         async with anyio.create_task_group() as group:
             for each in due:

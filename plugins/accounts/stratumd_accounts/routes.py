@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import anyio
@@ -33,7 +33,8 @@ LOOK = 0.25
 """Seconds from one look at the version of all rights to the next."""
 WRITE_USES = 10.0
 """Seconds from one writing of when credentials were used to the next."""
-_SWEEP = HOUR // SECOND  # seconds
+_SWEEP = HOUR / SECOND  # seconds
+_AGAIN = 5.0  # seconds until Discord is served again after an outage
 _KEPT: Micros = HOUR  # what expired is kept so much longer
 _AT_ONCE = 500
 
@@ -136,11 +137,20 @@ class AccountsRoutes(Routes):
     async def run(self) -> None:
         """Watch the version, write uses, work off letters, deliver to Discord and sweep, until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_looking)
-            group.start_soon(self._keep_writing)
-            group.start_soon(self._keep_sweeping)
+            group.start_soon(self._keep, self._look, LOOK)
+            group.start_soon(self._keep, self._write_uses, WRITE_USES)
+            group.start_soon(self._keep, self._sweep, _SWEEP)
+            group.start_soon(self._keep, self._delivery.run, _AGAIN)
             group.start_soon(self._sign_up.work_off)
-            group.start_soon(self._delivery.run)
+
+    async def _keep(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
+        """Do something again and again, through an outage of the database too: no other work ends by it."""
+        while True:
+            try:
+                await work()
+            except StratumError as error:
+                self.context.log.warning("to be tried again", work=work.__name__, error=type(error).__name__)
+            await anyio.sleep(pause)
 
     async def close(self) -> None:
         """Write what is left, and let go of Discord."""
@@ -150,24 +160,10 @@ class AccountsRoutes(Routes):
         finally:
             await self._discord.close()
 
-    async def _keep_looking(self) -> None:
-        """Look on through an outage of the database: what is remembered is not trusted meanwhile."""
-        while True:
-            try:
-                await self._look()
-            except StratumError as error:
-                self.context.log.warning("keys cannot be checked from memory", error=type(error).__name__)
-            await anyio.sleep(LOOK)
-
     async def _look(self) -> None:
         asked_at = time.monotonic()
         version = await self.context.desk.read(rights.version)
         self._parts.memory.confirm(version, asked_at)
-
-    async def _keep_writing(self) -> None:
-        while True:
-            await anyio.sleep(WRITE_USES)
-            await self._write_uses()
 
     async def _write_uses(self) -> None:
         used = self._parts.credentials.used
@@ -180,11 +176,6 @@ class AccountsRoutes(Routes):
         for id, at in found.items():
             if used.get(id) == at:
                 del used[id]
-
-    async def _keep_sweeping(self) -> None:
-        while True:
-            await self._sweep()
-            await anyio.sleep(_SWEEP)
 
     async def _sweep(self) -> None:
         """Delete what expired some time ago."""

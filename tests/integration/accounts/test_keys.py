@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from stratumd import hookimpl
+from stratumd.errors import StratumError
 from stratumd.plugin import DAY, HOUR
 from stratumd.plugin.partners import API, WEB, Accounts
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Routes
@@ -246,6 +247,43 @@ async def test_a_remembered_key_costs_no_look_up(
     assert len(looked) <= 1, "but where the database was not looked at in time"
 
 
+async def test_nothing_is_taken_from_memory_while_the_database_is_away(
+    partner: Person, house: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revocation could not be seen then. When the database is back, so are the keys, without a restart."""
+    key = (await partner.ok("POST", "/account/keys", {"name": "x"}))["key"]
+    await remembered(house, key)
+    desk = house.routes("accounts").context.desk
+
+    async def away(work: Any) -> Any:
+        raise StratumError("the database is away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(desk, "read", away)
+        with anyio.fail_after(10):
+            while (answer := await by_key(house, key)).status_code == 200:  # noqa: ASYNC110
+                await anyio.sleep(0.02)
+        assert answer.status_code == 503
+    assert (await by_key(house, key)).status_code == 200
+    await remembered(house, key)
+
+
+async def test_when_a_key_was_used_is_kept_over_a_restart(url: str) -> None:
+    for turn in range(2):
+        async with serving(url, {"accounts": OPTIONS, "probe": {}}, extra=[probe()]) as house:
+            ann = Person(house, "ann@example.org")
+            if turn == 0:
+                await (await ann.sign_up()).log_in()
+                await ann.plan("api", "api_monthly")
+                key = (await ann.ok("POST", "/account/keys", {"name": "x"}))["key"]
+                assert (await ann.ok("GET", "/account/keys"))["items"][0]["last_used_at"] is None
+                await by_key(house, key)
+            else:
+                await ann.log_in()
+            listed = (await ann.ok("GET", "/account/keys"))["items"]
+            assert listed[0]["last_used_at"] == "2026-01-10T12:00:00Z"
+
+
 async def test_a_wrong_key_of_a_known_id_is_looked_up_as_one_of_an_unknown_id_is(
     partner: Person, house: Serving
 ) -> None:
@@ -315,7 +353,10 @@ async def test_a_grant_is_part_of_the_transaction_of_who_grants(ann: Person, hou
 async def test_a_revocation_is_obeyed_by_another_process_within_a_second(
     postgres_server: Any, postgres_template: str
 ) -> None:
-    """Two daemons of one PostgreSQL: one revokes; the other, which remembers the key, refuses within a second."""
+    """Two daemons of one PostgreSQL: one revokes; the other, which remembers the key, refuses within a second.
+
+    Measured is when the last request was begun that was accepted, not how long a busy machine took to answer it.
+    """
     name = postgres_server.create(template=postgres_template)
     url = postgres_server.url(name)
     async with serving(url, {"accounts": OPTIONS, "probe": {}}, extra=[probe()]) as here:
@@ -349,9 +390,9 @@ OTHER_DAEMON = textwrap.dedent(
         async with serving(url, {"accounts": OPTIONS, "probe": {}}, extra=[probe()]) as house:
             await remembered(house, key)
             print("accepted", flush=True)
-            last, deadline = 0.0, time.time() + 15
-            while time.time() < deadline and (await by_key(house, key)).status_code == 200:
-                last = time.time()
+            last, begun = 0.0, time.time()
+            while (await by_key(house, key)).status_code == 200:
+                last, begun = begun, time.time()
             print(last, flush=True)
 
     anyio.run(main, *sys.argv[1:])
