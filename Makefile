@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile matrix power daemons revocation delivery prove score schedules credits retention growth clean
+.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile matrix power daemons revocation delivery billing-kills billing-orders prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
