@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from stratumd.errors import StartupError
 from stratumd.plugin.partners import Sessions
 from stratumd.plugin.routes import Endpoint, Routes, RoutesContext, Scheme
 from stratumd_admin import staff, tokens
@@ -51,7 +52,13 @@ class AdminRoutes(Routes):
         ]
 
     async def open(self) -> None:
-        """Say which operations nobody can run over HTTP."""
+        """Make sure that staff can be known, and say which operations nobody can run over HTTP."""
+        try:
+            self.context.service(Sessions)  # type: ignore[type-abstract]  # asked for by its protocol
+        except LookupError:
+            raise StartupError(
+                "'admin' knows staff by their accounts: add 'accounts' to 'routes' under 'http'"
+            ) from None
         for each in self.context.operations():
             if each.permission not in PERMISSIONS:
                 self.context.log.warning(

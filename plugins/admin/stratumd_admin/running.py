@@ -129,10 +129,7 @@ class Runner:
 
     async def _check_target(self, target: str) -> None:
         """Refuse what is done to a member of staff by somebody who could become that person by it."""
-        try:
-            sessions = self._context.service(Sessions)  # type: ignore[type-abstract]  # asked for by its protocol
-        except LookupError:  # nobody knows accounts here: then none has a role
-            return
+        sessions = self._context.service(Sessions)  # type: ignore[type-abstract]  # asked for by its protocol
         if await self._desk.read(lambda reading: sessions.role_of(reading, target)):
             raise Refused(403, f"{target!r} is a member of staff: this needs the permission {STAFF_TARGET!r}.")
 

@@ -55,6 +55,14 @@ class UsageQuery(msgspec.Struct, kw_only=True):
     limit: Limit = 100
 
 
+class KeyUsageQuery(msgspec.Struct, kw_only=True):
+    """The usage of whose keys, and when."""
+
+    account: Word
+    month: Word | None = None
+    limit: Limit = 100
+
+
 class View(NamedTuple):
     """A page of what another plugin's operation shows."""
 
@@ -84,7 +92,9 @@ VIEWS: Sequence[View] = (
     ),
     View("billing/{account}", "admin_get_billing", "What an account has bought", "billing:read", ("billing", "status")),
     View("usage", "admin_list_usage", "Usage and overage by account", "usage:read", ("usage", "accounts"), UsageQuery),
-    View("usage/keys", "admin_list_key_usage", "Usage and overage by key", "usage:read", ("usage", "keys"), UsageQuery),
+    View(
+        "usage/keys", "admin_list_key_usage", "Usage and overage by key", "usage:read", ("usage", "keys"), KeyUsageQuery,
+    ),
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ async def test_users_come_page_by_page(house: Serving, boss: Member) -> None:
 
 
 async def test_a_view_of_a_plugin_that_is_not_there_says_so(boss: Member) -> None:
-    for path in ("/admin/billing", "/admin/usage", "/admin/usage/keys"):
+    for path in ("/admin/billing", "/admin/usage", "/admin/usage/keys?account=a"):
         answer = await boss.call("GET", path)
         assert (answer.status_code, "http: routes:" in answer.json()["detail"]) == (404, True)
 
