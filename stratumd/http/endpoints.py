@@ -109,6 +109,7 @@ class _Prepared:
         self._fields = frozenset(_field_names(endpoint.query)) if endpoint.query else frozenset()
         self._asked: dict[bytes, msgspec.Struct] = {}
         self._lists = frozenset(_list_fields(endpoint.query)) if endpoint.query else frozenset()
+        self._moments = frozenset(_moment_fields(endpoint.query)) if endpoint.query else frozenset()
         self._no_query = None if endpoint.query is None else _defaults(endpoint.query)
         self.body = None if endpoint.body in (None, bytes) else msgspec.json.Decoder(endpoint.body)
         if endpoint.body is bytes:
@@ -154,6 +155,8 @@ class _Prepared:
                 values.setdefault(name, []).extend(part for part in value.split(",") if part)
             elif name in values:
                 raise Refused(422, f"{name!r} is given twice")
+            elif name in self._moments and "T" not in value.upper():  # a bare number would be read as one
+                raise Refused(422, f"{name}: expected a time such as 2026-07-15T15:45:30Z")
             else:
                 values[name] = value
         try:
@@ -302,13 +305,20 @@ def _field_names(model: type[msgspec.Struct]) -> Iterable[str]:
 
 
 def _list_fields(model: type[msgspec.Struct]) -> Iterable[str]:
-    lists = (msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.SetType)
-    sets = (msgspec.inspect.FrozenSetType,)
+    inspect = msgspec.inspect
+    return _fields_of(model, (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType))
+
+
+def _moment_fields(model: type[msgspec.Struct]) -> Iterable[str]:
+    return _fields_of(model, (msgspec.inspect.DateTimeType,))
+
+
+def _fields_of(model: type[msgspec.Struct], wanted: tuple[type[Any], ...]) -> Iterable[str]:
     described: Any = msgspec.inspect.type_info(model)
     for field in described.fields:
         bare = _bare(field.type)
         kinds = bare.types if isinstance(bare, msgspec.inspect.UnionType) else (bare,)
-        if any(isinstance(_bare(kind), lists + sets) for kind in kinds):
+        if any(isinstance(_bare(kind), wanted) for kind in kinds):
             yield field.encode_name
 
 

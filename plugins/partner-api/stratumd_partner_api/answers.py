@@ -371,6 +371,15 @@ class DeliveryPage(msgspec.Struct):
     next: str | None
 
 
+class StreamEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An event of a stream. `data` is JSON: of `signal` the signal, of `changes` a step's changes of quotes."""
+
+    event: Annotated[str, Meta(description="`signal`, `changes`, `reset`, `lagged`, `bye` or `closed`.")] = "message"
+    data: str = ""
+    id: str = ""
+    retry: Annotated[int, Meta(description="Milliseconds to wait before coming back.")] = 0
+
+
 class Tested(msgspec.Struct):
     """How the receiver answered."""
 

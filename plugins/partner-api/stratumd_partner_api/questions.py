@@ -240,13 +240,17 @@ Url = Annotated[str, Meta(min_length=1, max_length=2_000, description="Where sig
 Markets = Annotated[tuple[Key, ...], Meta(max_length=32, description="Keys of markets; all without them.")]
 
 
+Whole = Annotated[float, Meta(ge=1, le=100, multiple_of=1)]
+"""A strength in a body: JSON has one kind of number, and 50.0 is the same as 50."""
+
+
 class WebhookBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new webhook."""
 
     url: Url
     types: Types = ()
     markets: Markets = ()
-    min_strength: Strength = 1
+    min_strength: Whole = 1
 
 
 class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -255,7 +259,7 @@ class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     url: Url | msgspec.UnsetType = msgspec.UNSET
     types: Types | msgspec.UnsetType = msgspec.UNSET
     markets: Markets | msgspec.UnsetType = msgspec.UNSET
-    min_strength: Strength | msgspec.UnsetType = msgspec.UNSET
+    min_strength: Whole | msgspec.UnsetType = msgspec.UNSET
     enabled: Annotated[bool, Meta(description="True begins to send again to one that was disabled.")] | (
         msgspec.UnsetType
     ) = msgspec.UNSET

@@ -11,7 +11,7 @@ from stratumd.plugin.desk import Desk
 from stratumd.plugin.history import Archive, Changed
 from stratumd.plugin.partners import Accounts
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
-from stratumd_partner_api import questions, shapes
+from stratumd_partner_api import answers, questions, shapes
 from stratumd_partner_api.hub import Channel, Client, Listening, Told, event
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.serving import Asked, Counter, endpoint
@@ -111,8 +111,8 @@ class Streams:
 
     def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, about: str) -> Endpoint:
         return endpoint(
-            self._counter, inner, path, name, summary, query=query, gives=str, access=STREAM, tag="Streams",
-            description=about, media_type="text/event-stream",
+            self._counter, inner, path, name, summary, query=query, gives=answers.StreamEvent, access=STREAM,
+            tag="Streams", description=about, media_type="text/event-stream",
         )  # fmt: skip
 
     async def signals(self, asked: Asked) -> Stream:

@@ -156,7 +156,7 @@ class Webhooks:
                 url=body.url.strip(),
                 types=" ".join(sorted(set(body.types))),
                 markets=" ".join(sorted(set(body.markets))),
-                min_strength=body.min_strength,
+                min_strength=int(body.min_strength),
                 generation=1,
                 overlap_until=0,
                 created_at=asked.call.at,
@@ -279,8 +279,8 @@ def _changed(row: Webhook, body: questions.WebhookChange) -> Webhook:
         changes["types"] = " ".join(sorted(set(body.types)))
     if isinstance(body.markets, tuple):
         changes["markets"] = " ".join(sorted(set(body.markets)))
-    if isinstance(body.min_strength, int):
-        changes["min_strength"] = body.min_strength
+    if not isinstance(body.min_strength, msgspec.UnsetType):
+        changes["min_strength"] = int(body.min_strength)
     if body.enabled is True and row.disabled:
         changes |= {"disabled": "", "failing_since": None, "rest_until": 0}
     if body.enabled is False and not row.disabled:

@@ -187,10 +187,10 @@ async def test_two_daemons_send_each_delivery_once(database_url: str) -> None:
     async with hooked(database_url) as hook:
         api = hook.held.api
         other = Sender(api.options, api.context, api._accounts, api._keyring)
-        await hook.held.signals(*[make_signal(f"s{n}", START + n, event=f"e{n % 5}") for n in range(40)])
+        await hook.held.signals(*[make_signal(f"s{n:02d}", START + n, event=f"e{n % 5}") for n in range(40)])
 
         async def work(sender: Sender) -> None:
-            for _ in range(6):
+            for _ in range(14):
                 await sender.step()
 
         async with anyio.create_task_group() as group:
