@@ -52,9 +52,11 @@ class Catalogue:
 
     async def set_up(self, plans: Mapping[str, Plan], act: Act) -> list[Found]:
         """Find or make everything. Called again it finds all of it; amounts that differ are replaced by new prices."""
-        for name in self._options.offers:
+        for name, offer in self._options.offers.items():
             if name not in plans:
                 raise Refused(422, f"the offer {name!r} is no plan: name one of {', '.join(sorted(plans))}")
+            if offer.unit is not None and not plans[name].overage:
+                raise Refused(422, f"the offer {name!r} bills overage, which its plan does not: give one of them up")
         meter = await self._meter()
         found = [meter]
         for name, offer in self._options.offers.items():

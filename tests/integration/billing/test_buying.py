@@ -9,8 +9,9 @@ import pytest
 from stratumd.plugin import DAY, HOUR, micros
 from stratumd.plugin.desk import AuditRow
 from stratumd.plugin.routes import Refused
+from stratumd_stripe_billing.options import Options
 from stratumd_stripe_billing.rows import Customer
-from tests.integration.billing.world import ANN, START, quick_shop, shop
+from tests.integration.billing.world import ANN, START, options, quick_shop, shop
 
 pytestmark = pytest.mark.anyio
 GRACE = micros(timedelta(days=7))
@@ -67,8 +68,8 @@ async def test_overage_of_a_year_is_billed_by_the_month() -> None:
         assert found.charged("paid") == [99_000, 15]
 
 
-async def test_two_clicks_are_one_session(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_two_clicks_are_one_session() -> None:
+    async with quick_shop() as found:
         assert await found.checkout("pro") == await found.checkout("pro")
         assert len(found.fake.shelf.of("checkout.session")) == 1
 
@@ -243,3 +244,14 @@ async def test_taxes_are_left_to_stripe_where_the_file_says_so() -> None:
     async with quick_shop(tax=True) as found:
         bought = await found.buy("pro")
         assert bought["automatic_tax"]["enabled"]
+
+
+async def test_an_offer_that_its_plan_contradicts_is_refused() -> None:
+    async with quick_shop() as found:
+        for offers, reason in (
+            ({"pro": {"cents": 1, "overage_cents": "1"}}, "bills overage"),
+            ({"gold": {"cents": 1}}, "is no plan"),
+        ):
+            found.billing.catalogue._options = Options.model_validate(options(found.fake, offers=offers))
+            with pytest.raises(Refused, match=reason):
+                await found.held.operate("stripe-billing.setup")

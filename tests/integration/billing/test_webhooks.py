@@ -88,8 +88,8 @@ async def test_a_secret_is_replaced_without_losing_an_event(sqlite_url: str) -> 
         assert (await send(found, body, signature(body, ["whsec_older"], now))).status_code == 400
 
 
-async def test_an_event_that_could_not_be_looked_into_comes_again(database_url: str) -> None:
-    async with shop(database_url) as found:
+async def test_an_event_that_could_not_be_looked_into_comes_again(sqlite_url: str) -> None:
+    async with shop(sqlite_url) as found:
         found.fake.buy(await found.checkout("pro"))
         created = found.fake.events("customer.subscription.created")
         found.fake.fail_next(500, times=2, path="/v1/subscriptions")  # the client tries once more by itself

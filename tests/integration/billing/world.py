@@ -182,11 +182,13 @@ async def quick_shop(**more: Any) -> AsyncIterator[Shop]:
         billing.open()
         found = Shop(fake, office, billing)
         fake.listen("memory", SECRET)
-        await office.operate("stripe-billing.setup")
-        fake.webhooks.pending.clear()
-        await found.join()
-        yield found
-        await billing.gateway.close()
+        try:
+            await office.operate("stripe-billing.setup")
+            fake.webhooks.pending.clear()
+            await found.join()
+            yield found
+        finally:
+            await billing.gateway.close()
 
 
 @asynccontextmanager
