@@ -93,7 +93,8 @@ VIEWS: Sequence[View] = (
     View("billing/{account}", "admin_get_billing", "What an account has bought", "billing:read", ("billing", "status")),
     View("usage", "admin_list_usage", "Usage and overage by account", "usage:read", ("usage", "accounts"), UsageQuery),
     View(
-        "usage/keys", "admin_list_key_usage", "Usage and overage by key", "usage:read", ("usage", "keys"), KeyUsageQuery,
+        "usage/keys", "admin_list_key_usage", "Usage and overage by key", "usage:read", ("usage", "keys"),
+        KeyUsageQuery,
     ),
 )  # fmt: skip
 
