@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from stratumd.plugin import DAY, MINUTE, SECOND, Clock, Log, Micros, micros
+from stratumd.plugin import DAY, MINUTE, SECOND, Clock, Log, Micros, micros, parse_iso
 from stratumd.plugin.desk import Act, Desk, Reading, Writing
 from stratumd.plugin.partners import Accounts
 from stratumd_stripe_billing.catalogue import Catalogue
@@ -61,10 +61,15 @@ class Event(msgspec.Struct):
 
     id: str
     type: str
-    created: int
-    """Seconds."""
+    created: int | str
+    """Seconds; a text in thin events."""
     data: _Content | None = None
     """None in thin events."""
+
+    @property
+    def at(self) -> Micros:
+        """When it came to be. `ValueError` where that is no time."""
+        return parse_iso(self.created) if isinstance(self.created, str) else self.created * SECOND
 
     @property
     def customer(self) -> str | None:
@@ -80,7 +85,7 @@ _DECODER = msgspec.json.Decoder(Event)
 def read_event(body: bytes) -> Event:
     """Read the body of a webhook. `ValueError` where it is none."""
     event = _DECODER.decode(body)
-    if not 0 < len(event.id) <= 255 or not 0 < event.created < 1 << 40:
+    if not 0 < len(event.id) <= 255 or not 0 < event.at < 1 << 60:
         raise ValueError("no event")
     return event
 
@@ -125,7 +130,7 @@ class Inbox:
         return await self.refresh(account, event=event)
 
     def _seen(self, event: Event, account: str, at: Micros) -> Seen:
-        return Seen(id=event.id, type=event.type, created_at=event.created * SECOND, at=at, account=account)
+        return Seen(id=event.id, type=event.type, created_at=event.at, at=at, account=account)
 
     async def _account(self, customer: str) -> str | None:
         """Return whose customer this is, also where only Stripe knows."""

@@ -16,7 +16,7 @@ from stratumd_stripe_billing.entitlement import LIVE
 from stratumd_stripe_billing.gateway import Declined, Unreachable
 from stratumd_stripe_billing.inbox import read_event, subscriptions
 from stratumd_stripe_billing.options import Options
-from stratumd_stripe_billing.rows import Granted
+from stratumd_stripe_billing.rows import Customer, Granted
 from stratumd_stripe_billing.signing import good
 
 LONGEST = 256 * 1024
@@ -177,7 +177,7 @@ class StripeBilling(Routes):
     def _view(self, reading: Reading, account: str) -> BillingStatus:
         rows = subscriptions(reading, account)
         return BillingStatus(
-            customer=bool(rows),
+            customer=reading.get(Customer, account=account) is not None,
             subscriptions=[
                 SubscriptionView(
                     **{"plan": row.plan, "kind": row.kind, "status": row.status},
