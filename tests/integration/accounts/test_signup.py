@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -181,11 +182,10 @@ async def confirmed(house: Serving, email: str = "ann@example.org") -> Person:
     return await person.log_in()
 
 
-@pytest.mark.parametrize("email", ["ann", "ann@\ud800.org", "a\x00@example.org", "a" * 300 + "@example.org", 7, None])
-async def test_no_address_is_an_error_of_ours(house: Serving, email: object) -> None:
-    import json
-
-    body = json.dumps({"email": email, "password": PASSWORD}).encode()
-    for path in ("account", "session"):
-        answer = await house.client.post(f"/api/v1/{path}", content=body, headers={"content-type": "application/json"})
-        assert answer.status_code in (400, 422)
+async def test_no_address_is_an_error_of_ours(house: Serving) -> None:
+    headers = {"content-type": "application/json"}
+    for email in ("ann", "ann@\ud800.org", "a\x00@example.org", "a" * 300 + "@example.org", 7, None):
+        body = json.dumps({"email": email, "password": PASSWORD}).encode()
+        for path in ("account", "session"):
+            answer = await house.client.post(f"/api/v1/{path}", content=body, headers=headers)
+            assert answer.status_code in (400, 422), email
