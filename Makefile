@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle kill past properties hostile matrix power daemons revocation delivery billing-kills billing-orders prove score schedules credits retention growth clean
+.PHONY: help run test lint types walls docs bench bench-cycle bench-api fuzz-api walks kill past properties hostile matrix power daemons revocation delivery billing-kills billing-orders prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,22 @@ bench: $(READY) ## Measure the speed of replay and of closing lines
 
 bench-cycle: $(READY) ## Measure a poll from bytes to committed signals beside the baseline (needs redis-server)
 	@$(BIN)/python -m tests.benchmarks.cycle
+
+bench-api: $(READY) ## Measure the partner API beside a bare route (uses wrk where it is installed)
+	@ulimit -n 8192; $(BIN)/python -m tests.benchmarks.api
+
+# make fuzz-api CASES=20 is quicker.
+CASES ?= 620
+
+fuzz-api: $(READY) ## Let schemathesis ask the partner API more than twenty thousand things
+	@mkdir -p .hypothesis; STRATUMD_FUZZ_CASES=$(CASES) STRATUMD_FUZZ_PHASES=examples,coverage,fuzzing,stateful \
+	  STRATUMD_FUZZ_FIGURES=.hypothesis/fuzz-api.txt $(BIN)/pytest -q tests/integration/partner_api/test_fuzz.py; tail -n 30 .hypothesis/fuzz-api.txt
+
+# make walks WALKS=100 is quicker.
+WALKS ?= 10000
+
+walks: $(READY) ## Walk through pages ten thousand times while others write, and tamper with cursors
+	@STRATUMD_WALKS=$(WALKS) STRATUMD_TAMPERED=100000 $(BIN)/pytest -q tests/integration/partner_api/test_walks.py
 
 # make kill KILLS=200 is quicker.
 KILLS ?= 10000

@@ -51,8 +51,8 @@ def fuzz(url: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "schemathesis.toml").write_text(SETTINGS)
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{url}/api/v1/openapi.json",
-        "-H", "Authorization: Bearer key_ann", "--checks", "all", "--phases", PHASES, "--max-examples", str(CASES), "--no-color", "--continue-on-failure",
-        "--suppress-health-check", "all", "--request-timeout", "20", "--workers", "1", "--no-shrink",
-        "--include-path-regex", "^/api/v1/(intel|stream|docs)",
+        "-H", "Authorization: Bearer key_ann", "--checks", "all", "--phases", PHASES, "--max-examples", str(CASES),
+        "--no-color", "--continue-on-failure", "--suppress-health-check", "all", "--request-timeout", "20",
+        "--workers", "1", "--no-shrink", "--include-path-regex", "^/api/v1/(intel|stream|docs)",
     ]  # fmt: skip
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=7_200, check=False)
