@@ -65,11 +65,9 @@ class ListKeys(KeyOperation):
     async def run(self, act: Act) -> Rows:
         """List them."""
         account = None if self.options.account is None else await self.staff.id_of(self.options.account)
-        keys = self.staff.keys
-        return [
-            {"account": key.account} | _shown(await keys.view(key))
-            for key in await keys.listed(account, self.options.limit)
-        ]
+        keys = await self.staff.keys.listed(account, self.options.limit)
+        views = await self.staff.keys.views(keys)
+        return [{"account": key.account} | _shown(view) for key, view in zip(keys, views, strict=True)]
 
 
 class NewKey(PluginConfig):

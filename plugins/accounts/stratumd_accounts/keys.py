@@ -35,11 +35,19 @@ class KeyDesk:
         )
 
     async def view(self, key: ApiKey, token: str | None = None) -> KeyView:
-        """Return a key as it is shown."""
-        at = self._parts.context.clock.now()
-        stored = await self._desk.read(lambda reading: reading.get(Use, credential=key.id))
-        used = max(stored.at if stored is not None else 0, self._parts.credentials.used.get(key.id, 0))
-        return key_view(key, at, used or None, token)
+        """Return a key as it is shown; with `token` where it was just made."""
+        return msgspec.structs.replace((await self.views([key]))[0], key=token)
+
+    async def views(self, keys: Sequence[ApiKey]) -> list[KeyView]:
+        """Return keys as they are shown."""
+        at, used = self._parts.context.clock.now(), self._parts.credentials.used
+
+        def work(reading: Reading) -> list[KeyView]:
+            stored = {key.id: reading.get(Use, credential=key.id) for key in keys}
+            uses = {id: max(row.at if row is not None else 0, used.get(id, 0)) for id, row in stored.items()}
+            return [key_view(key, at, uses[key.id] or None) for key in keys]
+
+        return await self._desk.read(work)
 
     async def issue(
         self, act: Act, account: str, name: str, scopes: Sequence[str] | None, length: Micros | None
@@ -173,8 +181,7 @@ class KeyEndpoints:
 
     async def list(self, call: Call) -> Answer:
         """List the keys, also those that work no more."""
-        views = [await self._keys.view(key) for key in await self._keys.listed(me(call).account)]
-        return Answer(body=Keys(items=views))
+        return Answer(body=Keys(items=await self._keys.views(await self._keys.listed(me(call).account))))
 
     async def issue(self, call: Call) -> Answer:
         """Make a key."""

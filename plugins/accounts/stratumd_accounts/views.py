@@ -289,8 +289,8 @@ def key_status(key: ApiKey, at: int) -> str:
     return "expired" if key.expires_at is not None and key.expires_at <= at else "active"
 
 
-def key_view(key: ApiKey, at: int, used_at: int | None, token: str | None = None) -> KeyView:
-    """Return a key as it is shown; with `token` where it was just made."""
+def key_view(key: ApiKey, at: int, used_at: int | None) -> KeyView:
+    """Return a key as it is shown, but not itself."""
     return KeyView(
         id=key.id,
         name=key.name,
@@ -301,7 +301,6 @@ def key_view(key: ApiKey, at: int, used_at: int | None, token: str | None = None
         revoked_at=moment(key.revoked_at),
         last_used_at=moment(used_at),
         successor=key.successor,
-        key=token,
     )
 
 
