@@ -125,6 +125,7 @@ class FakeStripe:
 
     async def __aenter__(self) -> Self:
         server = await self._stack.enter_async_context(LoopbackServer(self._answer))
+        self._stack.push_async_callback(self.webhooks.close)
         tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(tasks.cancel_scope.cancel)
         self.tasks = tasks
