@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from stratumd.client.webhooks import SCHEDULE
 from stratumd.plugin import HOUR, MINUTE, SECOND
 from stratumd.testing.receiver import Receiver, verify
 from stratumd_partner_api.rows import Lease, Webhook
@@ -89,9 +91,9 @@ async def test_ten_failures_make_a_dead_letter_that_can_be_replayed(tmp_path: Pa
     async with hooked(f"sqlite:///{tmp_path}/s.db") as hook:
         hook.receiver.answer_next(503, times=10)
         await hook.held.signals(make_signal("s1", START + 1))
-        for _ in range(90):
+        for pause in (*SCHEDULE, timedelta()):
             await hook.send()
-            hook.held.clock.advance(HOUR)
+            hook.held.clock.advance(1.11 * pause + timedelta(seconds=5))
         (row,) = await hook.deliveries()
         assert (row["state"], row["attempts"]) == ("dead", 10)
         answer = await hook.ask("POST", f"/deliveries/{row['id']}/replay")
@@ -121,9 +123,9 @@ async def test_a_receiver_that_fails_for_five_days_is_disabled(tmp_path: Path) -
         hook.receiver.answer_next(500, times=1_000)
         for day in range(7):
             await hook.held.signals(make_signal(f"s{day}", START + 1 + day * 24 * HOUR, event=f"e{day}"))
-            for _ in range(24):
+            for _ in range(4):
                 await hook.send()
-                hook.held.clock.advance(HOUR)
+                hook.held.clock.advance(6 * HOUR)
         assert (await hook.ask("GET")).json()["disabled_reason"] == "nothing was taken for 120 hours"
 
 
