@@ -55,7 +55,10 @@ def parse_duration(text: str) -> timedelta:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         raise ValueError("expected a duration such as 30s, 10m, 2h or 14d")
-    return timedelta(microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in parts))
+    try:
+        return timedelta(microseconds=sum(round(float(number) * _UNITS[unit]) for number, unit in parts))
+    except OverflowError:
+        raise ValueError("expected a duration of less than a million years") from None
 
 
 def format_duration(length: timedelta) -> str:

@@ -8,12 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from stratumd.plugin import PluginConfig, micros, parse_iso
+from stratumd.plugin import PluginConfig, micros
 from stratumd.plugin.desk import Act
 from stratumd.plugin.operations import Operation
 from stratumd.plugin.routes import Refused
 from stratumd_admin import diagnostics
 from stratumd_admin.backfills import Backfills, Wanted
+from stratumd_admin.pages import moment
 from stratumd_admin.tokens import ServiceTokens
 
 Rows = Iterable[Mapping[str, Any]]
@@ -199,7 +200,7 @@ class Replay(Operation):
     async def run(self, act: Act) -> Rows:
         """Let them wait again."""
         asked = self.options
-        since = None if asked.since is None else _time("since", asked.since)
+        since = None if asked.since is None else moment("since", asked.since)
         wanted: dict[str, Any] = {"sink": asked.sink, "states": asked.states, "since": since, "event": asked.event}
         try:
             found = await self.context.desk.write(
@@ -267,8 +268,8 @@ class AskBackfill(BackfillOperation):
             asked.source,
             asked.sport,
             asked.markets,
-            _time("start", asked.start),
-            _time("end", asked.end),
+            moment("start", asked.start),
+            moment("end", asked.end),
             micros(asked.step),
             asked.max_requests,
             asked.max_events,
@@ -328,13 +329,6 @@ class CloseBackfill(BackfillOperation):
     async def run(self, act: Act) -> Rows:
         """Take it out."""
         return [await self.backfills.close(act, self.target, self.options.state, self.options.outcome)]
-
-
-def _time(name: str, text: str) -> int:
-    try:
-        return parse_iso(text)
-    except (ValueError, OverflowError):
-        raise Refused(422, f"{name}: expected a time with its zone, such as 2026-01-10T00:00:00Z.") from None
 
 
 OPERATIONS: list[type[Operation]] = [

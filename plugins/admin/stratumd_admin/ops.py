@@ -81,7 +81,8 @@ class Ops:
     async def cycles(self, call: Call) -> Answer:
         """List polls."""
         query: CyclesQuery = call.query
-        since, before = moment("since", query.since), position(query.cursor)
+        since = None if query.since is None else moment("since", query.since)
+        before = position(query.cursor)
         page = await self._context.archive.read(
             lambda history: diagnostics.page(history, query.source, since, before, query.limit)
         )
@@ -90,8 +91,7 @@ class Ops:
     async def summary(self, call: Call) -> Answer:
         """Sum polls up."""
         query: SummaryQuery = call.query
-        asked = moment("since", query.since)
-        since = call.at - DAY if asked is None else asked
+        since = call.at - DAY if query.since is None else moment("since", query.since)
         found = await self._context.archive.read(
             lambda history: diagnostics.summary(history, call.at, query.source, since)
         )

@@ -9,6 +9,7 @@ from stratumd.plugin.routes import Refused
 
 _POSITION = re.compile(r"(\d{1,17})\.([0-9A-Za-z_.:-]{1,128})")
 _NUMBER = re.compile(r"\d{1,18}")
+_LATEST: Micros = parse_iso("9999-01-01T00:00:00Z")
 _WRONG = "The cursor is none of this list: begin without one."
 
 
@@ -31,11 +32,12 @@ def number(cursor: str | None) -> int | None:
     return int(cursor)
 
 
-def moment(name: str, text: str | None) -> Micros | None:
-    """Read a time of a query. `Refused` (422) where it is none."""
-    if text is None:
-        return None
+def moment(name: str, text: str) -> Micros:
+    """Read a time. `Refused` (422) where it is none, or none of the years 1970 to 9998."""
     try:
-        return parse_iso(text)
+        at = parse_iso(text)
     except (ValueError, OverflowError):
-        raise Refused(422, f"{name}: expected a time with its zone, such as 2026-01-10T00:00:00Z.") from None
+        at = -1
+    if not 0 <= at < _LATEST:
+        raise Refused(422, f"{name}: expected a time with its zone, such as 2026-01-10T00:00:00Z.")
+    return at

@@ -21,7 +21,6 @@ async def status(house: Serving, token: str, path: str = CYCLES) -> int:
     return (await house.client.get(path, headers=bearer(token))).status_code
 
 
-@BOTH
 async def test_a_token_opens_what_its_scopes_say_and_nothing_else(house: Serving) -> None:
     reads = (await service(house, "ops:read"))["token"]
     runs = (await service(house, "ops:run"))["token"]
