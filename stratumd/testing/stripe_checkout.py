@@ -24,7 +24,7 @@ class Checkout:
 
     def create_customer(self, asked: Obj) -> Obj:
         """POST /v1/customers."""
-        usual = {"address": None, "description": None, "email": None, "metadata": {}, "name": None}
+        usual: Obj = {"address": None, "description": None, "email": None, "metadata": {}, "name": None}
         made = self._shelf.add("customer", "cus", **{**usual, **asked})
         self._shelf.tell("customer.created", made)
         return made
