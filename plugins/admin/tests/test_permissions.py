@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from stratumd.registry import load
 from stratumd_admin import permissions
+from stratumd_admin.options import Options
 from stratumd_admin.permissions import PERMISSIONS, ROLES, SERVICE_SCOPES, permissions_of
+from stratumd_admin.routes import AdminRoutes
 from stratumd_admin.views import VIEWS
 
 BUNDLED = sorted(path.name for path in Path(__file__).parents[2].iterdir() if any(path.glob("stratumd_*/__init__.py")))
+BY_OPERATION = {
+    "admin_get_me", "admin_list_operations", "admin_run_operation", "admin_list_receipts", "admin_get_receipt",
+}  # fmt: skip
+"""Endpoints that any role may call: each answers only what the caller's permissions allow."""
 OPERATIONS = {name: each.component for name, each in load(BUNDLED).operations.items()}
 
 
@@ -53,3 +61,16 @@ def test_money_and_the_daemon_are_in_different_hands() -> None:
     assert not {"billing:write", "plans:write"} & ROLES["support_admin"]
     assert not {"ops:run", "runs:write", "service-tokens:write", "audit:read"} & ROLES["billing_admin"]
     assert not {"accounts:read", "accounts:write", "keys:write", "billing:write"} & ROLES["ops_admin"]
+
+
+def test_every_endpoint_asks_for_a_permission_of_the_table() -> None:
+    nothing: Any = SimpleNamespace(desk=None, clock=None, log=None, archive=None)
+    endpoints = AdminRoutes(Options(), nothing).endpoints()
+    for endpoint in endpoints:
+        assert set(endpoint.access.schemes) <= {"staff", "service"}
+        assert endpoint.access.schemes, endpoint.path
+        if endpoint.name not in BY_OPERATION:
+            assert endpoint.access.scope in PERMISSIONS, endpoint.path
+        if "service" in endpoint.access.schemes:
+            assert endpoint.access.scope in SERVICE_SCOPES
+    assert {endpoint.name for endpoint in endpoints} >= BY_OPERATION

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 
 from stratumd.plugin import MINUTE
@@ -18,6 +19,8 @@ REASON = "a ticket"
 
 class Member(Person):
     """A member of staff, logged in with a second factor."""
+
+    second: pyotp.TOTP
 
     async def run(self, name: str, arguments: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
         """Run an operation; `key` is the idempotency key."""
@@ -37,10 +40,10 @@ async def hired(house: Serving, role: str, email: str = "") -> Member:
     """Return a new member of staff."""
     member = Member(house, email or f"{role}@staff.example.org".replace("_", "-"))
     await (await member.sign_up()).log_in()
-    second, _ = await member.totp()
+    member.second, _ = await member.totp()
     await house.operate("accounts.set-role", {"account": member.email, "role": role})
     house.clock.advance(MINUTE)
-    await member.log_in(code=member.code(second))
+    await member.log_in(code=member.code(member.second))
     return member
 
 

@@ -14,7 +14,7 @@ from stratumd.plugin import MINUTE
 from stratumd.plugin.desk import AuditRow
 from stratumd.testing.house import Serving
 from tests.integration.accounts.conftest import BOTH, OPTIONS, Person
-from tests.integration.admin.conftest import Member, hired, partner
+from tests.integration.admin.conftest import Member, bearer, hired, partner
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +98,21 @@ async def test_what_is_sensitive_needs_a_fresh_login(house: Serving, boss: Membe
     assert (answer.status_code, answer.json()["step_up"]) == (403, True)
     assert "/api/v1/session/fresh" in answer.json()["detail"]
     assert (await boss.run("accounts.log-out", {"account": id})).status_code == 200, "not sensitive"
+    fresh = {"password": boss.password, "code": boss.code(boss.second)}
+    boss.headers = bearer((await boss.ok("POST", "/session/fresh", fresh))["token"])
+    assert (await boss.run("accounts.suspend", {"account": id}, confirm=id)).status_code == 200
+
+
+async def test_a_page_of_another_site_runs_nothing(house: Serving, boss: Member) -> None:
+    house.clock.advance(MINUTE)
+    boss.keep_cookie(await boss.try_login(code=boss.code(boss.second), keep="cookie"))
+    asked = {"email": "new@example.org"}
+    foreign = {"origin": "https://evil.example.org"}, {"x-csrf-token": "x"}
+    for headers in foreign:
+        body = {"arguments": asked, "reason": "r"}
+        answer = await boss.call("POST", "/admin/operations/accounts.create", body, **headers)
+        assert answer.status_code == 403
+    await boss.done("accounts.create", asked)
 
 
 async def test_an_operation_that_is_not_there_or_not_allowed(house: Serving) -> None:
