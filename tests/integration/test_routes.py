@@ -244,7 +244,7 @@ async def test_a_stream_ends_with_its_caller(house: Serving) -> None:
         assert answer.headers["content-type"] == "text/event-stream"
         lines = answer.aiter_lines()
         assert await anext(lines) == "data: 0"
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await house.routes("pages").closed.wait()
 
 
