@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "proof": {"config", "engine", "errors", "odds", "plugin", "redaction", "registry", "runtime", "store"},
     "testing": {
-        "config", "engine", "errors", "hookspecs", "http", "odds", "plugin", "recording", "registry", "runtime", "store",
+        "config", "engine", "errors", "hookspecs", "http", "odds", "plugin", "recording", "registry", "runtime",
+        "store",
     },
     "cli": {
         "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "proof", "recording",
