@@ -47,7 +47,7 @@ bench-api: $(READY) ## Measure the partner API beside a bare route (uses wrk whe
 	@ulimit -n 8192; $(BIN)/python -m tests.benchmarks.api
 
 # make fuzz-api CASES=20 is quicker.
-CASES ?= 620
+CASES ?= 450
 
 fuzz-api: $(READY) ## Let schemathesis ask the partner API more than twenty thousand things
 	@mkdir -p .hypothesis; STRATUMD_FUZZ_CASES=$(CASES) STRATUMD_FUZZ_PHASES=examples,coverage,fuzzing,stateful \
