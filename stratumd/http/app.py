@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -77,11 +78,14 @@ def create_app(view: View, api: Api | None = None) -> ASGIApp:
 
 def _description(api: Api) -> Route:
     """Return the route of the document that describes what plugins answer."""
-    body = msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
+
+    @cache
+    def written() -> bytes:
+        return msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
 
     async def describe(request: Request) -> Response:
         """Return the OpenAPI document."""
-        return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=300"})
+        return Response(written(), media_type="application/json", headers={"cache-control": "public, max-age=300"})
 
     return Route(OPENAPI, describe)
 

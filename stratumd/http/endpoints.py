@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -106,10 +107,10 @@ class _Prepared:
         self._scope = endpoint.access.scope
         self._challenge = {"www-authenticate": ", ".join(_challenges(endpoint.access, schemes))}
         self._query = endpoint.query
-        self._fields = frozenset(_field_names(endpoint.query)) if endpoint.query else frozenset()
+        self._fields = _field_names(endpoint.query) if endpoint.query else frozenset()
         self._asked: dict[bytes, msgspec.Struct] = {}
-        self._lists = frozenset(_list_fields(endpoint.query)) if endpoint.query else frozenset()
-        self._moments = frozenset(_moment_fields(endpoint.query)) if endpoint.query else frozenset()
+        self._lists = _list_fields(endpoint.query) if endpoint.query else frozenset()
+        self._moments = _moment_fields(endpoint.query) if endpoint.query else frozenset()
         self._no_query = None if endpoint.query is None else _defaults(endpoint.query)
         self.body = None if endpoint.body in (None, bytes) else msgspec.json.Decoder(endpoint.body)
         if endpoint.body is bytes:
@@ -300,26 +301,32 @@ def _defaults(model: type[msgspec.Struct]) -> msgspec.Struct | None:
         return None
 
 
-def _field_names(model: type[msgspec.Struct]) -> Iterable[str]:
-    return [field.encode_name for field in msgspec.structs.fields(model)]
+@cache
+def _field_names(model: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset([field.encode_name for field in msgspec.structs.fields(model)])
 
 
-def _list_fields(model: type[msgspec.Struct]) -> Iterable[str]:
+@cache
+def _list_fields(model: type[msgspec.Struct]) -> frozenset[str]:
     inspect = msgspec.inspect
     return _fields_of(model, (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType))
 
 
-def _moment_fields(model: type[msgspec.Struct]) -> Iterable[str]:
+@cache
+def _moment_fields(model: type[msgspec.Struct]) -> frozenset[str]:
     return _fields_of(model, (msgspec.inspect.DateTimeType,))
 
 
-def _fields_of(model: type[msgspec.Struct], wanted: tuple[type[Any], ...]) -> Iterable[str]:
+def _fields_of(model: type[msgspec.Struct], wanted: tuple[type[Any], ...]) -> frozenset[str]:
     described: Any = msgspec.inspect.type_info(model)
-    for field in described.fields:
-        bare = _bare(field.type)
-        kinds = bare.types if isinstance(bare, msgspec.inspect.UnionType) else (bare,)
-        if any(isinstance(_bare(kind), wanted) for kind in kinds):
-            yield field.encode_name
+    return frozenset([field.encode_name for field in described.fields if _is_any(field.type, wanted)])
+
+
+def _is_any(described: Any, wanted: tuple[type[Any], ...]) -> bool:
+    """Say whether a type, or one of several, is a wanted one."""
+    bare = _bare(described)
+    kinds = bare.types if isinstance(bare, msgspec.inspect.UnionType) else (bare,)
+    return any(isinstance(_bare(kind), wanted) for kind in kinds)
 
 
 def _bare(described: Any) -> Any:

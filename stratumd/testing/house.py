@@ -10,8 +10,10 @@ async with serving(database_url, {"accounts": {"signup": "open"}}) as house:
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -89,9 +91,7 @@ async def serving(
     `background` False leaves `Routes.run` to the test.
     """
     clock = clock or VirtualClock(START)
-    registry = load([*routes, *plugins], extra=extra)
-    for failure in registry.failures:
-        raise failure
+    registry = _loaded((*routes, *plugins), tuple(extra))
     store = await to_thread.run_sync(lambda: _opened(database_url, registry))
     reader = await to_thread.run_sync(store.reader)
     bulletin = Bulletin()
@@ -134,7 +134,9 @@ async def _listening(held: Serving, bulletin: Bulletin, background: bool) -> Asy
                 for each in held.house.routes.values():
                     group.start_soon(each.run)
             group.start_soon(serve, create_app(_Empty(), held.house), listener)
-            async with httpx.AsyncClient(base_url=held.url, timeout=30, trust_env=False) as held.client:
+            # An empty context: reading all the authorities of the system takes longer than many a test.
+            plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            async with httpx.AsyncClient(base_url=held.url, timeout=30, trust_env=False, verify=plain) as held.client:
                 yield
             group.cancel_scope.cancel()
     finally:
@@ -152,6 +154,15 @@ class _Empty:
 
     def metrics(self) -> tuple[bytes, str]:
         return b"", "text/plain"
+
+
+@cache
+def _loaded(plugins: tuple[str, ...], extra: tuple[ModuleType, ...]) -> Registry:
+    """Load plugins once for all tests of a process. Raises what prevents one."""
+    registry = load(plugins, extra=extra)
+    for failure in registry.failures:
+        raise failure
+    return registry
 
 
 def _opened(url: str, registry: Registry) -> Store:
