@@ -124,8 +124,12 @@ class History(Protocol):
         since: Micros | None = None,
         until: Micros | None = None,
         pipeline: str | None = None,
+        limit: int | None = None,
     ) -> list[PathPoint]:
-        """Return every change of the event's quotes, oldest first. Both bounds are included."""
+        """Return every change of the event's quotes, oldest first. Both bounds are included.
+
+        With `limit` those of the first instants, until there are more than so many: no instant is cut in two.
+        """
 
     def best(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[QuoteRow]:
         """Return the highest price of each outcome at each line that is offered now."""
@@ -141,8 +145,12 @@ class History(Protocol):
         since: Micros | None = None,
         until: Micros | None = None,
         pipeline: str | None = None,
+        limit: int | None = None,
     ) -> list[ConsensusRow]:
-        """Return the consensus of the event's markets, oldest first. Both bounds are included."""
+        """Return the consensus of the event's markets, oldest first. Both bounds are included.
+
+        With `limit` that of the first instants, until there is more than so much: no instant is cut in two.
+        """
 
     def issue_counts(self, pipeline: str, *, since: Micros | None = None, until: Micros | None = None) -> Sequence[Any]:
         """Return what was wrong with quotes, counted by rule, book, market and day."""

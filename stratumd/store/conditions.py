@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import Column, ColumnElement, Connection, Select
 
 from stratumd.plugin import Micros
 
@@ -22,3 +23,14 @@ def equal(*wanted: tuple[Column[str], str | None]) -> Iterator[ColumnElement[boo
     for column, value in wanted:
         if value is not None:
             yield column == value
+
+
+def first_instants(
+    connection: Connection, query: Select[*tuple[Any, ...]], column: Column[int], limit: int
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the condition that leaves the first instants of a query that is ordered by `column` first: as many as it
+    takes for more than `limit` rows.
+    """
+    last = connection.scalar(query.with_only_columns(column).offset(limit).limit(1))
+    if last is not None:
+        yield column <= last

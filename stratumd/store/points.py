@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, func, sel
 
 from stratumd.plugin import DAY, ConsensusPoint, Contributor, MarketKey, Micros, Record
 from stratumd.plugin.views import ConsensusRow
-from stratumd.store.conditions import equal, within
+from stratumd.store.conditions import equal, first_instants, within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import consensus, coverage, events
 
@@ -72,14 +72,20 @@ def history(
     market: str | None = None,
     since: Micros | None = None,
     until: Micros | None = None,
+    limit: int | None = None,
 ) -> list[ConsensusRow]:
-    """Return the stored points of an event, by time, market and player."""
+    """Return the stored points of an event, by time, market and player.
+
+    With `limit` those of the first instants, until there are more than so many.
+    """
     query = (
         select(consensus)
         .where(consensus.c.event_id == event_key(event), consensus.c.pipeline == pipeline)
         .where(*equal((consensus.c.market, market)), *within(consensus.c.observed_at, since, until))
         .order_by(consensus.c.observed_at, consensus.c.market, consensus.c.player)
     )
+    if limit is not None:
+        query = query.where(*first_instants(connection, query, consensus.c.observed_at, limit))
     rows = connection.execute(query).all()
     return [ConsensusRow(pipeline, event, row.observed_at, restored_point(row)) for row in rows]
 

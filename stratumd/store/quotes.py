@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from stratumd.odds import PriceError, implied, is_lay
 from stratumd.plugin import Micros
 from stratumd.plugin.views import Comparison, PathPoint, QuoteRow
-from stratumd.store.conditions import within
+from stratumd.store.conditions import equal, first_instants, within
 from stratumd.store.keys import event_key
 from stratumd.store.tables import changes, coverage, latest, series
 
@@ -49,22 +49,33 @@ def at_time(connection: Connection, event: str, pipeline: str, at: Micros, toler
     was no later than `at`, else at the last one up to `at` in which something in the market changed. With `tolerance`,
     quotes that were confirmed longer ago are left out.
     """
-    rows = connection.execute(_history(event, pipeline).where(changes.c.observed_at <= at)).all()
+    rows = connection.execute(_newest(event, pipeline, at)).all()
     confirmed = {m: seen for m, seen in _coverage(connection, event, pipeline).items() if seen <= at}
-    newest: dict[int, Row[*tuple[Any, ...]]] = {}
-    for row in rows:  # in the order of time
-        newest[row.series_id] = row
+    for row in rows:
         market = (row.market, row.player)
         confirmed[market] = max(row.observed_at, confirmed.get(market, row.observed_at))
-    quotes = [_quote(event, row, row.observed_at, confirmed) for row in newest.values() if row.price is not None]
+    quotes = [_quote(event, row, row.observed_at, confirmed) for row in rows if row.price is not None]
     return _ordered(q for q in quotes if tolerance is None or at - q.confirmed_at <= tolerance)
 
 
 def path(
-    connection: Connection, event: str, pipeline: str, *, since: Micros | None, until: Micros | None
+    connection: Connection,
+    event: str,
+    pipeline: str,
+    *,
+    since: Micros | None,
+    until: Micros | None,
+    limit: int | None = None,
+    **wanted: str | None,
 ) -> list[PathPoint]:
-    """Return every change of the event's quotes, by time, market, player, book and outcome."""
-    query = _history(event, pipeline).where(*within(changes.c.observed_at, since, until))
+    """Return every change of the event's quotes, by time, market, player, book and outcome; of some, as `wanted` says.
+
+    With `limit` those of the first instants, until there are more than so many.
+    """
+    exact = equal(*[(series.c[name], value) for name, value in wanted.items()])
+    query = _history(event, pipeline).where(*within(changes.c.observed_at, since, until), *exact)
+    if limit is not None:
+        query = query.where(*first_instants(connection, query, changes.c.observed_at, limit))
     points = [
         PathPoint(
             row.observed_at,
@@ -128,6 +139,18 @@ def _history(event: str, pipeline: str) -> Select[*tuple[Any, ...]]:
         .where(changes.c.event_id == event_key(event), series.c.pipeline == pipeline)
         .order_by(changes.c.observed_at)
     )
+
+
+def _newest(event: str, pipeline: str, at: Micros) -> Select[*tuple[Any, ...]]:
+    """Ask for the newest change of each series up to `at`. The database looks for it: an event may have many."""
+    newest = (
+        select(changes.c.series_id, func.max(changes.c.observed_at).label("observed_at"))
+        .where(changes.c.event_id == event_key(event), changes.c.observed_at <= at)
+        .group_by(changes.c.series_id)
+        .subquery()
+    )
+    same = and_(newest.c.series_id == changes.c.series_id, newest.c.observed_at == changes.c.observed_at)
+    return _history(event, pipeline).join(newest, same)
 
 
 def _coverage(connection: Connection, event: str, pipeline: str) -> dict[_Market, Micros]:

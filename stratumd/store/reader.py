@@ -153,20 +153,16 @@ class Reader:
         since: Micros | None = None,
         until: Micros | None = None,
         pipeline: str | None = None,
+        limit: int | None = None,
     ) -> list[PathPoint]:
-        """Return the path of the event's quotes: every change, oldest first. `since` and `until` are included."""
+        """Return the path of the event's quotes: every change, oldest first. `since` and `until` are included.
+
+        With `limit` those of the first instants, until there are more than so many.
+        """
+        wanted = {"market": market, "book": book, "outcome": outcome, "player": player}
         with self._reading() as connection:
             event, pipeline = _facts(connection, event, pipeline)
-            found = quotes.path(connection, event, pipeline, since=since, until=until)
-        wanted = (market, book, outcome, player)
-        return [
-            point
-            for point in found
-            if all(
-                want in (None, have)
-                for want, have in zip(wanted, (point.market, point.book, point.outcome, point.player), strict=True)
-            )
-        ]
+            return quotes.path(connection, event, pipeline, since=since, until=until, limit=limit, **wanted)
 
     def best(self, event: str, *, market: str | None = None, pipeline: str | None = None) -> list[QuoteRow]:
         """Return the highest price of each outcome at each line that is offered now."""
@@ -184,11 +180,15 @@ class Reader:
         since: Micros | None = None,
         until: Micros | None = None,
         pipeline: str | None = None,
+        limit: int | None = None,
     ) -> list[ConsensusRow]:
-        """Return the consensus of the event's markets, oldest first. `since` and `until` are included."""
+        """Return the consensus of the event's markets, oldest first. `since` and `until` are included.
+
+        With `limit` that of the first instants, until there is more than so much.
+        """
         with self._reading() as connection:
             event, pipeline = _facts(connection, event, pipeline)
-            return points.history(connection, event, pipeline, market=market, since=since, until=until)
+            return points.history(connection, event, pipeline, market=market, since=since, until=until, limit=limit)
 
     def feed(self, after: int, limit: int) -> list[Entry]:
         """Return the first `limit` signals of the feed after a sequence number, in order."""

@@ -142,8 +142,9 @@ class Lens:
         since: Micros | None,
         until: Micros | None,
         pipeline: str | None,
+        limit: int,
     ) -> list[Json]:
-        """Return the changes of the event's quotes, oldest first."""
+        """Return the first changes of the event's quotes, oldest first: more than `limit`, where there are more."""
         if book is not None:
             require(self._shape, BOOKS, "books")
         found = self._history.movement(
@@ -155,17 +156,25 @@ class Lens:
             since=since,
             until=self._earlier(until),
             pipeline=pipeline,
+            limit=limit,
         )
         return [shapes.point(each, self._hidden) for each in found]
 
     # ---- consensus
 
     def consensus(
-        self, id: str, *, market: str | None, since: Micros | None, until: Micros | None, pipeline: str | None
+        self,
+        id: str,
+        *,
+        market: str | None,
+        since: Micros | None,
+        until: Micros | None,
+        pipeline: str | None,
+        limit: int,
     ) -> list[Json]:
-        """Return the consensus of the event's markets, oldest first."""
+        """Return the first consensus of the event's markets, oldest first: more than `limit`, where there is more."""
         found = self._history.consensus(
-            self._event(id).id, market=market, since=since, until=self._earlier(until), pipeline=pipeline
+            self._event(id).id, market=market, since=since, until=self._earlier(until), pipeline=pipeline, limit=limit
         )
         return [shapes.consensus(each, self._hidden) for each in found]
 
@@ -305,7 +314,8 @@ class Sums:
         """Keep an answer, and forget what is older than the oldest that the delay may ask for."""
         kept = self._kept.setdefault((key, shape.delay), [])
         kept.append((now, rows))
-        del kept[: max(0, len(kept) - self.MOST)]
+        shown = sum(each[0] <= now - shape.delay for each in kept)
+        del kept[: max(0, shown - 1, len(kept) - self.MOST)]  # of those that may be shown the newest is
 
     def at(self, key: Any, shape: Shape, now: Micros) -> tuple[Micros, list[Json]] | None:
         """Return the newest answer that the plan shows, with its time; None where it is too early for any."""

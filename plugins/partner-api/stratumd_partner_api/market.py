@@ -154,7 +154,7 @@ class Market:
         def work(lens: Lens) -> list[Json]:
             return lens.movement(
                 id, market=query.market, book=query.book, outcome=query.outcome, player=query.player, since=since,
-                until=until, pipeline=query.pipeline,
+                until=until, pipeline=query.pipeline, limit=_enough(query, mark),
             )  # fmt: skip
 
         rows = await self._look.look(asked, mark.at if mark else asked.call.at, work)
@@ -167,7 +167,10 @@ class Market:
         since, until = _bounds(query, mark, asked)
 
         def work(lens: Lens) -> list[Json]:
-            return lens.consensus(query.event, market=query.market, since=since, until=until, pipeline=query.pipeline)
+            return lens.consensus(
+                query.event, market=query.market, since=since, until=until, pipeline=query.pipeline,
+                limit=_enough(query, mark),
+            )  # fmt: skip
 
         rows = await self._look.look(asked, mark.at if mark else asked.call.at, work)
         return self._look.page(asked, "consensus", query, _by_time(rows), mark)
@@ -222,6 +225,11 @@ def _bounds(query: Any, mark: Mark | None, asked: Asked) -> tuple[Micros | None,
     at = mark.at if mark else asked.call.at
     until = moment(query.until)
     return since, at if until is None else min(at, until)
+
+
+def _enough(query: Any, mark: Mark | None) -> int:
+    """Return how many rows make a page with those of its first instant that were shown before."""
+    return int(query.limit) + (int(mark.position[1]) + 1 if mark else 0)
 
 
 def _by_time(rows: Sequence[Json]) -> list[tuple[tuple[Any, ...], Json]]:
