@@ -73,8 +73,8 @@ class Accounts(Protocol):
         """Return what an account may do; None where there is no such account."""
 
     def standing(self, reading: Reading, credentials: Collection[str]) -> Mapping[str, Rights]:
-        """Return what the accounts of keys may do, by the key's id: of those keys alone that are good at present,
-        neither revoked nor expired. For whoever serves one request for long.
+        """Return what the accounts of keys and sessions may do, by the credential's id: of those alone that are good at
+        present, neither revoked nor expired nor logged out. For whoever serves one request for long.
         """
 
     def grant(

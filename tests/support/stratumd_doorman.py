@@ -84,7 +84,8 @@ class Doorman(Routes):
         return self._rights(account)
 
     def standing(self, reading: Reading, credentials: Collection[str]) -> Mapping[str, Rights]:
-        return {key: self._rights(key.removeprefix("key_")) for key in credentials if key in self.keys}
+        good = [each for each in credentials if each in self.keys or each in self.sessions]
+        return {each: self._rights(each.partition("_")[2]) for each in good}
 
     def grant(
         self, writing: Writing, account: str, kind: str, plan: str | None, *, until: Micros | None, source: str

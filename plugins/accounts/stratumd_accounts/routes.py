@@ -71,13 +71,18 @@ class AccountsRoutes(Routes):
         return rights.rights_of(reading, account, self.plans, self.context.clock.now())
 
     def standing(self, reading: Reading, credentials: Collection[str]) -> Mapping[str, Rights]:
-        """Return the rights by key of those keys that are good at present."""
+        """Return the rights by credential of those keys and sessions that are good at present."""
         at, found = self.context.clock.now(), {}
         for id in credentials:
-            key = reading.get(ApiKey, id=id)
-            allowed = self.rights(reading, key.account) if key is not None and key_status(key, at) == "active" else None
-            if allowed is not None and not allowed.suspended and allowed.api is not None:
-                found[id] = allowed
+            key, session = reading.get(ApiKey, id=id), reading.get(Session, id=id)
+            if key is not None and key_status(key, at) == "active":
+                allowed = self.rights(reading, key.account)
+                if allowed is not None and not allowed.suspended and allowed.api is not None:
+                    found[id] = allowed
+            elif session is not None and session.expires_at > at:
+                allowed = self.rights(reading, session.account)
+                if allowed is not None and not allowed.suspended:
+                    found[id] = allowed
         return found
 
     def grant(

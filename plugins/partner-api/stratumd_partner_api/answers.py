@@ -57,7 +57,7 @@ class SignalShown(msgspec.Struct, kw_only=True):
     strength: int
     observed_at: datetime
     expires_at: datetime | None
-    observation: str
+    observation: Annotated[str, Meta(description="Empty where the plan hides books.")]
     metadata: dict[str, Any]
 
 

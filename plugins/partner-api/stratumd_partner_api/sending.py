@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import anyio
@@ -16,6 +16,7 @@ import msgspec
 
 from stratumd.client.webhooks import SCHEDULE, Endpoint, Guard, judge, signed
 from stratumd.client.webhooks import endpoint as parts_of
+from stratumd.client.webhooks.addresses import Address
 from stratumd.errors import DeliveryError, StratumError
 from stratumd.plugin import HOUR, SECOND, Micros, Notice, Secret, Signal, delivery_id, iso, micros
 from stratumd.plugin.desk import Reading, Writing
@@ -47,6 +48,17 @@ class Held(NamedTuple):
     row: Webhook
     shape: Shape | None
     """None where the partner may have no webhooks at present."""
+
+
+class Discreet(Guard):
+    """Does not tell a partner which addresses a name leads to: they may be those of the operator's own network."""
+
+    async def checked(self, host: str, port: int) -> Sequence[Address]:
+        """Return the addresses of `host`. `DeliveryError` where one of them is refused."""
+        try:
+            return await super().checked(host, port)
+        except DeliveryError:
+            raise DeliveryError(f"nothing is sent to {host}: it is found at no public address and port") from None
 
 
 class Sender:
@@ -90,9 +102,7 @@ class Sender:
 
     async def close(self) -> None:
         """Let go of the webhooks and of the connections."""
-        for post in self._posts.values():
-            await post.close()
-        self._posts.clear()
+        await self._let_go([*self._posts])
         try:
             await self._desk.write(lambda writing: writing.drop(Lease, process=self._process))
         except StratumError as error:
@@ -101,8 +111,11 @@ class Sender:
     async def step(self) -> bool:
         """Do what is due at once; say whether there is more."""
         if not await self._desk.read(lambda reading: reading.find(Webhook, disabled="", limit=1)):
+            await self._let_go([*self._posts])
             return False
         held = await self._desk.write(self._claim)
+        mine = {(each.row.id, each.row.url) for each in held}
+        await self._let_go(self._posts.keys() - mine)
         limit = anyio.CapacityLimiter(AT_ONCE)
         more: list[bool] = []
 
@@ -119,7 +132,12 @@ class Sender:
         """Send a test, and return the answer's status. `DeliveryError` where it was not taken."""
         now = self._clock.now()
         body = msgspec.json.encode({"type": TEST, "timestamp": iso(now), "data": {"webhook": row.id}})
-        return await self._post(row, f"test_{secrets.token_hex(8)}", body)
+        post = self._endpoint(row)  # of its own: whoever makes webhooks only to test them leaves nothing behind
+        try:
+            return await self._posted(post, row, f"test_{secrets.token_hex(8)}", body)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await post.close()
 
     # ---- who sends
 
@@ -218,13 +236,21 @@ class Sender:
         return True
 
     async def _post(self, row: Webhook, id: str, body: bytes) -> int:
-        url = Secret(row.url)
         post = self._posts.get((row.id, row.url))
         if post is None:
-            for key in [key for key in self._posts if key[0] == row.id]:
-                await self._posts.pop(key).close()
-            guard = Guard(tls=parts_of(url).scheme == "https", allow=self._options.allow)
-            post = self._posts[row.id, row.url] = Endpoint(url, guard)
+            await self._let_go([key for key in self._posts if key[0] == row.id])
+            post = self._posts[row.id, row.url] = self._endpoint(row)
+        return await self._posted(post, row, id, body)
+
+    def _endpoint(self, row: Webhook) -> Endpoint:
+        url = Secret(row.url)
+        return Endpoint(url, Discreet(tls=parts_of(url).scheme == "https", allow=self._options.allow))
+
+    async def _let_go(self, keys: Iterable[tuple[str, str]]) -> None:
+        for key in keys:
+            await self._posts.pop(key).close()
+
+    async def _posted(self, post: Endpoint, row: Webhook, id: str, body: bytes) -> int:
         now = self._clock.now()
         answer = await post.post(body, signed(self._keyring.signing(row, now), id, now, body))
         judge(answer.status, answer.retry_after, self._clock.now())

@@ -78,24 +78,24 @@ class Counter:
             caller: Caller = identity.details
             plan = caller.plan
             told = self._limits.take(identity.credential, plan.per_minute, call.client, call.at)
+            if identity.scheme == "key" and self._meter.used(identity.account, call.at) is None:
+                await self._meter.look_up(identity.account, call.at)
             try:
                 given = await inner(Asked(call, identity, caller, shape_of(plan)))
             except Refused as refused:
                 refused.headers = told | refused.headers
                 raise
+            # Nothing is waited for from here on: who may have one stream more was looked at, and is counted soon.
             if identity.scheme == "key":
-                await self._count(identity, caller, call.at, told)
+                self._count(identity, caller, call.at, told)
             return _answered(given, call, told)
 
         return serve
 
-    async def _count(self, identity: Identity, caller: Caller, at: Micros, told: dict[str, str]) -> None:
+    def _count(self, identity: Identity, caller: Caller, at: Micros, told: dict[str, str]) -> None:
         meter, plan = self._meter, caller.plan
         meter.count(identity.account, identity.credential, plan, at)
         used = meter.used(identity.account, at)
-        if used is None:
-            await meter.look_up(identity.account, at)
-            used = meter.used(identity.account, at)
         if used is None:
             return
         told["x-usage-used"] = str(used)
@@ -146,11 +146,16 @@ class Memo:
         return kept.value
 
     def keep(self, key: Hashable, value: Any, generation: int, now: Micros) -> None:
-        """Keep an answer, and let go of the oldest where there are too many."""
-        if len(self._kept) >= MOST:
-            for each in list(self._kept)[: MOST // 4]:
-                del self._kept[each]
+        """Keep an answer, and let go of those that are good no more, and of the oldest where there are too many.
+
+        An answer may be large, and no two questions need be alike: what is of no use must not wait to be pushed out.
+        """
+        self._kept.pop(key, None)
         self._kept[key] = Kept(value, generation, now + FRESH)
+        while (oldest := next(iter(self._kept))) != key and (
+            len(self._kept) > MOST or not now < self._kept[oldest].until
+        ):
+            del self._kept[oldest]
 
     async def get(self, key: Hashable, generation: int, now: Micros, make: Callable[[], Awaitable[Any]]) -> Any:
         """Return what is kept, or what `make` returns, which is kept then."""

@@ -1,7 +1,9 @@
 """What a plan leaves out. Pure: stored values in, JSON objects out, with what is hidden gone from every place.
 
 Where books are hidden, evidence keeps only what can name none: numbers, and the texts of a short list. A stranger's
-detector may write a book's name anywhere, so what is not known to be harmless goes.
+detector may write a book's name anywhere, so what is not known to be harmless goes. The observation goes, too: a
+signal's id is a hash of what it tells of, its operator among that, and with the observation the last unknown of it
+would be there for whoever tries all operators.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ def signal(found: Signal, hidden: frozenset[str]) -> dict[str, Any]:
     shown = found.public()
     if BOOKS in hidden:
         shown["books"] = shown["operator"] = None
+        shown["observation"] = ""
     shown["metadata"] = evidence(found.metadata, hidden, _names(found.books, found.operator))
     return shown
 
@@ -126,7 +129,7 @@ def consensus(found: ConsensusRow, hidden: frozenset[str]) -> dict[str, Any]:
 def exported(kind: str, row: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
     """Return a row of an export."""
     if kind == "signals":
-        blank = {"books": None, "operator": None} if BOOKS in hidden else {}
+        blank = {"books": None, "operator": None, "observation": ""} if BOOKS in hidden else {}
         names = _names(row["books"], row["operator"])
         return row | blank | {"metadata": evidence(row["metadata"], hidden, names)}
     if BOOKS not in hidden:

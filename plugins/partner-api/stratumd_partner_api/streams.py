@@ -9,7 +9,7 @@ from typing import Any
 from stratumd.plugin import Micros, Signal, iso
 from stratumd.plugin.desk import Desk
 from stratumd.plugin.history import Archive, Changed
-from stratumd.plugin.partners import Accounts
+from stratumd.plugin.partners import Accounts, Rights
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import answers, questions, shapes
 from stratumd_partner_api.hub import Channel, Client, Listening, Told, event
@@ -92,7 +92,7 @@ class Streams:
         self._accounts = accounts
         self._by_key = Counts[str]()
         self._by_address = Counts[str]()
-        self._listening: dict[Client, tuple[str, str, str, Shape]] = {}
+        self._listening: dict[Client, tuple[str, str, Shape]] = {}
         self._closed: Micros = 0
 
     def endpoints(self) -> Iterator[Endpoint]:
@@ -172,7 +172,7 @@ class Streams:
         def begun() -> None:
             self._by_key[credential] += 1
             self._by_address[address] += 1
-            self._listening[client] = (asked.identity.scheme, asked.account, credential, asked.shape)
+            self._listening[client] = (asked.identity.scheme, credential, asked.shape)
 
         def closed() -> None:
             del self._listening[client]
@@ -183,28 +183,21 @@ class Streams:
         return stream
 
     async def check(self) -> None:
-        """End the streams of keys that are not good any more, or whose plan shows something else by now."""
-        keys = {credential for scheme, _, credential, _ in self._listening.values() if scheme == "key"}
-        owners = {account for scheme, account, _, _ in self._listening.values() if scheme == "session"}
-        if not keys and not owners:
+        """End the streams of keys and sessions that are good no more, or whose plan shows something else by now."""
+        credentials = {credential for _, credential, _ in self._listening.values()}
+        if not credentials:
             return
-
         accounts = self._accounts()
-
-        def work(reading: Any) -> dict[tuple[str, str], Shape]:
-            good = accounts.standing(reading, keys) if keys else {}
-            plans = {("key", key): rights.api for key, rights in good.items() if not rights.suspended}
-            for account in owners:
-                rights = accounts.rights(reading, account)
-                if rights is not None and not rights.suspended:
-                    plans["session", account] = rights.web
-            return {who: shape_of(plan) for who, plan in plans.items() if plan is not None}
-
-        now = await self._desk.read(work)
-        for client, (scheme, account, credential, shape) in list(self._listening.items()):
-            asked = (keys if scheme == "key" else owners, credential if scheme == "key" else account)
-            if asked[1] in asked[0] and now.get((scheme, asked[1])) != shape:
+        good = await self._desk.read(lambda reading: accounts.standing(reading, credentials))
+        for client, (scheme, credential, shape) in list(self._listening.items()):
+            if credential in credentials and _shown_by(good.get(credential), scheme) != shape:
                 client.end(_CLOSED)
+
+
+def _shown_by(rights: Rights | None, scheme: str) -> Shape | None:
+    """Return what a stream may show at present; None where there may be none."""
+    plan = None if rights is None or rights.suspended else rights.api if scheme == "key" else rights.web
+    return None if plan is None or STREAM.scope not in plan.scopes else shape_of(plan)
 
 
 def _full(whose: str, most: int) -> Refused:
