@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from stratumd.errors import StartupError
+from stratumd.http.connections import Bounded
 
 GRACE = 2
 """Seconds that open requests get to end when the daemon stops."""
@@ -48,6 +49,8 @@ async def serve(app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = 
     server = _Server(
         uvicorn.Config(
             app,
+            http=Bounded,
+            ws="none",
             access_log=False,
             log_config=None,
             lifespan="off",

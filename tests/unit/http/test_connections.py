@@ -1,0 +1,134 @@
+"""Connections that ask nothing, ask for ever, or take nothing are cut off, and the others notice nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import httpx
+import pytest
+from anyio.abc import SocketStream
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from stratumd.http import connections
+from stratumd.http.server import address, bind, serve
+
+pytestmark = pytest.mark.anyio
+
+HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
+
+
+async def hello(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("hello")
+
+
+async def much(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("y" * 30_000_000)
+
+
+async def late(request: Request) -> PlainTextResponse:
+    await anyio.sleep(0.6)
+    return PlainTextResponse("late")
+
+
+APP = Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), Route("/much", much), Route("/late", late)])
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[str]:
+    listener = bind("127.0.0.1", 0)
+    async with anyio.create_task_group() as group:
+        group.start_soon(serve, APP, listener)
+        yield address(listener)
+        group.cancel_scope.cancel()
+
+
+async def connected(url: str) -> SocketStream:
+    return await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2]))
+
+
+async def lasts(stream: SocketStream, again: bytes = b"") -> float:
+    """Return for how many seconds the connection lasts, while `again` is sent again and again."""
+    began = time.monotonic()
+    with anyio.move_on_after(3):
+        while True:
+            try:
+                if again:
+                    await stream.send(again)
+                with anyio.move_on_after(0.05):
+                    while await stream.receive():
+                        pass
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                break
+    return time.monotonic() - began
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ASKING", 0.3)
+    monkeypatch.setattr(connections, "STUCK", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (b"", b""),
+        (HEAD, b""),
+        (HEAD, b"x: 1\r\n"),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n", b"1"),
+        (HEAD + b"\r\n", b""),
+    ],
+    ids=["says nothing", "stops in the headers", "headers without end", "a body without end", "asks no more"],
+)
+async def test_who_does_not_ask_is_cut_off(first: bytes, again: bytes) -> None:
+    async with served() as url, await connected(url) as stream:
+        if first:
+            await stream.send(first)
+        assert await lasts(stream, again) < 1.5
+
+
+async def test_headers_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ASKING", 60.0)
+    async with served() as url, await connected(url) as stream:
+        await stream.send(HEAD)
+        assert await lasts(stream, b"x: " + b"y" * 20_000 + b"\r\n") < 1.5
+
+
+async def test_who_takes_nothing_is_cut_off() -> None:
+    async with served() as url, await connected(url) as stream:
+        await stream.send(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        await anyio.sleep(1)
+        assert await lasts(stream) < 2.5
+
+
+async def test_the_others_notice_nothing() -> None:
+    """An answer may take its time, a connection may be used again, and requests may come at once."""
+    async with served() as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        assert (await client.get("/late")).text == "late"
+        for _ in range(5):
+            assert (await client.get("/")).text == "hello"
+            await anyio.sleep(0.1)
+        assert len((await client.get("/much")).content) == 30_000_000
+        async with await connected(url) as stream:
+            await stream.send(2 * (b"GET /late HTTP/1.1\r\nhost: x\r\n\r\n"))
+            found = b""
+            with anyio.fail_after(5):
+                while found.count(b"\r\n\r\nlate") < 2:
+                    found += await stream.receive()
+
+
+async def test_the_rest_of_the_daemon_keeps_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ASKING", 60.0)
+    monkeypatch.setattr(connections, "most", lambda: 3)
+    async with served() as url:
+        streams = [await connected(url) for _ in range(5)]
+        assert [await lasts(stream) < 1 for stream in streams[3:]] == [True, True]
+        await streams[0].send(HEAD + b"\r\n")
+        assert b"hello" in await streams[0].receive()
+        for stream in streams:
+            await stream.aclose()
