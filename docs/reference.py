@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
-import textwrap
 import types
 import typing
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from pydantic import BaseModel
 from stratumd import errors, hookspecs
 from stratumd.cli import build, operations
 from stratumd.config import Timetable, models, schedules
+from stratumd.http import docstrings
 from stratumd.observe.metrics import Metrics
 from stratumd.odds import BOOKS
 from stratumd.plugin import Component, Finding, Secret, Signal, format_duration
@@ -294,7 +293,7 @@ def _type(annotation: Any, null: str = "") -> str:
 
 def signals(registry: Registry) -> str:
     """Describe what every signal has, and the metadata of each type."""
-    said = _attribute_docstrings(Finding) | SIGNAL
+    said = docstrings.of_fields(Finding) | SIGNAL
     fields = [(f"`{name}`", _signal_type(name, hint), said[name]) for name, hint, _ in _fields(Signal)]
     parts = [
         "# Signals\n\nThe JSON object that every sink, `stratumd signals --json` and `stratumd replay --out` show. "
@@ -360,24 +359,10 @@ def _inner(hint: Any) -> Iterator[type[msgspec.Struct]]:
 
 def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, Any, str]]:
     """Return name as encoded, type and docstring of each field."""
-    hints, texts = typing.get_type_hints(struct), _attribute_docstrings(struct)
+    hints, texts = typing.get_type_hints(struct), docstrings.of_fields(struct)
     return [
         (field.encode_name, hints[field.name], texts.get(field.name, "")) for field in msgspec.structs.fields(struct)
     ]
-
-
-def _attribute_docstrings(struct: type[Any]) -> dict[str, str]:
-    """Return the texts that stand under the attributes in the source of a class."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(struct))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    return {
-        before.target.id: inspect.cleandoc(str(after.value.value))
-        for before, after in zip(body.body, body.body[1:], strict=False)
-        if isinstance(before, ast.AnnAssign)
-        and isinstance(before.target, ast.Name)
-        and isinstance(after, ast.Expr)
-        and isinstance(after.value, ast.Constant)
-    }
 
 
 # The rest

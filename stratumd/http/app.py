@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Protocol
 
 import msgspec
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,12 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratumd.http import problems
 from stratumd.http.endpoints import Straight, routes
-from stratumd.http.openapi import document
+from stratumd.http.openapi import OPENAPI, document
 from stratumd.plugin import Micros
 from stratumd.plugin.routes import Endpoint, Scheme
 
-OPENAPI = "/api/v1/openapi.json"
-"""Where the API is described."""
 SECURITY = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -85,7 +84,8 @@ def _description(api: Api) -> Route:
 
     async def describe(request: Request) -> Response:
         """Return the OpenAPI document."""
-        return Response(written(), media_type="application/json", headers={"cache-control": "public, max-age=300"})
+        body = await to_thread.run_sync(written)  # reading docstrings from the source takes a while
+        return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=300"})
 
     return Route(OPENAPI, describe)
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stratumd.errors import StratumError
 from stratumd.http import problems
 from stratumd.http.dates import deprecation
+from stratumd.http.openapi import OPENAPI
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Scheme, Stream
@@ -105,6 +106,7 @@ class _Prepared:
         self.seconds = endpoint.deadline / SECOND
         self._authenticators = [schemes[name].authenticate for name in endpoint.access.schemes]
         self._scope = endpoint.access.scope
+        self._asked_for = " or ".join(endpoint.access.schemes)
         self._challenge = {"www-authenticate": ", ".join(_challenges(endpoint.access, schemes))}
         self._query = endpoint.query
         self._fields = _field_names(endpoint.query) if endpoint.query else frozenset()
@@ -126,7 +128,7 @@ class _Prepared:
                 if self._scope and self._scope not in found.scopes:
                     raise Refused(403, f"this needs the scope {self._scope!r}")
                 return found
-        raise Refused(401, "show who you are: see the documentation of this endpoint", headers=self._challenge)
+        raise Refused(401, f"show who you are, by {self._asked_for}: {OPENAPI} says how", headers=self._challenge)
 
     def check(self, call: Call, raw: bytes) -> None:
         """Read the query. `Refused` names what does not fit."""

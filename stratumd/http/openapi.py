@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 
+from stratumd.http import docstrings
 from stratumd.http.problems import MEDIA_TYPE
 from stratumd.plugin.routes import Endpoint, Scheme
 
+OPENAPI = "/api/v1/openapi.json"
+"""Where the document is."""
 _REF = "#/components/schemas/{name}"
 _OPEN = re.compile(r"\{(\w+)\}")
 _PROBLEM: dict[str, Any] = {
@@ -54,6 +57,16 @@ class _Models:
         types = {_key(each): each for endpoint in endpoints for each in _types(endpoint)}
         schemas, self.components = msgspec.json.schema_components(types.values(), ref_template=_REF)
         self._schemas = dict(zip(types, schemas, strict=True))
+        for struct in _structs(types.values()):
+            self._describe(struct)
+
+    def _describe(self, struct: type[msgspec.Struct]) -> None:
+        """Say of each field what its docstring says."""
+        fields = self.components.get(struct.__name__, {}).get("properties", {})
+        told = docstrings.of_fields(struct)
+        for field in msgspec.structs.fields(struct):
+            if field.name in told and field.encode_name in fields:
+                fields[field.encode_name] = fields[field.encode_name] | {"description": told[field.name]}
 
     def of(self, type: Any) -> Schema:
         return self._schemas[_key(type)]
@@ -61,6 +74,23 @@ class _Models:
 
 def _key(type: Any) -> str:
     return repr(type)
+
+
+def _structs(types: Iterable[Any]) -> set[type[msgspec.Struct]]:
+    """Return every struct in these types, those inside of others too."""
+    found: set[type[msgspec.Struct]] = set()
+    waiting: list[Any] = list(msgspec.inspect.multi_type_info(types))
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list | tuple):
+            waiting += each
+        elif isinstance(each, msgspec.inspect.StructType):
+            if each.cls not in found:
+                found.add(each.cls)
+                waiting += [field.type for field in each.fields]
+        elif isinstance(each, msgspec.inspect.Type):
+            waiting += [getattr(each, name) for name in each.__struct_fields__]
+    return found
 
 
 def _types(endpoint: Endpoint) -> Iterable[Any]:
@@ -102,9 +132,10 @@ def _path(endpoint: Endpoint) -> Iterable[Schema]:
 
 
 def _query(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:
+    told = docstrings.of_fields(endpoint.query) if endpoint.query else {}
     for field in msgspec.structs.fields(endpoint.query) if endpoint.query else ():
         schema = dict(models.of(field.type))
-        described = schema.pop("description", None)
+        described = told.get(field.name) or _described(schema)
         parameter: Schema = {"name": field.encode_name, "in": "query", "required": field.required, "schema": schema}
         if described:
             parameter["description"] = described
@@ -113,6 +144,15 @@ def _query(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:
         if field.default not in (msgspec.NODEFAULT, None):
             schema["default"] = msgspec.to_builtins(field.default)
         yield parameter
+
+
+def _described(schema: Schema) -> str | None:
+    """Take out what a schema says of itself, or one of those of which it is any."""
+    found: str | None = schema.pop("description", None)
+    if found is None and "anyOf" in schema:
+        schema["anyOf"] = [dict(each) for each in schema["anyOf"]]
+        found = next(filter(None, [each.pop("description", None) for each in schema["anyOf"]]), None)
+    return found
 
 
 def _responses(endpoint: Endpoint, models: _Models) -> Schema:

@@ -24,10 +24,13 @@ pytestmark = pytest.mark.anyio
 class Query(msgspec.Struct, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100, description="At most so many.")] = 10
     types: tuple[str, ...] = ()
+    """Only of these types,
+    such as STEAM."""
 
 
 class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=20)]
+    """What it is called."""
 
 
 class Shown(msgspec.Struct):
@@ -214,6 +217,7 @@ async def test_who_may_is_asked_first(house: Serving, word: str, status: int) ->
     assert answer.status_code == status
     if not word:
         assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json()["detail"] == "show who you are, by word: /api/v1/openapi.json says how"
 
 
 async def test_what_a_plugin_refuses_says_so_and_what_it_fails_with_does_not(house: Serving) -> None:
@@ -255,6 +259,8 @@ async def test_the_document_describes_every_endpoint(house: Serving) -> None:
     by_name = {each["name"]: each for each in listed["parameters"]}
     assert by_name["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}
     assert by_name["types"]["explode"] is False
+    assert by_name["types"]["description"] == "Only of these types, such as STEAM."
+    assert found["components"]["schemas"]["Body"]["properties"]["name"]["description"] == "What it is called."
     assert found["paths"]["/api/v1/mine"]["get"]["security"] == [{"word": []}]
     assert found["paths"]["/api/v1/things/{part}"]["get"]["deprecated"] is True
     assert len([each for path in found["paths"].values() for each in path]) == 9

@@ -28,13 +28,16 @@ class SignUp(Body, frozen=True, kw_only=True):
 
     email: Email
     password: Password
+    """A new password. Where it is too short, the answer says how long it has to be."""
     invitation: Token | None = None
+    """The token of an invitation, where accounts are for those who are invited."""
 
 
 class OneTimeToken(Body, frozen=True, kw_only=True):
     """The token of a letter."""
 
     token: Token
+    """What follows the `#` in the letter's link."""
 
 
 class Login(Body, frozen=True, kw_only=True):
@@ -42,15 +45,18 @@ class Login(Body, frozen=True, kw_only=True):
 
     email: Email
     password: Password
+    """The password."""
     code: Code | None = None
     recovery_code: Code | None = None
     keep: Literal["cookie", "token"] = "cookie"
+    """Whether the answer sets a cookie or holds a token, once."""
 
 
 class StepUp(Body, frozen=True, kw_only=True):
     """The password once more."""
 
     password: Password
+    """The password."""
     code: Code | None = None
     recovery_code: Code | None = None
 
@@ -65,14 +71,18 @@ class Reset(Body, frozen=True, kw_only=True):
     """A new password, by the token of a letter."""
 
     token: Token
+    """What follows the `#` in the letter's link."""
     password: Password
+    """The new password."""
 
 
 class PasswordChange(Body, frozen=True, kw_only=True):
     """A new password, by the present one."""
 
     current: Password
+    """The present password."""
     new: Password
+    """The new one."""
 
 
 class OneCode(Body, frozen=True, kw_only=True):
@@ -88,9 +98,11 @@ class NewKey(Body, frozen=True, kw_only=True):
     """A key to be made."""
 
     name: Name
+    """What its owner calls it."""
     scopes: Scopes | None = None
     """All of the plan where none are named."""
     expires_in_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """When it stops to work by itself; never where it is not said."""
 
 
 class Rotation(Body, frozen=True, kw_only=True):
@@ -104,6 +116,7 @@ class Renaming(Body, frozen=True, kw_only=True):
     """A new name."""
 
     name: Name
+    """What its owner calls it."""
 
 
 Types = Annotated[list[Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]{0,39}$")]], Meta(max_length=32)]
@@ -114,29 +127,43 @@ class Preferences(Body, frozen=True, kw_only=True):
     """What a Discord channel gets. What is left out stays as it is."""
 
     name: Name | None = None
+    """What its owner calls it."""
     types: Types | None = None
+    """Types of signals, such as STEAM; all where the list is empty."""
     min_strength: Strength | None = None
+    """The least strength that is sent."""
 
 
 class NewWebhook(Body, frozen=True, kw_only=True):
     """A Discord channel, by the address of its webhook."""
 
     url: Annotated[str, Meta(max_length=300)]
+    """The webhook's address, as Discord shows it."""
     name: Name | None = None
+    """What its owner calls it."""
     types: Types = []
+    """Types of signals, such as STEAM; all where the list is empty."""
     min_strength: Strength = 0
+    """The least strength that is sent."""
 
 
 class Callback(Body, frozen=True, kw_only=True):
     """What Discord sends people back with."""
 
     state: Annotated[str, Meta(max_length=128)] = ""
+    """As it was given to Discord."""
     code: Annotated[str, Meta(max_length=512)] = ""
+    """What Discord gives for the consent."""
     error: Annotated[str, Meta(max_length=200)] = ""
+    """Why there is no consent."""
     error_description: Annotated[str, Meta(max_length=1000)] = ""
+    """The same in words."""
     iss: Annotated[str, Meta(max_length=200)] = ""
+    """Not looked at."""
     guild_id: Annotated[str, Meta(max_length=40)] = ""
+    """Not looked at."""
     permissions: Annotated[str, Meta(max_length=40)] = ""
+    """Not looked at."""
 
 
 # ---- answers

@@ -24,6 +24,7 @@ class Run(Body, frozen=True, kw_only=True):
     """An operation that is to be run."""
 
     arguments: dict[str, Any] = {}
+    """The operation's arguments, by name."""
     reason: Reason = ""
     confirm: Annotated[str, Meta(max_length=300, description="The target once more, where it is sensitive.")] | None = (
         None
@@ -85,6 +86,7 @@ class ReceiptQuery(msgspec.Struct, kw_only=True):
     """Which receipts."""
 
     actor: Word | None = None
+    """By this actor, such as `account:0f1b6dc4fe877700`."""
     limit: Page = 50
     cursor: Cursor | None = None
 
@@ -93,9 +95,13 @@ class AuditQuery(msgspec.Struct, kw_only=True):
     """Which acts."""
 
     actor: Word | None = None
+    """By this actor, such as `account:0f1b6dc4fe877700`."""
     action: Word | None = None
+    """This action, such as `accounts.suspend`."""
     target: Word | None = None
+    """What was done to this."""
     request_id: Word | None = None
+    """In this request."""
     limit: Page = 50
     cursor: Cursor | None = None
 
@@ -145,12 +151,14 @@ class OutcomesQuery(msgspec.Struct, kw_only=True):
     """Of which pipeline."""
 
     pipeline: Word | None = None
+    """Of this pipeline; of all without it."""
 
 
 class CyclesQuery(msgspec.Struct, kw_only=True):
     """Which polls."""
 
     source: Word | None = None
+    """Of this source."""
     since: Time | None = None
     limit: Page = 50
     cursor: Cursor | None = None
@@ -160,6 +168,7 @@ class SummaryQuery(msgspec.Struct, kw_only=True):
     """Of which polls."""
 
     source: Word | None = None
+    """Of this source."""
     since: Time | None = None
 
 
@@ -167,13 +176,16 @@ class DiagnosticsQuery(msgspec.Struct, kw_only=True):
     """Of which source."""
 
     source: Word | None = None
+    """Of this source."""
     polls: Annotated[int, Meta(ge=1, le=50)] | None = None
+    """How many of the newest polls."""
 
 
 class BackfillsQuery(msgspec.Struct, kw_only=True):
     """Which backfills."""
 
     state: Word | None = None
+    """In this state; those that wait where nothing is said."""
     limit: Limit | None = None
 
 
@@ -182,10 +194,14 @@ class ReplayBody(Body, frozen=True, kw_only=True):
 
     reason: Reason
     sink: Word | None = None
+    """Of this sink, such as `nba.discord`, or `discord` in any pipeline."""
     states: list[Word] | None = None
+    """In these states: `dead`, `expired` or `delivered`; dead letters where none are named."""
     since: Time | None = None
     event: Word | None = None
+    """About this event; the beginning of its id is enough."""
     ids: list[Word] | None = None
+    """These deliveries; the beginnings of their ids are enough."""
     limit: Limit | None = None
 
 
@@ -194,11 +210,18 @@ class BackfillBody(Body, frozen=True, kw_only=True):
 
     reason: Reason
     source: Word
+    """The source to ask."""
     sport: Word
+    """Which of its sports, such as basketball_nba."""
     start: Time
     end: Time
     max_requests: int
+    """Requests at most."""
     min_remaining: int
+    """Credits that are left in any case."""
     step: Word | None = None
+    """Between two snapshots, such as `10m`."""
     markets: list[Word] | None = None
+    """Which markets; the source's own where none are named."""
     max_events: int | None = None
+    """Games at most."""

@@ -20,38 +20,48 @@ class UsersQuery(msgspec.Struct, kw_only=True):
     """Which accounts."""
 
     status: Word | None = None
+    """Of this status."""
     role: Word | None = None
+    """Of this role; empty for those that are no staff."""
     limit: Limit = 100
     cursor: Word | None = None
+    """`next` of the page before."""
 
 
 class PartnersQuery(msgspec.Struct, kw_only=True):
     """Which partners."""
 
     status: Word | None = None
+    """Of this status."""
     limit: Limit = 100
     cursor: Word | None = None
+    """`next` of the page before."""
 
 
 class KeysQuery(msgspec.Struct, kw_only=True):
     """Whose keys."""
 
     account: Word | None = None
+    """Of this account, by id or address."""
     limit: Limit = 100
     cursor: Word | None = None
+    """`next` of the page before."""
 
 
 class BillingQuery(msgspec.Struct, kw_only=True):
     """Whose subscriptions."""
 
     account: Word | None = None
+    """Of this account, by its id."""
 
 
 class UsageQuery(msgspec.Struct, kw_only=True):
     """Whose usage, and when."""
 
     account: Word | None = None
+    """Of this account, by its id."""
     month: Word | None = None
+    """Of this month (UTC), such as 2026-07; the present one without it."""
     limit: Limit = 100
 
 
@@ -59,7 +69,9 @@ class KeyUsageQuery(msgspec.Struct, kw_only=True):
     """The usage of whose keys, and when."""
 
     account: Word
+    """Of this account, by its id."""
     month: Word | None = None
+    """Of this month (UTC), such as 2026-07; the present one without it."""
     limit: Limit = 100
 
 

@@ -31,7 +31,9 @@ class SignalQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: Annotated[datetime, Meta(tz=True, description="Observed since; 24 hours ago without it.")] | None = None
     until: Moment | None = None
     min_score: Annotated[float, Meta(ge=0, le=100)] | None = None
+    """With at least this score of the ranking."""
     min_strength: Strength | None = None
+    """With at least this strength."""
     velocity_gt: (
         Annotated[
             float, Meta(ge=0, le=1e9, description="Faster than this, per minute; not where the plan hides velocities.")
@@ -39,9 +41,13 @@ class SignalQuery(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
     event: Key | None = None
+    """Of this event, by its id."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -51,10 +57,15 @@ class DislocationQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     since: Annotated[datetime, Meta(tz=True, description="Observed since; 24 hours ago without it.")] | None = None
     min_strength: Strength | None = None
+    """With at least this strength."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
     event: Key | None = None
+    """Of this event, by its id."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -64,18 +75,24 @@ class QualityQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     since: Annotated[datetime, Meta(tz=True, description="Observed since; 24 hours ago without it.")] | None = None
     sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
 
 
 class ConsensusQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Whose consensus."""
 
     event: Key
+    """Of this event, by its id."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     since: Moment | None = None
     until: Moment | None = None
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     limit: LongLimit = 200
     cursor: Cursor | None = None
 
@@ -84,7 +101,9 @@ class LatestQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which events."""
 
     sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     limit: LongLimit = 200
     cursor: Cursor | None = None
 
@@ -101,6 +120,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
     upcoming: Annotated[bool, Meta(description="Only what has not started.")] = False
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -110,7 +130,9 @@ class OddsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which quotes."""
 
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     at: Annotated[datetime, Meta(tz=True, description="As they were then; now without it.")] | None = None
 
 
@@ -118,6 +140,7 @@ class MovementQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which changes."""
 
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     book: (
         Annotated[
             str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+$", description="Not where the plan hides books.")
@@ -125,10 +148,13 @@ class MovementQuery(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     outcome: Word | None = None
+    """Of this outcome: `home`, `away`, `draw`, `over` or `under`."""
     player: Word | None = None
+    """Of this player, where the market is one of players."""
     since: Moment | None = None
     until: Moment | None = None
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     limit: LongLimit = 500
     cursor: Cursor | None = None
 
@@ -137,8 +163,11 @@ class ActionableQuery(msgspec.Struct, frozen=True, kw_only=True):
     """At which event."""
 
     event: Key
+    """Of this event, by its id."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     min_ev: Annotated[float, Meta(ge=-100, le=1000, description="Percent of a stake.")] = 0.0
 
 
@@ -146,8 +175,11 @@ class BatchQuery(msgspec.Struct, frozen=True, kw_only=True):
     """At which events."""
 
     events: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=20)]
+    """The events' ids."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     min_ev: Annotated[float, Meta(ge=-100, le=1000, description="Percent of a stake.")] = 0.0
 
 
@@ -155,9 +187,12 @@ class CloseQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which closing lines."""
 
     event: Key | None = None
+    """Of this event, by its id."""
     convention: Key | None = None
+    """What counts as the close, such as `last_before_actual`."""
     books: Annotated[bool, Meta(description="Every book's line; not where the plan hides books.")] = False
     pipeline: Key | None = None
+    """Of this pipeline; of the first without it."""
     limit: LongLimit = 200
     cursor: Cursor | None = None
 
@@ -166,6 +201,7 @@ class SumQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Of which pipeline."""
 
     pipeline: Key | None = None
+    """Of this pipeline; of the first without it."""
 
 
 class CardQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,8 +218,11 @@ class CardQuery(msgspec.Struct, frozen=True, kw_only=True):
         Meta(max_length=6, description="What makes a cell; `book` not where the plan hides books."),
     ] = ("type", "market", "bucket", "reference")  # fmt: skip
     reference: Literal["named", "stale", "consensus"] | None = None
+    """Against this reference."""
     after_seconds: Annotated[int, Meta(ge=0, le=86_400)] | None = 0
+    """Measured so long after the signal."""
     pipeline: Key | None = None
+    """Of this pipeline; of the first without it."""
 
 
 class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +231,7 @@ class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: Moment | None = None
     until: Moment | None = None
     pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
 
 
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +245,9 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     types: Types = ()
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     min_strength: Strength | None = None
+    """With at least this strength."""
     after: (
         Annotated[
             int, Meta(ge=0, le=(1 << 53), description="As `Last-Event-ID`, for clients that cannot send the header.")
@@ -218,8 +260,11 @@ class ChangesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which changes."""
 
     pipeline: Key | None = None
+    """Of this pipeline; of the first without it."""
     market: Key | None = None
+    """Of this market, such as `spreads`."""
     event: Key | None = None
+    """Of this event, by its id."""
     after: (
         Annotated[
             int, Meta(ge=0, le=(1 << 53), description="As `Last-Event-ID`, for clients that cannot send the header.")
@@ -232,6 +277,7 @@ class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries."""
 
     state: Literal["pending", "delivered", "dead"] | None = None
+    """In this state."""
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -251,6 +297,7 @@ class WebhookBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     types: Types = ()
     markets: Markets = ()
     min_strength: Whole = 1
+    """The least strength that is sent."""
 
 
 class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -260,6 +307,7 @@ class WebhookChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     types: Types | msgspec.UnsetType = msgspec.UNSET
     markets: Markets | msgspec.UnsetType = msgspec.UNSET
     min_strength: Whole | msgspec.UnsetType = msgspec.UNSET
+    """The least strength that is sent."""
     enabled: Annotated[bool, Meta(description="True begins to send again to one that was disabled.")] | (
         msgspec.UnsetType
     ) = msgspec.UNSET

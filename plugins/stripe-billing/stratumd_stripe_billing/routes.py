@@ -22,7 +22,7 @@ from stratumd_stripe_billing.signing import good
 LONGEST = 256 * 1024
 """Bytes of a webhook that are read."""
 SESSION = Access(schemes=("session",))
-_TAG = "billing"
+_TAG = "Billing"
 _AWAY = "Stripe cannot be asked at present: try again in a minute"
 
 
@@ -116,7 +116,7 @@ class StripeBilling(Routes):
                 path="/api/v1/billing/checkout",
                 call=self._checkout,
                 name="create_checkout",
-                summary="Begin to buy a plan.",
+                summary="Begin to buy a plan",
                 description="Answers with a page of Stripe's. Called again it answers with the same page while that is "
                 "open; for another plan of the kind the page before is closed.",
                 tag=_TAG,
@@ -130,7 +130,7 @@ class StripeBilling(Routes):
                 path="/api/v1/billing/portal",
                 call=self._portal,
                 name="create_portal_session",
-                summary="Open the billing portal: cards, invoices, cancelling.",
+                summary="Open the billing portal: cards, invoices, cancelling",
                 tag=_TAG,
                 access=SESSION,
                 deadline=30 * SECOND,
@@ -141,7 +141,7 @@ class StripeBilling(Routes):
                 path="/api/v1/billing/status",
                 call=self._status,
                 name="get_billing_status",
-                summary="Say what the account has bought.",
+                summary="Say what the account has bought",
                 tag=_TAG,
                 access=SESSION,
                 answers={200: BillingStatus},
@@ -151,7 +151,7 @@ class StripeBilling(Routes):
                 path="/api/v1/billing/webhook",
                 call=self._webhook,
                 name="receive_stripe_event",
-                summary="Take in an event of Stripe's.",
+                summary="Take in an event of Stripe's",
                 description="For Stripe alone: the header `Stripe-Signature` has to fit the body and the time.",
                 tag=_TAG,
                 body=bytes,

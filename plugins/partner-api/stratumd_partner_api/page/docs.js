@@ -17,6 +17,7 @@
     return;
   }
   const schemas = (api.components && api.components.schemas) || {};
+  const ways = (api.components && api.components.securitySchemes) || {};
   const named = (schema) => (schema && schema.$ref ? schema.$ref.split("/").pop() : "");
   const follow = (schema) => (schema && schema.$ref ? schemas[named(schema)] || {} : schema || {});
   const kindOf = (schema) => {
@@ -105,7 +106,8 @@
     const wanted = (op.parameters || []).filter((each) => each.required && each.in === "query");
     const query = wanted.length ? "?" + wanted.map((each) => each.name + "=…").join("&") : "";
     const lines = ["curl" + (verb === "get" ? "" : " -X " + verb.toUpperCase())];
-    if ((op.security || []).length) lines.push("-H 'Authorization: Bearer strm_live_…'");
+    const way = Object.keys((op.security || [{}])[0] || {})[0];
+    if (way) lines.push("-H 'Authorization: Bearer " + (ways[way].bearerFormat || "strm_sess_…") + "'");
     if (body && body.schema) lines.push("--json '" + JSON.stringify(sample(body.schema, 0)) + "'");
     lines.push("'" + location.origin + path + query + "'");
     box.append(make("h5", "Try it"), make("pre", lines.join(" \\\n  ")));
