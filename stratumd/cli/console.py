@@ -146,7 +146,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_cell, value))
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_cell(each)}" for name, each in value.items())
     return str(value)
 
 

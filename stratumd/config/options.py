@@ -156,7 +156,7 @@ def _add(
     """Add the mistakes of one place; where a union refused a value in several ways, as one."""
     place, mistake = found[0]
     # A reference without a value stands as an empty text: what that breaks is the same mistake once more.
-    if place.span in values.missing or (place.node is None and values.missing and not mistake.structural):
+    if values.missing & _spans(place) or (place.node is None and values.missing and not mistake.structural):
         return
     if mistake.kind == "extra":
         _unknown(place, model, owner, report)
@@ -176,6 +176,11 @@ def _add(
     elif place.path and names_secret(place.path[-1]):
         hint = "write a reference, such as ${env:NAME}"
     report.add(place.span, f"{subject}: {_scrubbed(text, values)}", hint=hint, docs=owner.docs)
+
+
+def _spans(place: _Place) -> set[Span]:
+    """Return where a value stands, and each item of a list."""
+    return {place.span, *(item.span for item in (place.node.items if isinstance(place.node, Items) else ()))}
 
 
 def _origins(node: Node | None, surroundings: Surroundings) -> list[str]:

@@ -17,8 +17,8 @@ from stratumd_accounts.views import KeyView
 
 READ, WRITE = "keys:read", "keys:write"
 COLUMNS = {
-    "id": "id", "name": "name", "status": "status", "scopes": "scopes", "expires_at": "expires",
-    "last_used_at": "last used",
+    "id": "ID", "name": "NAME", "status": "STATUS", "scopes": "SCOPES", "expires_at": "EXPIRES",
+    "last_used_at": "LAST USED",
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ class Issue(KeyOperation):
     command = ("keys", "issue")
     sensitive = True
     once = ("key",)
-    columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "key"}
+    columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "KEY"}
     config = NewKey
     options: NewKey
 
@@ -120,7 +120,7 @@ class Rotate(KeyOperation):
     command = ("keys", "rotate")
     sensitive = True
     once = ("key",)
-    columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "key"}
+    columns: ClassVar[Mapping[str, str]] = {**COLUMNS, "key": "KEY"}
     config = RotationOf
     options: RotationOf
 

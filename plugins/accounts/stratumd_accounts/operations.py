@@ -17,8 +17,8 @@ from stratumd_accounts.staff import Staff
 Rows = Iterable[Mapping[str, Any]]
 READ, WRITE, ROLES = "accounts:read", "accounts:write", "roles:write"
 COLUMNS = {
-    "id": "id", "email": "email", "status": "status", "role": "role", "web": "web", "api": "api",
-    "created_at": "created",
+    "id": "ID", "email": "EMAIL", "status": "STATUS", "role": "ROLE", "web": "WEB", "api": "API",
+    "created_at": "CREATED",
 }  # fmt: skip
 
 
@@ -215,8 +215,8 @@ class ListPlans(AccountOperation):
     config = PluginConfig
     target = ""
     columns: ClassVar[Mapping[str, str]] = {
-        "name": "name", "kind": "kind", "title": "title", "per_minute": "a minute", "included": "included",
-        "overage": "overage", "delay_seconds": "delay s",
+        "name": "NAME", "kind": "KIND", "title": "TITLE", "per_minute": "A MINUTE", "included": "INCLUDED",
+        "overage": "OVERAGE", "delay_seconds": "DELAY S",
     }  # fmt: skip
 
     async def run(self, act: Act) -> Rows:

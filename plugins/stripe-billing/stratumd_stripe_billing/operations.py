@@ -11,10 +11,10 @@ from pydantic import Field
 from stratumd.plugin import PluginConfig, iso, micros
 from stratumd.plugin.desk import Act, Reading
 from stratumd.plugin.operations import Operation
-from stratumd.plugin.routes import Refused
 from stratumd_stripe_billing.billing import Billing, seconds
 from stratumd_stripe_billing.inbox import subscriptions
 from stratumd_stripe_billing.metering import WAITING
+from stratumd_stripe_billing.reconciling import no_customer
 from stratumd_stripe_billing.routes import asking
 from stratumd_stripe_billing.rows import Customer, Granted, Metered, Seen, Subscription
 
@@ -83,7 +83,7 @@ class Status(_Of):
         wanted = {} if self.options.account is None else {"account": self.options.account}
         customers = reading.find(Customer, **wanted)
         if self.options.account is not None and not customers:
-            raise Refused(404, f"the account {self.options.account!r} is no customer")
+            raise no_customer(self.options.account)
         return [row for customer in customers for row in self._of(reading, customer)]
 
     def _of(self, reading: Reading, customer: Customer) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ class Resync(_Of):
     async def _account(self, account: str, act: Act) -> dict[str, Any]:
         taken = await self.billing.inbox.refresh(account, act=act)
         if taken.how == "ignored":
-            raise Refused(404, f"the account {account!r} is no customer")
+            raise no_customer(account)
         return {"account": account, "result": taken.how, "kinds": list(taken.changed)}
 
 

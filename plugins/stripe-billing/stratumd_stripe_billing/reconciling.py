@@ -52,7 +52,7 @@ class Reconciler:
         """Return every metered period on the account's invoices since then, the oldest first."""
         customer = await self._desk.read(lambda reading: reading.get(Customer, account=account))
         if customer is None:
-            raise Refused(404, f"the account {account!r} is no customer")
+            raise no_customer(account)
         invoices = await self._gateway.all(
             lambda v1: v1.invoices.list_async(
                 {"customer": customer.customer, "created": {"gte": since // SECOND}, "limit": 100}
@@ -107,3 +107,8 @@ def _price(line: Mapping[str, Any]) -> str | None:
     pricing = line.get("pricing") or {}
     price = (pricing.get("price_details") or {}).get("price")
     return price.get("id") if isinstance(price, dict) else price
+
+
+def no_customer(account: str) -> Refused:
+    """Return what to say where an account never bought anything, or is named by its address."""
+    return Refused(404, f"no account with the id {account!r} is a customer: `billing status` shows those that are")

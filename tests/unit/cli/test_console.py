@@ -33,6 +33,12 @@ def test_rows_are_json_lines_with_every_field(capsys: pytest.CaptureFixture[str]
     assert json.loads(lines[0]) == ROWS[0] | {"books": ["a", "b"]}
 
 
+def test_what_is_inside_of_a_cell_is_written_as_a_cell_is(capsys: pytest.CaptureFixture[str]) -> None:
+    plans = [{"plan": "pro", "until": None}, {"plan": "api", "late": True}]
+    emit([{"plans": plans}], {"plans": "PLANS"}, as_json=False)
+    assert capsys.readouterr().out == "PLANS\nplan=pro until=-, plan=api late=yes\n"
+
+
 def test_a_piped_table_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
     emit(ROWS, COLUMNS, as_json=False)
     assert capsys.readouterr().out == (

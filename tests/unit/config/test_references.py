@@ -7,7 +7,7 @@ import pytest
 from stratumd.config.references import Surroundings, Unresolved, parts, references
 from stratumd.plugin import Secret
 from tests.support.plugins import FeedOptions, PostOptions
-from tests.unit.config.reading import ENV, Reading, changed, place
+from tests.unit.config.reading import ENV, RIGHT, Reading, changed, place
 
 
 def resolve(text: str, env: dict[str, str], folder: Path = Path()) -> str:
@@ -132,3 +132,22 @@ def test_a_component_that_is_not_enabled_is_checked_otherwise(reading: Reading) 
     assert "timeout" in reading.problem(text, {}).message
     text = changed("use: feed", "use: feed\n    enabled: false\n    host: ${X}")
     assert "no reference" in reading.problem(text, {}).message
+
+
+def test_a_list_with_a_missing_secret_is_one_mistake(reading: Reading) -> None:
+    """What its plugin says of the list is not said: there would be nothing to correct."""
+    routes = """
+http:
+  listen: 127.0.0.1:8080
+  routes:
+    - accounts: {secret: "0123456789012345678901234567890123456789", public_url: "https://odds.example.com"}
+    - partner-api
+    - stripe-billing:
+        secret_key: sk_test_x
+        webhook_secrets: ["${env:NEW}", "${env:OLD}"]
+        offers: {pro: {cents: 1900}}
+        success_url: https://odds.example.com/thanks
+        cancel_url: https://odds.example.com/account
+"""
+    problem = reading.problem(RIGHT + routes, {**ENV, "OLD": "whsec_old"})
+    assert problem.message == "environment variable NEW is not set"
