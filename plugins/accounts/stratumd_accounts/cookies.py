@@ -10,7 +10,7 @@ from stratumd.plugin.routes import Call, Refused
 from stratumd_accounts.sealing import Sealer
 
 CSRF = "x-csrf-token"
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Cookies:
@@ -45,7 +45,7 @@ class Cookies:
 
     def check(self, call: Call, session: str) -> None:
         """Refuse what changes something and does not come from the own pages."""
-        if call.method in _READS:
+        if call.method in READS:
             return
         self.check_origin(call, required=True)
         shown = call.headers.get(CSRF, "")

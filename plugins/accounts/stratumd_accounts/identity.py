@@ -9,12 +9,12 @@ from stratumd.plugin.desk import Desk, Reading
 from stratumd.plugin.partners import Caller, Plan, Rights
 from stratumd.plugin.routes import Call, Identity, Refused, Scheme
 from stratumd_accounts import tokens
-from stratumd_accounts.cookies import Cookies
+from stratumd_accounts.cookies import READS, Cookies
 from stratumd_accounts.memory import Known, Memory
 from stratumd_accounts.options import Options
 from stratumd_accounts.rights import FOREVER, rights_end, rights_of, version
 from stratumd_accounts.rows import Account, ApiKey, Session, Use
-from stratumd_accounts.throttle import Guesses
+from stratumd_accounts.throttle import Changes, Guesses
 
 KEY, SESSION = "key", "session"
 _BEARER = "bearer "
@@ -38,6 +38,7 @@ class Credentials:
         self._log = log
         self._idle = micros(options.sessions.idle)
         self._guesses = Guesses(options.throttle.wrong_keys)
+        self._changes = Changes(options.throttle.changes)
         self.used: dict[str, Micros] = {}
         """When credentials were used, by id: what is not stored yet."""
 
@@ -84,6 +85,8 @@ class Credentials:
         identity = self._accepted(known, call.at)
         if by_cookie:
             self._cookies.check(call, identity.credential)
+        if call.method not in READS:
+            self._changes.count(identity.account, call.at)
         return identity
 
     def _accepted(self, known: Known, at: Micros) -> Identity:

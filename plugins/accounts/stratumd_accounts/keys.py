@@ -16,6 +16,8 @@ from stratumd_accounts.rights import rights_of, rise
 from stratumd_accounts.rows import ApiKey, Use
 from stratumd_accounts.views import Keys, KeyView, NewKey, Renaming, Rotation, key_status, key_view
 
+KEPT = 100
+"""Keys of an account that work no more and are shown all the same, the newest: the audit knows of all."""
 _NO_KEY = "There is no such key."
 
 
@@ -84,9 +86,13 @@ class KeyDesk:
         if not wanted or not wanted <= rights.api.scopes:
             raise Refused(422, f"The plan's keys may have these scopes: {', '.join(sorted(rights.api.scopes))}.")
         most = self._parts.options.most_keys
-        active = [key for key in writing.find(ApiKey, account=account) if key_status(key, writing.at) == "active"]
-        if len(active) >= most:
+        keys = writing.find(ApiKey, account=account, order=("created_at", "id"), newest=True)
+        dead = [key for key in keys if key_status(key, writing.at) != "active"]
+        if len(keys) - len(dead) >= most:
             raise Refused(409, f"An account has {most} keys at most: revoke one first.")
+        for key in dead[KEPT:]:
+            writing.drop(ApiKey, id=key.id)
+            writing.drop(Use, credential=key.id)
         return wanted
 
     async def rotate(self, act: Act, id: str, account: str | None, overlap: Micros | None) -> KeyView:
@@ -98,6 +104,7 @@ class KeyDesk:
             old = found(writing, id, account)
             if key_status(old, writing.at) != "active" or old.successor is not None:
                 raise Refused(409, "This key was replaced already, or works no more: make a new one.")
+            self._check_replaced(writing, old.account)
             end = writing.at + both
             lasting = None if old.expires_at is None else writing.at + (old.expires_at - old.created_at)
             new = msgspec.structs.replace(old, id=made.id, hash=made.hash, created_at=writing.at, expires_at=lasting)
@@ -109,6 +116,13 @@ class KeyDesk:
         new = await self._desk.write(work, act)
         self._parts.memory.forget()
         return await self.view(new, made.token)
+
+    def _check_replaced(self, writing: Writing, account: str) -> None:
+        """Refuse where as many keys are replaced and work on as there may be keys: else rotations made any number."""
+        keys, most = writing.find(ApiKey, account=account), self._parts.options.most_keys
+        replaced = [key for key in keys if key.successor is not None and key_status(key, writing.at) == "active"]
+        if len(replaced) >= most:
+            raise Refused(409, f"{most} replaced keys still work: revoke one of them, or wait until one has ended.")
 
     async def rename(self, act: Act, id: str, account: str | None, name: str) -> KeyView:
         """Give a key another name."""

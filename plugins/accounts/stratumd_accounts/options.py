@@ -132,6 +132,8 @@ class ThrottleOptions(PluginConfig):
     """Wrong passwords, wrong codes and letters of one account in a window."""
     per_client: int = Field(default=100, ge=1)
     """Tries of one network address in a window, whatever the account; of IPv6 one /64 counts as one."""
+    changes: int = Field(default=300, ge=1)
+    """Requests of one account in a minute that may change something, by its sessions."""
     wrong_keys: int = Field(default=20, ge=1)
     """Wrong guesses at one key from one network address in a minute; ten times as many at all keys together."""
 

@@ -54,7 +54,7 @@ def build(options: Options, context: RoutesContext) -> Parts:
         credentials=Credentials(options, policy, context.desk, cookies, memory, context.log),
         passwords=Passwords(options.argon2),
         second=SecondFactor(sealer),
-        throttle=Throttle(options.throttle, context.desk),
+        throttle=Throttle(options.throttle, context.desk, context.clock),
         mail=Mail(options, context),
     )
 

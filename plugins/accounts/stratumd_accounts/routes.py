@@ -175,9 +175,9 @@ class AccountsRoutes(Routes):
         found = dict(used)
         if not found:
             return
-        await self.context.desk.write(
-            lambda writing: writing.put(*[Use(credential=id, at=at) for id, at in found.items()])
-        )
+        # Of what has ended nothing is written: nobody would delete it.
+        good = await self.context.desk.read(lambda reading: [id for id in found if _is_there(reading, id)])
+        await self.context.desk.write(lambda writing: writing.put(*[Use(credential=id, at=found[id]) for id in good]))
         for id, at in found.items():
             if used.get(id) == at:
                 del used[id]
@@ -191,9 +191,15 @@ class AccountsRoutes(Routes):
                 pass
 
 
+def _is_there(reading: Reading, credential: str) -> bool:
+    return reading.get(ApiKey, id=credential) is not None or reading.get(Session, id=credential) is not None
+
+
 def _drop(writing: Writing, kind: type[Row], until: tuple[str, Micros]) -> bool:
     """Delete some old rows. Returns whether there may be more."""
     old = writing.find(kind, until=until, order=("expires_at",), limit=_AT_ONCE)
     for row in old:
         writing.drop(kind, **{name: getattr(row, name) for name in row.key})
+        if isinstance(row, Session):
+            writing.drop(Use, credential=row.id)
     return len(old) == _AT_ONCE

@@ -15,6 +15,8 @@ from stratumd_accounts.rights import rise
 from stratumd_accounts.rows import SUSPENDED, Account, Session, Use
 from stratumd_accounts.views import Login, Sessions, SessionView, StepUp, session_view
 
+MOST = 50
+"""Sessions of an account: the oldest ends where there is one more. To end all of them at once must stay cheap."""
 LOGIN = "login"
 """What the throttle counts."""
 _WRONG = "The address or the password is wrong."
@@ -117,6 +119,9 @@ class SessionEndpoints:
     def _begin(
         self, writing: Writing, made: tokens.Made, account: str, second: str, client: str, expires_at: Micros
     ) -> Session:
+        older = writing.find(Session, account=account, order=("created_at", "id"), newest=True)
+        for each in older[MOST - 1 :]:
+            end_session(writing, each.id)
         session = Session(
             id=made.id,
             account=account,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from stratumd.plugin import SECOND, Micros, micros
+from stratumd.plugin import SECOND, Clock, Micros, micros
 from stratumd.plugin.desk import Desk, Writing
 from stratumd.plugin.routes import Refused
 from stratumd_accounts.options import ThrottleOptions
@@ -22,23 +22,44 @@ class Limit(NamedTuple):
 
 
 class Throttle:
-    """Counts tries before they are made: those that are under way at the same time count too."""
+    """Counts tries before they are made: those that are under way at the same time count too.
 
-    def __init__(self, options: ThrottleOptions, desk: Desk) -> None:
+    Whom the database refused is remembered, so that a flood of tries does not keep everybody else from writing.
+    """
+
+    MOST_CLIENTS = 10_000
+
+    def __init__(self, options: ThrottleOptions, desk: Desk, clock: Clock) -> None:
         self._options = options
         self._desk = desk
+        self._clock = clock
+        self._refused: dict[str, Micros] = {}
 
     async def count(self, what: str, *, client: str = "", address: str = "") -> None:
         """Count one try of `what`. `Refused` with 429 where there were too many in this window."""
         limits = []
+        caller = _subject(what, "client", network(client))
+        self._check(caller)
         if client:
-            limits.append(Limit(_subject(what, "client", network(client)), self._options.per_client))
+            limits.append(Limit(caller, self._options.per_client))
         if address:
             limits.append(Limit(_subject(what, "address", address), self._options.per_address))
         window = micros(self._options.window)
-        wait = await self._desk.write(lambda writing: _count(writing, limits, window))
+        full, wait = await self._desk.write(lambda writing: _count(writing, limits, window))
+        if full == caller:  # an address is not remembered: the right password makes it free again, wherever it is given
+            self._remember(caller, self._clock.now() + wait)
         if wait:
             raise too_many(wait)
+
+    def _check(self, caller: str) -> None:
+        wait = self._refused.get(caller, 0) - self._clock.now()
+        if wait > 0:
+            raise too_many(wait)
+
+    def _remember(self, caller: str, until: Micros) -> None:
+        if len(self._refused) >= self.MOST_CLIENTS:
+            self._refused.clear()
+        self._refused[caller] = until
 
     def forget(self, writing: Writing, what: str, address: str) -> None:
         """Forget the tries of an address: the right one was found."""
@@ -63,16 +84,16 @@ def network(client: str) -> str:
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
-def _count(writing: Writing, limits: Sequence[Limit], window: Micros) -> Micros:
-    """Count one try of each limit, or none and return how long to wait."""
+def _count(writing: Writing, limits: Sequence[Limit], window: Micros) -> tuple[str, Micros]:
+    """Count one try of each limit, or none and return which of them is reached, and how long to wait."""
     end = (writing.at // window + 1) * window
     for limit in limits:
         known = writing.get(Tries, subject=limit.subject, expires_at=end)
         if known is not None and known.tries >= limit.most:
-            return end - writing.at
+            return limit.subject, end - writing.at
     for limit in limits:
         writing.add(Tries(subject=limit.subject, expires_at=end, tries=1), "tries")
-    return 0
+    return "", 0
 
 
 def _subject(*parts: str) -> str:
@@ -110,3 +131,23 @@ class Guesses:
         window = at // self.WINDOW
         if window != self._window or len(self._counts) > self.MOST_CLIENTS:
             self._window, self._counts = window, {}
+
+
+class Changes:
+    """What accounts change in the present minute by their sessions, in memory: each change takes the writer's turn."""
+
+    WINDOW: Micros = 60 * SECOND
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._window = 0
+        self._counts: dict[str, int] = {}
+
+    def count(self, account: str, at: Micros) -> None:
+        """Count one. `Refused` with 429 where there were too many."""
+        window = at // self.WINDOW
+        if window != self._window:
+            self._window, self._counts = window, {}
+        self._counts[account] = self._counts.get(account, 0) + 1
+        if self._counts[account] > self._most:
+            raise too_many(self.WINDOW - at % self.WINDOW)
