@@ -3,7 +3,9 @@
 import ast
 import re
 import shlex
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -106,9 +108,9 @@ def test_every_target_of_make_exists() -> None:
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.place)
 def test_a_python_block_is_python(block: Block) -> None:
-    """Blocks with an assertion are whole, and are run."""
+    """Blocks with an assertion are whole, and are run; those with tests are run below."""
     ast.parse(block.text, block.place)
-    if "assert " in block.text:
+    if "assert " in block.text and "def test_" not in block.text:
         exec(compile(block.text, block.place, "exec"), {"__name__": "a_page"})
 
 
@@ -132,3 +134,15 @@ def test_the_readmes_detector_fires() -> None:
     moved = {book: [spread(-3.5 if book == "d" else -4.5, 1.91, 1.91)] for book in "abcd"}
     (signal,) = harness.feed(observation(noon + MINUTE, {event: moved})).signals
     assert (signal.type, signal.books) == ("STALE_LINE", ("d",))
+
+
+@pytest.mark.anyio
+async def test_the_example_of_routes_passes_its_own_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "plugin-authors" / "routes.md"
+    plugin, test = [block for block in blocks("python") if block.page == page]
+    module = ModuleType("stratumd_busiest")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(plugin.text, plugin.place, "exec"), vars(module))
+    names: dict[str, Any] = {"__name__": "test_busiest"}
+    exec(compile(test.text, test.place, "exec"), names)
+    await names["test_nothing_is_busy_yet"](tmp_path)
