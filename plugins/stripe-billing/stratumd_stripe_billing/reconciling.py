@@ -111,4 +111,4 @@ def _price(line: Mapping[str, Any]) -> str | None:
 
 def no_customer(account: str) -> Refused:
     """Return what to say where an account never bought anything, or is named by its address."""
-    return Refused(404, f"no account with the id {account!r} is a customer: `billing status` shows those that are")
+    return Refused(404, f"the account {account!r} is no customer: give the id of one, as `billing status` shows it")
