@@ -23,7 +23,9 @@ QUIET = ("httpx", "httpcore", "uvicorn", "asyncio", "alembic", "sqlalchemy")
 _SECRETS = re.compile(
     r"(?P<name>(?:api[_-]?key|token|password|passwd|secret)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;)]+"
     r"|(?P<scheme>://[^/\s:@]*:)[^/\s@]+(?=@)"
-    r"|(?P<hook>/webhooks/\d+/)[\w-]+",
+    r"|(?P<hook>/webhooks/\d+/)[\w-]+"
+    r"|(?P<credential>strm_[a-z]+_[0-9a-f]{16}_)[0-9A-Za-z]+"
+    r"|(?P<stripe>\b(?:whsec|[sr]k_(?:live|test))_)[\w+/=]+",
     re.IGNORECASE,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -28,6 +30,18 @@ class Refused(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
         self.members = members
+
+
+@lru_cache(maxsize=4_096)
+def network_of(client: str) -> str:
+    """Return what counts as one caller: an IPv4 address, or the /64 of an IPv6 address, of which anybody has all."""
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +90,11 @@ class Call(msgspec.Struct, kw_only=True):
     """None only where the access is public."""
     request_id: str
     at: Micros
+
+    @property
+    def network(self) -> str:
+        """What counts as one caller: the IPv4 address, or the /64 of an IPv6 address."""
+        return network_of(self.client)
 
     def act(self, action: str, target: str = "", reason: str = "") -> Act:
         """Return this call as an act, for the audit."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from stratumd.plugin import SECOND, Clock, Micros, micros
 from stratumd.plugin.desk import Desk, Writing
-from stratumd.plugin.routes import Refused
+from stratumd.plugin.routes import Refused, network_of
 from stratumd_accounts.options import ThrottleOptions
 from stratumd_accounts.rows import Tries
 from stratumd_accounts.tokens import digest
@@ -38,7 +37,7 @@ class Throttle:
     async def count(self, what: str, *, client: str = "", address: str = "") -> None:
         """Count one try of `what`. `Refused` with 429 where there were too many in this window."""
         limits = []
-        caller = _subject(what, "client", network(client))
+        caller = _subject(what, "client", network_of(client))
         self._check(caller)
         if client:
             limits.append(Limit(caller, self._options.per_client))
@@ -73,17 +72,6 @@ def too_many(wait: Micros) -> Refused:
     return Refused(429, detail, headers={"retry-after": str(seconds)})
 
 
-def network(client: str) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        address = ip_address(client.partition("%")[0])
-    except ValueError:
-        return client
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
-
-
 def _count(writing: Writing, limits: Sequence[Limit], window: Micros) -> tuple[str, Micros]:
     """Count one try of each limit, or none and return which of them is reached, and how long to wait."""
     end = (writing.at // window + 1) * window
@@ -114,14 +102,14 @@ class Guesses:
     def check(self, client: str, id: str, at: Micros) -> None:
         """Refuse with 429 who has guessed too often: at this key, or at all together."""
         self._turn(at)
-        place = network(client)
+        place = network_of(client)
         if self._counts.get((place, id), 0) >= self._most or self._counts.get((place, ""), 0) >= 10 * self._most:
             raise too_many(self.WINDOW - at % self.WINDOW)
 
     def count(self, client: str, id: str, at: Micros) -> bool:
         """Count a wrong guess. Returns whether it is the last one that is allowed."""
         self._turn(at)
-        place = network(client)
+        place = network_of(client)
         for subject in ((place, id), (place, "")):
             self._counts[subject] = self._counts.get(subject, 0) + 1
         return self._counts[place, id] == self._most or self._counts[place, ""] == 10 * self._most

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.plugin import MINUTE, SECOND, Secret
-from stratumd.plugin.routes import Identity, Refused
+from stratumd.plugin.routes import Identity, Refused, network_of
 from stratumd_accounts import tokens
 from stratumd_accounts.memory import TRUSTED, Known, Memory
 from stratumd_accounts.rights import FOREVER
 from stratumd_accounts.sealing import Sealer
-from stratumd_accounts.throttle import Guesses, network
+from stratumd_accounts.throttle import Guesses
 
 CHARACTERS = tokens.ALPHABET + "_-. "
 
@@ -206,7 +206,7 @@ def test_who_guesses_at_many_keys_is_stopped_too() -> None:
     ],
 )
 def test_one_network_counts_as_one_client(client: str, counted: str) -> None:
-    assert network(client) == counted
+    assert network_of(client) == counted
 
 
 def test_an_old_window_is_forgotten() -> None:

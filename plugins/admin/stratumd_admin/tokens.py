@@ -64,7 +64,7 @@ class ServiceTokens:
         row = None if id is None else await self._desk.read(lambda reading: reading.get(ServiceToken, id=id))
         is_right = hmac.compare_digest(row.hash if row is not None else _DUMMY, tokens.digest(token))
         if row is None or not is_right or _status(row, call.at) != "active":
-            self._wrong[call.client] = self._wrong.get(call.client, 0) + 1
+            self._count_wrong(call)
             raise Refused(401, _UNKNOWN, headers=_CHALLENGE)
         await self._note(row.id, call.at)
         return Identity(scheme=SCHEME, account="", credential=row.id, scopes=frozenset(row.scopes.split()))
@@ -75,10 +75,13 @@ class ServiceTokens:
         if minute != self._minute or len(self._wrong) > _MOST_CLIENTS:
             self._minute = minute
             self._wrong.clear()
-        if self._wrong.get(call.client, 0) < self._options.wrong_tokens:
-            return
-        self._log.warning("wrong service tokens are guessed", client=call.client)
-        raise Refused(429, "Too many wrong tokens: wait a minute.", headers={"retry-after": "60"})
+        if self._wrong.get(call.network, 0) >= self._options.wrong_tokens:
+            raise Refused(429, "Too many wrong tokens: wait a minute.", headers={"retry-after": "60"})
+
+    def _count_wrong(self, call: Call) -> None:
+        self._wrong[call.network] = self._wrong.get(call.network, 0) + 1
+        if self._wrong[call.network] == self._options.wrong_tokens:  # once: a flood of guesses is none of lines
+            self._log.warning("wrong service tokens are guessed", client=call.client)
 
     async def _note(self, id: str, at: Micros) -> None:
         if at - self._noted.get(id, -MINUTE) < MINUTE:

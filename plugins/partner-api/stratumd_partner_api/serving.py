@@ -77,7 +77,7 @@ class Counter:
             assert identity is not None, "core lets nobody in without"
             caller: Caller = identity.details
             plan = caller.plan
-            told = self._limits.take(identity.credential, plan.per_minute, call.client, call.at)
+            told = self._limits.take(identity.credential, plan.per_minute, call.network, call.at)
             if identity.scheme == "key" and self._meter.used(identity.account, call.at) is None:
                 await self._meter.look_up(identity.account, call.at)
             try:

@@ -162,12 +162,12 @@ class Streams:
         options = self._options
         if self._by_key[asked.identity.credential] >= options.streams_per_key:
             raise _full("key", options.streams_per_key)
-        if self._by_address[asked.call.client] >= options.streams_per_address:
+        if self._by_address[asked.call.network] >= options.streams_per_address:
             raise _full("address", options.streams_per_address)
 
     def _listening_to(self, asked: Asked, stream: Listening[Any], client: Client) -> Listening[Any]:
         """Count a stream from its first chunk to its end."""
-        credential, address = asked.identity.credential, asked.call.client
+        credential, address = asked.identity.credential, asked.call.network
 
         def begun() -> None:
             self._by_key[credential] += 1

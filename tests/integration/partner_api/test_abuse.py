@@ -8,7 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
+from stratumd.http import endpoints
 from stratumd.plugin import MINUTE, signal_id
+from stratumd.plugin.routes import Call
 from stratumd.testing.receiver import Receiver
 from stratumd_partner_api.lens import Sums
 from stratumd_partner_api.serving import FRESH, Memo
@@ -85,6 +87,19 @@ def test_sums_are_kept_as_long_as_somebody_may_be_shown_them() -> None:
     assert [len(sums._kept["question", each.delay]) for each in (FULL, late)] == [1, 11]
     shown: Any = [sums.at("question", each, now) for each in (FULL, late)]
     assert [rows[0]["minute"] for _, rows in shown] == [199, 189]
+
+
+async def test_all_of_a_network_is_one_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has one address of IPv6 has 2^64 of them."""
+    hosts = iter(range(9))
+
+    def from_next(**more: Any) -> Call:
+        return Call(**more | {"client": f"2001:db8:0:1::{next(hosts)}"})
+
+    monkeypatch.setattr(endpoints, "Call", from_next)
+    async with world(f"sqlite:///{tmp_path}/s.db", {"per_address": 3}) as held:
+        statuses = [(await held.get("intel/signals")).status_code for _ in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
 
 
 async def made(held: World, url: str) -> str:

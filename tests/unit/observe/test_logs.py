@@ -105,6 +105,8 @@ def test_httpx_does_not_log_the_urls_it_asks() -> None:
         "https://discord.com/api/webhooks/12345/canary answered 500",
         "token=canary",
         "password: 'canary'",
+        "strm_live_0123456789abcdef_canary9 was shown",
+        "signed by whsec_canary/x+y=, asked as sk_live_canary",
     ],
 )
 def test_what_looks_like_a_secret_is_starred(text: str) -> None:
