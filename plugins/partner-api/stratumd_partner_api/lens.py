@@ -22,7 +22,7 @@ from stratumd_partner_api.shapes import BOOKS, VELOCITY, Shape
 
 NEVER: Micros = 1 << 62
 """Later than any time: the cutoff of a plan without delay."""
-MOST_SIGNALS = 20_000
+MOST_SIGNALS = 5_000
 """How many signals one question of the past looks through."""
 _AT_ONCE = 2_000
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import anyio
 import msgspec
 
 from stratumd.plugin import Micros, micros
@@ -17,6 +18,8 @@ from stratumd_partner_api.cursors import Cursors, Mark, question_of
 from stratumd_partner_api.lens import Json, Lens
 from stratumd_partner_api.serving import Asked, Counter, Memo, Page, endpoint, listed, page
 
+AT_ONCE = 2
+"""Looks into the store of one account at the same time; the others wait, so that somebody else gets a turn as well."""
 READ = Access(schemes=("key", "session"), scope="intel:read")
 _KEY = re.compile(r"[!-~]{1,128}")
 
@@ -35,13 +38,19 @@ class Looking:
         self.archive = archive
         self.cursors = cursors
         self.memo = memo
+        self._turns: dict[str, anyio.CapacityLimiter] = {}
 
     async def look(self, asked: Asked, at: Micros, work: Callable[[Lens], T]) -> T:
         """Return what `work` sees. `Refused` (404) where something that is named is not there."""
+        turns = self._turns.setdefault(asked.account, anyio.CapacityLimiter(AT_ONCE))
         try:
-            return await self.archive.read(lambda history: work(Lens(history, asked.shape, at)))
+            async with turns:
+                return await self.archive.read(lambda history: work(Lens(history, asked.shape, at)))
         except LookupError:
             raise Refused(404, "There is no such event, or more than one begins like this: see /events.") from None
+        finally:
+            if not turns.borrowed_tokens and not turns.statistics().tasks_waiting:
+                self._turns.pop(asked.account, None)
 
     async def remembered(self, asked: Asked, key: Hashable, work: Callable[[Lens], T], at: Micros | None = None) -> T:
         """Return what `work` sees at `at`, or now, or saw a moment ago."""

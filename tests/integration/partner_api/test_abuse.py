@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,31 @@ async def test_all_of_a_network_is_one_caller(tmp_path: Path, monkeypatch: pytes
     async with world(f"sqlite:///{tmp_path}/s.db", {"per_address": 3}) as held:
         statuses = [(await held.get("intel/signals")).status_code for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
+
+
+async def test_one_account_does_not_take_everybodys_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db") as held:
+        await held.signals(make_signal("s1", START - MINUTE))
+        go, reader = threading.Event(), held.held.reader
+        under_way: list[str] = []
+        odds = reader.odds
+
+        def slow(*given: Any, **more: Any) -> Any:
+            under_way.append("")
+            go.wait(10)
+            return odds(*given, **more)
+
+        monkeypatch.setattr(reader, "odds", slow)
+        async with anyio.create_task_group() as group:
+            for second in range(6):
+                group.start_soon(held.get, f"intel/events/e1/odds?at=2026-01-10T12:00:{second:02d}Z")
+            with anyio.fail_after(5):
+                while len(under_way) < 2:  # noqa: ASYNC110  # of a thread
+                    await anyio.sleep(0.01)
+                assert (await held.get("intel/consensus?event=e1", "key_bob")).status_code == 200
+            assert len(under_way) == 2
+            go.set()
+        assert len(under_way) == 6
 
 
 async def made(held: World, url: str) -> str:
