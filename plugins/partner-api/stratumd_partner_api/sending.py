@@ -24,7 +24,7 @@ from stratumd.plugin.history import Entry
 from stratumd.plugin.partners import Accounts
 from stratumd.plugin.routes import RoutesContext
 from stratumd_partner_api import shapes
-from stratumd_partner_api.lens import Lens
+from stratumd_partner_api.lens import Lens, cutoff_of
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.rows import DEAD, DELIVERED, PENDING, Attempted, Lease, Webhook
 from stratumd_partner_api.shapes import Shape, shape_of
@@ -227,6 +227,10 @@ class Sender:
             signal = await self._archive.read(lambda history: history.signal(delivery.signal))
         except LookupError:
             await self._end(row, delivery, DEAD, None, "the signal is not kept any more")
+            return True
+        if signal.observed_at > cutoff_of(shape, self._clock.now()):  # made when the plan had no such delay
+            later = msgspec.structs.replace(delivery, due_at=signal.observed_at + shape.delay)
+            await self._desk.write(lambda writing: writing.put(later) if writing.get(Webhook, id=row.id) else None)
             return True
         try:
             status = await self._post(row, delivery.id, payload(signal, shape))

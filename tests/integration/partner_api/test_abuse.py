@@ -183,3 +183,18 @@ def _counted(held: World, name: str, read: list[int]) -> None:
         return found
 
     setattr(held.held.reader, name, counted)
+
+
+async def test_what_waits_for_a_webhook_waits_as_long_as_the_plan_of_now_says(tmp_path: Path) -> None:
+    async with Receiver() as receiver, world(f"sqlite:///{tmp_path}/s.db", {"allow": ["127.0.0.0/8"]}) as held:
+        await made(held, receiver.url)
+        receiver.answer_next(503)
+        await held.signals(make_signal("s1", START))
+        await held.api.sender.step()
+        held.doorman.keys["key_ann"] = doorman.FREE
+        for minutes, sent in ((1, 1), (2, 1), (8, 2)):
+            held.clock.advance(minutes * MINUTE)
+            while await held.api.sender.step():
+                pass
+            assert len(receiver.requests) == sent
+        assert receiver.requests[1].json()["data"]["operator"] is None
