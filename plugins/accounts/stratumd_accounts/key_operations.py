@@ -101,9 +101,9 @@ class Issue(KeyOperation):
 
     async def run(self, act: Act) -> Rows:
         """Make it."""
-        account = await self.staff.id_of(self.options.account)
+        act = await self.staff.named(act, self.options.account)
         length = None if self.options.expires_in is None else micros(self.options.expires_in)
-        return [_shown(await self.staff.keys.issue(act, account, self.options.name, self.options.scopes, length))]
+        return [_shown(await self.staff.keys.issue(act, act.target, self.options.name, self.options.scopes, length))]
 
 
 class RotationOf(OneKey):

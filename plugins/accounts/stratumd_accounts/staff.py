@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -48,6 +48,10 @@ class Staff:
     async def id_of(self, account: str) -> str:
         """Return an account's id."""
         return (await self._desk.read(lambda reading: find(reading, account))).id
+
+    async def named(self, act: Act, account: str) -> Act:
+        """Return an act whose target is the account's id, however it was typed: the audit has one name for it."""
+        return msgspec.structs.replace(act, target=await self.id_of(account))
 
     async def create(self, act: Act, email: str) -> Shown:
         """Make an account, and send the way to its first password; where no letters reach people, show it once."""
@@ -174,7 +178,7 @@ class Staff:
     async def reset_password(self, act: Act, account: str) -> Shown:
         """Send the way to a new password; where no letters reach people, show it once."""
         known = await self._desk.read(lambda reading: find(reading, account))
-        return {"id": known.id, "email": known.email} | await self._send_reset(known, act)
+        return {"id": known.id, "email": known.email} | await self._send_reset(known, await self.named(act, known.id))
 
     async def _send_reset(self, account: Account, act: Act | None = None) -> Shown:
         token = await self._sign_up.new_reset(account, act)
@@ -218,8 +222,8 @@ class Staff:
 
         return await self._changed(act, account, work)
 
-    async def _changed(self, act: Act, account: str, work: Any) -> Shown:
-        await self._desk.write(work, act)
+    async def _changed(self, act: Act, account: str, work: Callable[[Writing], object]) -> Shown:
+        await self._desk.write(work, await self.named(act, account))
         self._parts.memory.forget()
         return await self.show(account)
 

@@ -116,6 +116,15 @@ async def test_every_write_of_staff_is_on_record_with_before_and_after(ann: Pers
     assert house.reader.audit_breaks() == []
 
 
+async def test_the_audit_names_an_account_by_its_id_however_it_was_typed(ann: Person, house: Serving) -> None:
+    (made,) = await house.operate("accounts.create", {"email": "bob@example.org"})
+    await house.operate("accounts.set-plan", {"account": "Bob@Example.org", "kind": "api", "plan": "api_monthly"})
+    await house.operate("accounts.keys.issue", {"account": "bob@example.org", "name": "x"})
+    await house.operate("accounts.reset-password", {"account": "bob@example.org"})
+    await house.operate("accounts.suspend", {"account": made["id"]})
+    assert [row.target for row in await rows(house)][-4:] == [made["id"]] * 4
+
+
 def test_every_operation_says_what_it_needs() -> None:
     """Whatever takes access away or gives it is sensitive; whatever only shows writes nothing."""
     from stratumd_accounts import key_operations, operations

@@ -129,7 +129,12 @@
   };
   document.querySelector("nav p").textContent = "Version " + api.info.version;
   const cards = [];
-  for (const [tag, ops] of groups) {
+  // What partners call with their keys comes first, what only staff may call last.
+  const rank = (ops) => Math.min(...ops.map(([, , op]) => {
+    const ways = (op.security || []).flatMap((each) => Object.keys(each));
+    return ways.includes("key") ? 0 : !ways.length || ways.includes("session") ? 1 : 2;
+  }));
+  for (const [tag, ops] of [...groups].sort((one, other) => rank(one[1]) - rank(other[1]))) {
     const section = make("section"), ul = make("ul"), heading = make("h2", tag);
     section.append(make("h3", tag));
     list.append(heading, ul);
