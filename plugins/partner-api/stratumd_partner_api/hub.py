@@ -16,15 +16,14 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 import msgspec
 
 from stratumd.plugin import SECOND, Micros
+from stratumd_partner_api.clients import Client
 from stratumd_partner_api.shapes import Shape
 
 HEARTBEAT: Micros = 15 * SECOND
-HEART = b": still here\n\n"
 RING = 2_000
 """Messages of the newest past that are kept in memory for clients that come back."""
 RELEASE = 0.05
 """Seconds between two looks at what a delayed plan may see by now."""
-_BYTES = 1 << 20
 _PATIENCE = 1.0  # seconds until it is looked whether anybody still listens
 
 T = TypeVar("T")
@@ -61,56 +60,6 @@ class Source(Protocol[T]):
 
     async def ends(self) -> tuple[int, int]:
         """Return the first number that is still there, and the newest that was ever given."""
-
-
-class Client:
-    """Somebody who listens."""
-
-    __slots__ = ("_arrived", "_bytes", "_most", "_waiting", "ended", "sent")
-
-    def __init__(self, most: int) -> None:
-        self.sent = 0
-        """The id of the newest message that was handed on."""
-        self.ended = b""
-        """The last message, once there is one."""
-        self._most = most
-        self._waiting: deque[bytes] = deque()
-        self._bytes = 0
-        self._arrived = asyncio.Event()
-
-    def put(self, id: int, message: bytes) -> bool:
-        """Take a message; False where it does not fit any more, and the client is dropped."""
-        if len(self._waiting) >= self._most or self._bytes > _BYTES:
-            self.end(b'event: lagged\ndata: {"after":%d}\n\n' % self.sent)
-            return False
-        self._waiting.append(message)
-        self._bytes += len(message)
-        self.sent = id
-        self._arrived.set()
-        return True
-
-    def beat(self) -> None:
-        """Show that the connection lives, where nothing else does."""
-        if not self._waiting:
-            self._waiting.append(HEART)
-            self._arrived.set()
-
-    def end(self, message: bytes) -> None:
-        """Send this and no more; what waits is forgotten."""
-        self._waiting.clear()
-        self._bytes = 0
-        self.ended = message
-        self._arrived.set()
-
-    async def take(self) -> bytes:
-        """Return all that waits; nothing once it has ended."""
-        if not self._waiting and not self.ended:
-            await self._arrived.wait()
-        self._arrived.clear()
-        found = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
-        self._waiting.clear()
-        self._bytes = 0
-        return found
 
 
 class Group(Generic[T]):

@@ -12,7 +12,8 @@ from stratumd.plugin.history import Archive, Changed
 from stratumd.plugin.partners import Accounts, Rights
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import answers, questions, shapes
-from stratumd_partner_api.hub import Channel, Client, Listening, Told, event
+from stratumd_partner_api.clients import Client
+from stratumd_partner_api.hub import Channel, Listening, Told, event
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.serving import Asked, Counter, endpoint
 from stratumd_partner_api.shapes import Shape, shape_of

@@ -12,7 +12,7 @@ import pytest
 from anyio import to_thread
 
 from stratumd.plugin import HOUR, MINUTE
-from stratumd_partner_api.hub import Client
+from stratumd_partner_api.clients import Client
 from tests.integration.partner_api.world import START, World, make_signal, make_step, world
 
 pytestmark = pytest.mark.anyio
