@@ -115,8 +115,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def opened(url: str) -> Opened:
     """Return what serves accounts over the test's database, with any options."""
 
-    def serve(clock: VirtualClock | None = None, **options: Any) -> AbstractAsyncContextManager[Serving]:
-        return serving(url, {"accounts": OPTIONS | options}, clock=clock)
+    def serve(
+        clock: VirtualClock | None = None, background: bool = True, **options: Any
+    ) -> AbstractAsyncContextManager[Serving]:
+        return serving(url, {"accounts": OPTIONS | options}, clock=clock, background=background)
 
     return serve
 

@@ -268,16 +268,17 @@ async def test_a_message_is_sent_again_after_a_failure_and_a_limit(
     assert set(embeds[1]) == {"title"}, "once more, tersely"
 
 
-async def test_only_one_daemon_sends(house: Serving) -> None:
-    """A second delivery over the same database, as another daemon's is."""
+async def test_only_one_daemon_sends(opened: Opened) -> None:
+    """A second delivery over the same database, as another daemon's is; neither sends by itself meanwhile."""
     from stratumd_accounts.discord_delivery import DiscordDelivery
 
-    first = house.routes("accounts")._delivery
-    second = DiscordDelivery(first._parts, first._discord)
-    assert await first._is_ours()
-    assert not await second._is_ours()
-    await first.release()
-    assert await second._is_ours()
-    assert not await first._is_ours()
-    house.clock.advance(MINUTE)
-    assert await first._is_ours(), "a daemon that is gone is followed by another"
+    async with opened(background=False) as house:
+        first = house.routes("accounts")._delivery
+        second = DiscordDelivery(first._parts, first._discord)
+        assert await first._is_ours()
+        assert not await second._is_ours()
+        await first.release()
+        assert await second._is_ours()
+        assert not await first._is_ours()
+        house.clock.advance(MINUTE)
+        assert await first._is_ours(), "a daemon that is gone is followed by another"
