@@ -72,7 +72,7 @@ past: $(READY) ## Fetch a recorded season of the past, killed twenty times, and 
 # make properties EXAMPLES=200 is quicker.
 EXAMPLES ?= 2000
 
-properties: $(READY) ## Try the properties on two thousand cases each (the suite tries fifty)
+properties: $(READY) ## Try the properties on two thousand cases each (the suite tries thirty)
 	@STRATUMD_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n 2 -m hypothesis
 
 kill: $(READY) ## Kill at every failpoint, cut off commits, kill the daemon; check what is left

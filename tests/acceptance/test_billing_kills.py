@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.billing import endure
 
-KILLS = int(os.environ.get("STRATUMD_BILLING_KILLS", "4"))
+KILLS = int(os.environ.get("STRATUMD_BILLING_KILLS", "3"))
 
 
 @pytest.mark.anyio

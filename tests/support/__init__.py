@@ -10,7 +10,7 @@ SHARED = Path(os.environ.get("STRATUMD_SHARED", ROOT.parent / "shared"))
 """Where recordings of real answers and reference values are, where they are at all; no part of the project."""
 
 
-EXAMPLES = int(os.environ.get("STRATUMD_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("STRATUMD_EXAMPLES", "30"))
 """How many cases a property is tried on; `make properties` tries many more."""
 
 
