@@ -34,7 +34,6 @@ SHORT_QUERY, MOST_ASKED = 256, 512
 PATIENCE = 30.0
 """Seconds that a caller may take over a chunk of a stream."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_UNREADABLE = (UnicodeDecodeError, ValueError)
 _log = logger("stratumd.http")
 
 
@@ -262,7 +261,7 @@ def _parsed(raw: bytes) -> list[tuple[str, str]]:
         raise Refused(414, f"the query may have {LONGEST_QUERY} bytes")
     try:
         given = parse_qsl(raw.decode("ascii"), True, errors="strict", max_num_fields=MOST_FIELDS)
-    except _UNREADABLE:
+    except ValueError:  # UnicodeDecodeError is one
         raise Refused(400, "the query cannot be read: write UTF-8, percent-encoded") from None
     if any("\0" in part for pair in given for part in pair):
         raise Refused(400, "the query holds a NUL")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import threading
+from collections.abc import Iterator
 
 import anyio
 import pytest
@@ -13,6 +15,22 @@ from stratumd.runtime import stop
 from stratumd.runtime.stop import Stop
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def no_timer_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In a daemon they end with the process; here they would still speak in the middle of another test."""
+    made: list[threading.Timer] = []
+
+    class Noted(threading.Timer):
+        def start(self) -> None:
+            made.append(self)
+            super().start()
+
+    monkeypatch.setattr("stratumd.runtime.stop.threading.Timer", Noted)
+    yield
+    for timer in made:
+        timer.cancel()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
