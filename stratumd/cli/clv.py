@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ class View(StrEnum):
     FIRSTS = "firsts"
     WEIGHTS = "weights"
     OVERVIEW = "overview"
+    EXCLUDED = "excluded"
 
 
 _CARD = {
@@ -51,6 +53,7 @@ _COLUMNS: Mapping[View, Mapping[str, str]] = {
     View.FIRSTS: _RANK,
     View.WEIGHTS: {"market": "MARKET", "version": "VERSION", "books": "BOOKS", "weights": "WEIGHTS"},
     View.OVERVIEW: {"reference": "PRICE", "after_seconds": "AFTER S", "status": "STATUS", "records": "RECORDS"},
+    View.EXCLUDED: {"event": "EVENT", "commence_at": "START", "reason": "REASON", "signals": "SIGNALS"},
 }  # fmt: skip
 
 _NOTHING = "nothing yet: the job `clv` closes events some minutes after their start, or --run does"
@@ -87,7 +90,10 @@ def clv(
             if not as_json:
                 say(done)
         rows = desk.answer(*_question(view, by, event, convention))
+        off = [] if as_json or view is View.EXCLUDED else desk.answer("clv.excluded", {})
     emit([*rows] if as_json else [shown(row) for row in rows], _columns(view, by), as_json=as_json, none=_NOTHING)
+    if off:
+        say(_left_out(off))
 
 
 def _question(
@@ -99,6 +105,12 @@ def _question(
         asked = {"event": event, "convention": convention, "books": view is View.BOOKS}
         return "clv.closes", {name: value for name, value in asked.items() if value is not None}
     return f"clv.{view}", {}
+
+
+def _left_out(off: list[dict[str, Any]]) -> str:
+    reasons = Counter(row["reason"] for row in off)
+    events = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    return f"left out: events called off ({events}) with {sum(row['signals'] for row in off)} signals; --show excluded"
 
 
 def _columns(view: View, by: list[str] | None) -> dict[str, str]:

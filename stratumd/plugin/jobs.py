@@ -11,7 +11,7 @@ import msgspec
 from stratumd.odds import Pricing
 from stratumd.plugin.components import Component, Log
 from stratumd.plugin.times import Micros
-from stratumd.plugin.values import ConsensusPoint, Event, Signal
+from stratumd.plugin.values import ConsensusPoint, Event, Phase, Signal
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -50,6 +50,9 @@ class KnownEvent(NamedTuple):
     event: Event
     observed_at: Micros
     """When the pipeline observed it last."""
+    phase: Phase | None = None
+    """The newest word on where it is in its life, an announced start's or a provider's of scores. None without
+    one, and where it called off a start and another one was announced afterwards."""
 
 
 class QuotePoint(NamedTuple):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
 
-from stratumd.plugin import Event, EventPast, KnownEvent, Micros, QuotePath, QuotePoint, Start
+from stratumd.plugin import Event, EventPast, KnownEvent, Micros, Phase, QuotePath, QuotePoint, Start
 from stratumd.store.keys import event_key
-from stratumd.store.tables import changes, coverage, event_starts, events, processed, series
+from stratumd.store.tables import changes, coverage, event_results, event_starts, events, processed, series
 
 _point = QuotePoint._make
 
@@ -22,17 +22,29 @@ _point = QuotePoint._make
 def known_events(connection: Connection, pipeline: str, since: Micros | None, until: Micros | None) -> list[KnownEvent]:
     """Return the pipeline's events whose newest start lies in [since, until), by start and id."""
     last = func.max(coverage.c.observed_at)
+    same = event_starts.c.event_id == events.c.event_id
+    announced = select(func.max(event_starts.c.observed_at)).where(same).scalar_subquery()
+    word = (event_results.c.phase, event_results.c.since)
     query = (
-        select(events, last.label("last"))
+        select(events, *word, last.label("last"), announced.label("announced"))
         .join(coverage, and_(coverage.c.event_id == events.c.event_id, coverage.c.pipeline == pipeline))
-        .group_by(*events.c)
+        .outerjoin(event_results, event_results.c.event_id == events.c.event_id)
+        .group_by(*events.c, *word)
         .order_by(events.c.commence_at, events.c.event)
     )
     if since is not None:
         query = query.where(events.c.commence_at >= since)
     if until is not None:
         query = query.where(events.c.commence_at < until)
-    return [KnownEvent(_event(row), row.last) for row in connection.execute(query)]
+    return [KnownEvent(_event(row), row.last, _phase(row)) for row in connection.execute(query)]
+
+
+def _phase(row: Any) -> Phase | None:
+    if row.phase is None:
+        return None
+    phase = Phase(row.phase)
+    off = phase in (Phase.CANCELLED, Phase.POSTPONED)
+    return None if off and row.announced is not None and row.since < row.announced else phase
 
 
 def pasts(connection: Connection, pipeline: str, wanted: Sequence[str], lanes: Lanes) -> list[EventPast]:

@@ -3,9 +3,9 @@
 from stratumd import hookimpl
 from stratumd.plugin import Job, Report
 from stratumd_clv.job import ClosingLines
-from stratumd_clv.reports import Closes, Firsts, Overview, Scorecards, Sharpness, Summary, Weights
+from stratumd_clv.reports import Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Weights
 
-__all__ = ["Closes", "ClosingLines", "Firsts", "Overview", "Scorecards", "Sharpness", "Summary", "Weights"]
+__all__ = ["Closes", "ClosingLines", "Excluded", "Firsts", "Overview", "Scorecards", "Sharpness", "Summary", "Weights"]
 
 
 @hookimpl
@@ -17,4 +17,4 @@ def register_jobs() -> list[type[Job]]:
 @hookimpl
 def register_reports() -> list[type[Report]]:
     """Provide what `stratumd clv` shows."""
-    return [Closes, Firsts, Overview, Scorecards, Sharpness, Summary, Weights]
+    return [Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Weights]

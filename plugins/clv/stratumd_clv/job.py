@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from stratumd.plugin import DAY, MINUTE, Drop, Job, JobContext, KnownEvent, Ledger, Micros, Signal
+from stratumd.plugin import DAY, MINUTE, Drop, Job, JobContext, KnownEvent, Ledger, Micros, Phase, Row, Signal
 from stratumd_clv.event import close_event
 from stratumd_clv.options import Options
 from stratumd_clv.rows import KINDS, Closed
 
 AT_ONCE = 100
 """Events of one transaction."""
+OFF = (Phase.CANCELLED, Phase.POSTPONED)
+"""What is not played at its start has no close: the last quotes before it are no market's last word on a game."""
 
 
 class ClosingLines(Job):
@@ -26,28 +28,32 @@ class ClosingLines(Job):
         self._basis = hashlib.sha256(repr(basis).encode()).hexdigest()[:16]
 
     def run(self, at: Micros, ledger: Ledger) -> str:
-        """Close what is due, and open again what starts later now."""
+        """Close what is due, leave out what was called off, and open again what starts later now."""
         due = at - self.options.minutes_after_commence * MINUTE
         known = {each.event: each for each in ledger.rows(Closed, pipeline=self.context.pipeline)}
         reopened = [each.event.id for each in ledger.events(since=due) if each.event.id in known]
         ledger.write(drop=[drop for event in reopened for drop in self._all_of(event)])
         started = ledger.events(since=at - self.options.lookback_days * DAY, until=due)
-        closed = valued = 0
+        closed = valued = excluded = 0
         for start in range(0, len(started), AT_ONCE):
-            events, signals = self._close(started[start : start + AT_ONCE], known, ledger)
-            closed, valued = closed + events, valued + signals
-        return f"{closed} of {len(started)} events closed, {valued} signals valued, {len(reopened)} events opened again"
+            done = self._close(started[start : start + AT_ONCE], known, ledger)
+            closed += sum([not each.excluded for each in done])
+            valued += sum([each.signals for each in done if not each.excluded])
+            excluded += sum([bool(each.excluded) for each in done])
+        said = f"{closed} of {len(started)} events closed, {valued} signals valued, {len(reopened)} events opened again"
+        return f"{said}, {excluded} called off" if excluded else said
 
-    def _close(self, some: Sequence[KnownEvent], known: Mapping[str, Closed], ledger: Ledger) -> tuple[int, int]:
-        """Close those of `some` of which something has changed. Return how many, with how many signals."""
+    def _close(self, some: Sequence[KnownEvent], known: Mapping[str, Closed], ledger: Ledger) -> list[Closed]:
+        """Close those of `some` of which something has changed, and return them."""
         signals: dict[str, list[Signal]] = {}
         for signal in ledger.signals([each.event.id for each in some]):
             signals.setdefault(signal.event, []).append(signal)
         facts = {each.event.id: self._facts(each, len(signals.get(each.event.id, ()))) for each in some}
         changed = [event for event, closed in facts.items() if known.get(event) != closed]
-        rows = [
+        rows: list[Row] = [facts[event] for event in changed if facts[event].excluded]
+        rows += [
             row
-            for past in ledger.pasts(changed)
+            for past in ledger.pasts([event for event in changed if not facts[event].excluded])
             for row in (
                 facts[past.event.id],
                 *close_event(past, signals.get(past.event.id, ()), self.options, self.context),
@@ -55,13 +61,13 @@ class ClosingLines(Job):
         ]
         # Rows of before that nothing replaces, as of a signal that is gone, must not stay.
         ledger.write(rows, [drop for event in changed if event in known for drop in self._all_of(event)])
-        return len(changed), sum([facts[event].signals for event in changed])
+        return [facts[event] for event in changed]
 
     def _facts(self, known: KnownEvent, signals: int) -> Closed:
         event = known.event
-        return Closed(
-            self.context.pipeline, event.id, event.sport, event.commence_at, known.observed_at, signals, self._basis
-        )
+        off = str(known.phase) if known.phase in OFF else ""
+        facts = (event.id, event.sport, event.commence_at, known.observed_at, signals, self._basis, off)
+        return Closed(self.context.pipeline, *facts)
 
     def _all_of(self, event: str) -> list[Drop]:
         return [(kind, {"pipeline": self.context.pipeline, "event": event}) for kind in KINDS]

@@ -172,6 +172,19 @@ class Overview(Report):
         yield from overview(ledger.rows(Value, pipeline=self.context.pipeline))
 
 
+class Excluded(Report):
+    """Events that were called off: they have no closing lines, and their signals no value."""
+
+    name = "clv.excluded"
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per event."""
+        for each in ledger.rows(Closed, pipeline=self.context.pipeline):
+            if each.excluded:
+                start = iso(each.commence_at)
+                yield {"event": each.event, "commence_at": start, "reason": each.excluded, "signals": each.signals}
+
+
 def _sharpness(ledger: Ledger, pipeline: str) -> dict[str, list[Standing]]:
     sports = {each.event: each.sport for each in ledger.rows(Closed, pipeline=pipeline)}
     items = [

@@ -19,6 +19,8 @@ class Closed(Row, frozen=True):
     observed_until: int
     signals: int
     options: str
+    excluded: str
+    """Why it has no closing lines: `cancelled` or `postponed`; empty where it has."""
 
 
 class Closing(Row, frozen=True):

@@ -18,6 +18,8 @@ from stratumd.plugin import (
     EventPast,
     KnownEvent,
     Micros,
+    Phase,
+    PluginConfig,
     QuotePath,
     QuotePoint,
     Row,
@@ -27,6 +29,7 @@ from stratumd.plugin import (
 from stratumd_clv.conventions import cuts, first_in_play, scheduled_start
 from stratumd_clv.job import ClosingLines
 from stratumd_clv.options import Convention, Options
+from stratumd_clv.reports import Excluded
 from stratumd_clv.rows import BookClose, Closed, Closing, MarketClose, Value
 
 START = 1_784_000_000_000_000
@@ -50,10 +53,11 @@ class FakeLedger:
         self.all_signals = list(signals)
         self.kept: dict[tuple[Any, ...], Row] = {}
         self.writes = 0
+        self.phases: dict[str, Phase] = {}
 
     def events(self, *, since: Micros | None = None, until: Micros | None = None) -> list[KnownEvent]:
         return [
-            KnownEvent(past.event, past.observed[-1])
+            KnownEvent(past.event, past.observed[-1], self.phases.get(past.event.id))
             for past in self.pasts_by_id.values()
             if (since is None or past.event.commence_at >= since) and (until is None or past.event.commence_at < until)
         ]
@@ -249,6 +253,33 @@ def test_rows_of_signals_that_are_gone_go_too() -> None:
     ledger.all_signals.clear()
     closed(ledger)
     assert ledger.rows(Value) == []
+
+
+@pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.POSTPONED])
+def test_an_event_that_was_called_off_has_no_close_and_says_why(phase: Phase) -> None:
+    past = spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5))
+    ledger = FakeLedger(past, signals=[steam(60)])
+    ledger.phases["game"] = phase
+    assert closed(ledger).endswith("0 signals valued, 0 events opened again, 1 called off")
+    (row,) = ledger.kept.values()
+    assert (type(row), row.excluded, row.signals) == (Closed, phase.value, 1)
+    assert [(each["event"], each["reason"]) for each in Excluded(PluginConfig(), Context()).answer(ledger)] == [
+        ("game", phase.value)
+    ]
+
+
+def test_a_word_that_comes_after_the_close_closes_anew() -> None:
+    past = spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5))
+    ledger = FakeLedger(past, signals=[steam(60)])
+    closed(ledger)
+    assert ledger.rows(Value)
+    before = dict(ledger.kept)
+    ledger.phases["game"] = Phase.CANCELLED
+    assert closed(ledger).startswith("0 of 1 events closed")
+    assert [type(row) for row in ledger.kept.values()] == [Closed]
+    ledger.phases["game"] = Phase.FINAL
+    assert closed(ledger).startswith("1 of 1 events closed")
+    assert ledger.kept == before
 
 
 def test_all_four_conventions_are_kept_and_the_option_says_which_one_values() -> None:

@@ -8,12 +8,12 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from stratumd.plugin import HOUR, MINUTE, Change, Row, Start
+from stratumd.plugin import HOUR, MINUTE, Change, Phase, Row, Start
 from stratumd.registry import load
 from stratumd.store import Store, StoreLedger, open_ledger, open_store, plugin_migrations
 from stratumd.store.shelves import table_of
 from stratumd_clv.rows import KINDS, Closed, Closing
-from tests.support.steps import START, event, keep, observation, signal, step
+from tests.support.steps import START, event, keep, observation, result, signal, step
 
 FOLDERS = plugin_migrations((each.plugin, each.component) for _, each in load(["clv"]).components())
 
@@ -69,6 +69,22 @@ def test_events_are_found_by_their_newest_start(store: Store) -> None:
     assert (known.event, known.observed_at) == (moved, START + MINUTE)
     (past,) = ledger.pasts([event().id])
     assert past.starts == [Start(START, event().commence_at), Start(START + MINUTE, START + 5 * HOUR)]
+
+
+def test_a_called_off_start_is_one_until_another_is_announced(store: Store) -> None:
+    keep(store, step(observation(), signals=0))
+    (known,) = store.ledger("nba").events()
+    assert known.phase is Phase.SCHEDULED
+    off = msgspec.structs.replace(
+        polled(1, price=None), results=(result(phase=Phase.POSTPONED, event=event().id),), plays=(), events=()
+    )
+    keep(store, off)
+    (known,) = store.ledger("nba").events()
+    assert known.phase is Phase.POSTPONED
+    moved = msgspec.structs.replace(event(), commence_at=START + 29 * HOUR)
+    keep(store, msgspec.structs.replace(polled(2, price=None), results=(), plays=(), events=(moved,)))
+    (known,) = store.ledger("nba").events()
+    assert known.phase is None
 
 
 def test_signals_and_consensus_come_back_as_they_were_stored(store: Store) -> None:
