@@ -310,6 +310,9 @@ async def test_the_sink_whose_receiver_answers_is_preferred_for_one_to_a_person(
         old.expires = False
         async with running(store, a=old, b=email(second)) as all:
             with anyio.fail_after(PATIENCE):
+                while store.outage("sink", "a") is None:  # noqa: ASYNC110  # the worker's
+                    await anyio.sleep(0.005)
+                # A sink that is not open yet comes last, too.
                 while [taker.sink for taker in all.courier.takers()] != ["b", "a"]:  # noqa: ASYNC110  # the workers'
                     await anyio.sleep(0.005)
             await all.notices.notify(news(to="me@example.com"))
