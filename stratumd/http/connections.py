@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import resource
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 ASKING = 10.0
 """Seconds from the connection, or from the last answer, to the end of a request's headers."""
@@ -17,6 +17,8 @@ STUCK = 40.0
 """Seconds for which the other side may take nothing of what waits for it: longer than a stream's patience."""
 LONGEST_HEAD = 64 * 1024
 """Bytes of a request line with its headers; what is more costs the connection."""
+OUTLET = "stratumd.outlet"
+"""Under `extensions` of a request's scope: the `Outlet` of its answer."""
 _RESERVE = 96  # files that are left to the rest of the daemon
 
 
@@ -24,6 +26,26 @@ def most() -> int:
     """Return how many connections there may be: the pipelines keep files of their own."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return max(files - _RESERVE, files // 2)
+
+
+class Outlet:
+    """The way past the task of an answer, for what is sent to thousands at once: no task has to wake up for it."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def write(self, chunk: bytes) -> bool:
+        """Send a chunk of the answer's body behind all that its task has sent; False where that cannot be at present.
+
+        It cannot before the body has begun and after its end, and while the other side takes nothing.
+        """
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or cycle.response_complete or not cycle.chunked_encoding:
+            return False
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        return True
 
 
 class Bounded(HttpToolsProtocol):
@@ -58,6 +80,7 @@ class Bounded(HttpToolsProtocol):
         """Begin a request: from here on there are other deadlines."""
         self._stop_waiting()
         super().on_headers_complete()
+        self.scope["extensions"] = {OUTLET: Outlet(self.cycle)}  # type: ignore[dict-item]  # uvicorn has none of its own
 
     def on_response_complete(self) -> None:
         """Wait for the next request, unless it is here already."""

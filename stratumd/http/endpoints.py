@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratumd.errors import StratumError
 from stratumd.http import problems
+from stratumd.http.connections import OUTLET
 from stratumd.http.dates import deprecation
 from stratumd.http.openapi import OPENAPI
 from stratumd.observe.logs import logger
@@ -208,13 +209,16 @@ class _Streaming:
         async with anyio.create_task_group() as group:
             group.start_soon(self._until_gone, receive, group.cancel_scope)
             with suppress(OSError, TimeoutError):  # the caller went, or takes nothing any more
-                await self._send(scope["method"], send)
+                await self._send(scope, send)
             group.cancel_scope.cancel()
 
-    async def _send(self, method: str, send: Send) -> None:
+    async def _send(self, scope: Scope, send: Send) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if method != "HEAD":
+        if scope["method"] != "HEAD":
+            outlet = scope.get("extensions", {}).get(OUTLET)
+            if self._stream.straight is not None and outlet is not None:
+                self._stream.straight(outlet.write)
             async with aclosing(self._stream.chunks) as chunks:  # type: ignore[type-var]  # an async generator
                 async for chunk in chunks:
                     async with asyncio.timeout(PATIENCE):

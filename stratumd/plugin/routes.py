@@ -113,12 +113,19 @@ class Answer(msgspec.Struct, kw_only=True):
     media_type: str = "application/json"
 
 
+Write = Callable[[bytes], bool]
+"""Sends a chunk at once, behind all that was sent; False where it could not, as the caller takes nothing at present."""
+
+
 class Stream(msgspec.Struct, kw_only=True):
     """An answer that is sent as it is made. `chunks` is closed when the caller goes or the daemon stops."""
 
     chunks: AsyncIterator[bytes]
     headers: Mapping[str, str] = {}
     media_type: str = "text/event-stream"
+    straight: Callable[[Write], None] | None = None
+    """Called before the first chunk is asked for, where the server can: with a way to send chunks while `chunks` waits
+    for one, which saves the waking up of a task. What is to be sent to thousands at once is sent sooner."""
 
 
 Handler = Callable[[Call], Awaitable[Answer | Stream]]

@@ -7,12 +7,16 @@ at one of them, and looks at the requests that were begun after the revocation w
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
 import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import httpx
@@ -41,6 +45,9 @@ http:
 PERSON = {"email": "ann@example.com", "password": "a long enough Pa55phrase"}
 SETTLED = 1.5
 """Seconds after a revocation that requests go on; none is accepted at the end of them."""
+ASKED = "/api/v1/intel/signals?limit=1"
+LINES = 64
+"""Connections to each daemon; one request is under way on each."""
 
 
 class Asked(NamedTuple):
@@ -50,7 +57,12 @@ class Asked(NamedTuple):
     began: float
     """By the monotonic clock, seconds."""
     ended: float
-    accepted: bool
+    status: int
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the key was good."""
+        return self.status == 200
 
 
 class Revoked(NamedTuple):
@@ -109,6 +121,8 @@ async def _revoke(client: httpx.AsyncClient, session: dict[str, str], addresses:
         revoked_at = time.monotonic()
         await anyio.sleep(SETTLED)
         group.cancel_scope.cancel()
+    if strange := {each.status for each in asked} - {200, 401}:
+        raise RuntimeError(f"requests were answered with {strange}")
     before = [each for each in asked if each.ended < sent_at]
     if not all(each.accepted for each in before) or {each.daemon for each in before} != {0, 1}:
         raise RuntimeError("the key was not accepted before")
@@ -121,26 +135,61 @@ async def _revoke(client: httpx.AsyncClient, session: dict[str, str], addresses:
 
 
 async def _ask_always(number: int, address: str, key: str, rate: float, asked: list[Asked]) -> None:
-    """Begin requests at an even pace, also while others are under way."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    headers = {"authorization": f"Bearer {key}"}
-    async with (
-        httpx.AsyncClient(base_url=address, trust_env=False, limits=limits, headers=headers, timeout=10) as client,
-        anyio.create_task_group() as group,
-    ):
+    """Begin requests at an even pace, also while others are under way, over connections that stay open.
 
-        async def ask() -> None:
-            began = time.monotonic()
-            status = (await client.get("/api/v1/intel/usage")).status_code
-            if status not in (200, 401):
-                raise RuntimeError(f"a request was answered with {status}")
-            asked.append(Asked(number, began, time.monotonic(), status == 200))
-
+    Those that were due while all connections were busy follow as soon as one is free.
+    """
+    host, port = address.removeprefix("http://").split(":")
+    request = f"GET {ASKED} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+    loop = asyncio.get_running_loop()
+    lines = [_Line(number, request, asked) for _ in range(LINES)]
+    free = deque(lines)
+    try:
+        for line in lines:
+            await loop.create_connection(lambda line=line: line, host, int(port))
+            line.done = partial(free.append, line)
         due = time.monotonic()
         while True:
-            group.start_soon(ask)
-            due += 1 / rate
-            await anyio.sleep(max(0.0, due - time.monotonic()))
+            while free and due <= time.monotonic():
+                free.popleft().ask()
+                due += 1 / rate
+            await asyncio.sleep(max(0.001, due - time.monotonic()))
+    finally:
+        for line in lines:
+            line.close()
+
+
+class _Line(asyncio.Protocol):
+    """One connection: it asks, and takes note of the answer."""
+
+    def __init__(self, number: int, request: bytes, asked: list[Asked]) -> None:
+        self.done: Callable[[], None]
+        self._number = number
+        self._request = request
+        self._asked = asked
+        self._began = 0.0
+        self._got = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def ask(self) -> None:
+        self._began = time.monotonic()
+        self._transport.write(self._request)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        head, end, body = self._got.partition(b"\r\n\r\n")
+        if not end or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return
+        self._got = b""
+        self._asked.append(Asked(self._number, self._began, time.monotonic(), int(head[9:12])))
+        self.done()
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from stratumd.plugin import Micros, Signal, iso
@@ -157,6 +158,7 @@ class Streams:
         return Stream(
             chunks=self._listening_to(asked, channel.listen(asked.shape, key, encode, after, client), client),
             headers={"cache-control": "private, no-store"},
+            straight=partial(setattr, client, "write"),
         )
 
     def _check_room(self, asked: Asked) -> None:

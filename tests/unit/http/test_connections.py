@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from anyio.abc import SocketStream
@@ -14,8 +15,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from stratumd.http import connections
+from stratumd.http.connections import OUTLET
 from stratumd.http.server import address, bind, serve
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +39,35 @@ async def late(request: Request) -> PlainTextResponse:
     return PlainTextResponse("late")
 
 
+async def past(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a body by the task and past it in turn, and say in the end when that could be."""
+    write = scope["extensions"][OUTLET].write
+    could = [write(b"before")]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"1", "more_body": True})
+    could.append(write(b"2"))
+    await send({"type": "http.response.body", "body": b"3", "more_body": True})
+    could.append(write(b"4"))
+    await send({"type": "http.response.body", "body": str(could).encode(), "more_body": False})
+    could.append(write(b"after"))
+    WRITTEN.append(could)
+
+
+async def flood(scope: Scope, receive: Receive, send: Send) -> None:
+    """Write past the task until that cannot be any more."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    write = scope["extensions"][OUTLET].write
+    count = 0
+    while count < 10_000 and write(b"y" * 100_000):
+        count += 1
+        await anyio.lowlevel.checkpoint()
+    WRITTEN.append([count < 10_000])
+
+
+WRITTEN: list[list[bool]] = []
 APP = Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), Route("/much", much), Route("/late", late)])
+APP.mount("/past", past)
+APP.mount("/flood", flood)
 
 
 @asynccontextmanager
@@ -132,3 +163,22 @@ async def test_the_rest_of_the_daemon_keeps_its_files(monkeypatch: pytest.Monkey
         assert b"hello" in await streams[0].receive()
         for stream in streams:
             await stream.aclose()
+
+
+async def test_a_body_may_be_written_past_its_task() -> None:
+    WRITTEN.clear()
+    async with served() as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        assert (await client.get("/past/")).text == "1234[False, True, True]"
+        assert (await client.get("/past/")).text == "1234[False, True, True]"
+        assert (await client.head("/past/")).text == ""
+    assert WRITTEN == [[False, True, True, False], [False, True, True, False], [False, False, False, False]]
+
+
+async def test_who_takes_nothing_is_written_nothing() -> None:
+    WRITTEN.clear()
+    async with served() as url, await connected(url) as stream:
+        await stream.send(b"GET /flood/ HTTP/1.1\r\nhost: x\r\n\r\n")
+        with anyio.fail_after(10):
+            while not WRITTEN:  # noqa: ASYNC110  # the server takes its time
+                await anyio.sleep(0.02)
+    assert WRITTEN == [[True]]
