@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -145,6 +145,18 @@ class Job(Component):
     def run(self, at: Micros, ledger: Ledger) -> str:
         """Do what is due at `at`, and say in a few words what was done. Called in a thread of its own."""
         raise NotImplementedError
+
+    def owes(self, at: Micros, ledger: Ledger) -> Collection[str]:
+        """Return the events whose signals it has yet to work over at `at`: retention leaves these signals alone."""
+        return ()
+
+    def forget(self, at: Micros, ledger: Ledger, length: Micros | None = None) -> Iterator[int]:
+        """Delete what it wrote that is older at `at` than its options say, or than `length`; a little at a time.
+
+        Yield after each call that writes how many events or rows that took: others have their turn then. Called where
+        the file has a section `retention`.
+        """
+        return iter(())
 
 
 class Report(Component):

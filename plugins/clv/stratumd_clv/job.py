@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from stratumd.plugin import DAY, MINUTE, Drop, Job, JobContext, KnownEvent, Ledger, Micros, Phase, Row, Signal
+from stratumd.plugin import DAY, MINUTE, Drop, Job, JobContext, KnownEvent, Ledger, Micros, Phase, Row, Signal, micros
 from stratumd_clv.event import close_event
 from stratumd_clv.options import Options
 from stratumd_clv.rows import KINDS, Closed
 
 AT_ONCE = 100
 """Events of one transaction."""
+FORGOTTEN_AT_ONCE = 10
+"""Events whose rows one transaction deletes: a few thousand rows."""
 OFF = (Phase.CANCELLED, Phase.POSTPONED)
 """What is not played at its start has no close: the last quotes before it are no market's last word on a game."""
 
@@ -24,7 +26,7 @@ class ClosingLines(Job):
 
     def __init__(self, options: Options, context: JobContext) -> None:
         super().__init__(options, context)
-        basis = (self.version, options.model_dump_json(), repr(context.pricing))
+        basis = (self.version, options.model_dump_json(exclude={"kept"}), repr(context.pricing))
         self._basis = hashlib.sha256(repr(basis).encode()).hexdigest()[:16]
 
     def run(self, at: Micros, ledger: Ledger) -> str:
@@ -42,6 +44,25 @@ class ClosingLines(Job):
             excluded += sum([bool(each.excluded) for each in done])
         said = f"{closed} of {len(started)} events closed, {valued} signals valued, {len(reopened)} events opened again"
         return f"{said}, {excluded} called off" if excluded else said
+
+    def owes(self, at: Micros, ledger: Ledger) -> list[str]:
+        """Return the events that are to be closed still, and those that have not started."""
+        closed = {each.event for each in ledger.rows(Closed, pipeline=self.context.pipeline)}
+        reached = ledger.events(since=at - self.options.lookback_days * DAY)
+        return [each.event.id for each in reached if each.event.id not in closed]
+
+    def forget(self, at: Micros, ledger: Ledger, length: Micros | None = None) -> Iterator[int]:
+        """Delete the rows of events that started long ago, some events at a time."""
+        kept = micros(self.options.kept) if length is None and self.options.kept is not None else length
+        if kept is None:
+            return
+        before = at - max(kept, (self.options.lookback_days + 1) * DAY)
+        closed = ledger.rows(Closed, pipeline=self.context.pipeline)
+        old = [each.event for each in closed if each.commence_at < before]
+        for start in range(0, len(old), FORGOTTEN_AT_ONCE):
+            some = old[start : start + FORGOTTEN_AT_ONCE]
+            ledger.write(drop=[drop for event in some for drop in self._all_of(event)])
+            yield len(some)
 
     def _close(self, some: Sequence[KnownEvent], known: Mapping[str, Closed], ledger: Ledger) -> list[Closed]:
         """Close those of `some` of which something has changed, and return them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from stratumd.odds import Pricing, clv_ev, translate_spread
 from stratumd.plugin import (
+    DAY,
     HOUR,
     MINUTE,
     SECOND,
@@ -280,6 +282,29 @@ def test_a_word_that_comes_after_the_close_closes_anew() -> None:
     ledger.phases["game"] = Phase.FINAL
     assert closed(ledger).startswith("1 of 1 events closed")
     assert ledger.kept == before
+
+
+def test_signals_are_owed_until_their_event_is_closed() -> None:
+    ledger = FakeLedger(spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5)))
+    job = ClosingLines(Options(), Context())
+    assert job.owes(START - HOUR, ledger) == ["game"]
+    assert job.owes(START + HOUR, ledger) == ["game"]
+    closed(ledger)
+    assert job.owes(START + HOUR, ledger) == []
+    assert job.owes(START + 8 * DAY, FakeLedger(*ledger.pasts_by_id.values())) == []  # it is left as it is for good
+
+
+def test_rows_go_some_time_after_the_start_but_not_while_they_would_come_back() -> None:
+    ledger = FakeLedger(spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5)))
+    closed(ledger)
+    job = ClosingLines(Options(), Context())
+    assert [*job.forget(START + 60 * DAY, ledger)] == []
+    assert [*job.forget(START + 8 * DAY, ledger, DAY)] == []
+    assert ledger.kept
+    assert [*job.forget(START + 61 * DAY, ledger)] == [1]
+    assert ledger.kept == {}
+    with pytest.raises(ValueError, match="longer than 'lookback_days'"):
+        Options(kept=timedelta(days=7))
 
 
 def test_all_four_conventions_are_kept_and_the_option_says_which_one_values() -> None:
