@@ -84,6 +84,17 @@ async def test_what_was_tampered_with_is_named(house: Serving, boss: Member) -> 
     assert (found["intact"], found["breaks"]) == (False, [{"sequence": number, "reason": "it was changed"}])
 
 
+async def test_an_act_whose_json_is_damaged_is_shown_as_it_stands(house: Serving, boss: Member) -> None:
+    (number,) = (await boss.done("accounts.create", {"email": "a@example.org"}))["audit"]
+    for damaged in ("{", "", "7", '[{"table": 1}, 2]', "[" * 5_000, "null"):
+        with house.store._engine.begin() as connection:
+            connection.execute(audit_table.update().where(audit_table.c.sequence == number).values(after=damaged))
+        shown = await boss.ok("GET", f"/admin/audit/{number}")
+        assert shown["after"] == [{"damaged": damaged}]
+        assert shown in (await boss.ok("GET", "/admin/audit"))["items"]
+    assert (await boss.ok("GET", "/admin/audit/verification"))["intact"] is False
+
+
 def _report(name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
     if name == "clv.overview":
         counts = {"valued": 30, "no_close": 10, "gone": 10}
