@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from stratumd.errors import StartupError
+import anyio
+
+from stratumd.errors import StartupError, StratumError
 from stratumd.plugin.partners import Sessions
 from stratumd.plugin.routes import Endpoint, Routes, RoutesContext, Scheme
-from stratumd_admin import staff, tokens
+from stratumd_admin import keeping, staff, tokens
 from stratumd_admin.ops import Ops
 from stratumd_admin.options import Options
 from stratumd_admin.permissions import PERMISSIONS
@@ -18,6 +20,9 @@ from stratumd_admin.running_endpoints import OperationEndpoints
 from stratumd_admin.staff import Staff
 from stratumd_admin.tokens import ServiceTokens
 from stratumd_admin.views import Views
+
+TIDY = 3600.0
+"""Seconds between two looks at what is old."""
 
 
 class AdminRoutes(Routes):
@@ -64,3 +69,12 @@ class AdminRoutes(Routes):
                 self.context.log.warning(
                     "no role may run this operation", operation=each.name, permission=each.permission
                 )
+
+    async def run(self) -> None:
+        """Delete what is old, until cancelled."""
+        while True:
+            try:
+                await keeping.tidy(self.context.desk, self.options, self.context.clock.now())
+            except StratumError as error:
+                self.context.log.warning("old receipts could not be deleted", error=str(error))
+            await anyio.sleep(TIDY)

@@ -187,7 +187,7 @@ def _taken(writing: Writing, claim: Claim) -> dict[str, Any] | None:
             f"{before.request_id} did before you ask with another {IDEMPOTENCY}.",
         )
     receipt = writing.get(Receipt, id=before.receipt)
-    assert receipt is not None, "receipts are not deleted"
+    assert receipt is not None, "a receipt is kept longer than the key that leads to it"
     return shown(receipt)
 
 

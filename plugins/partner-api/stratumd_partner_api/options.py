@@ -39,6 +39,8 @@ class Options(PluginConfig):
     """The most webhooks that a partner may have."""
     webhook_deliveries_kept: timedelta = timedelta(days=7)
     """How long the record of a webhook's delivery is kept once it has ended."""
+    usage_kept: timedelta = Field(default=timedelta(days=400), ge=timedelta(days=62))
+    """How long usage by hour and month is kept. Bills are made of it for 35 days."""
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks of your own, such as `[10.0.0.0/8]`, that partners' webhooks may lead to as well: any port, also
     `http://`."""

@@ -163,8 +163,9 @@ class PartnerApi(Routes):
             self.limits.tidy(self.context.clock.now())
             try:
                 await self.sender.tidy()
+                await self.meter.tidy(self.context.clock.now() - micros(self.options.usage_kept))
             except StratumError as error:
-                self.context.log.warning("old deliveries could not be deleted", error=str(error))
+                self.context.log.warning("old deliveries and usage could not be deleted", error=str(error))
 
     async def _warn(self, flushed: Flushed) -> None:
         """Tell accounts how much of what is included they used, each step once a month."""

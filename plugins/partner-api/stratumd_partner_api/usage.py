@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stratumd.errors import StratumError
-from stratumd.plugin import DAY, HOUR, Log, Micros, to_datetime
+from stratumd.plugin import DAY, HOUR, Log, Micros, Row, to_datetime
 from stratumd.plugin.desk import Desk, Reading, Writing
 from stratumd.plugin.partners import Plan, UsageHour
 from stratumd_partner_api.limits import STALE
-from stratumd_partner_api.rows import AccountMonth, Flush, KeyHour
+from stratumd_partner_api.rows import AccountMonth, Flush, KeyHour, Warned
+
+_AT_ONCE = 500  # rows of one transaction
 
 Counted = tuple[Micros, str, str]
 """An hour, an account, and one of its keys."""
@@ -106,6 +108,15 @@ class Meter:
         except StratumError as error:
             self._log.warning("the mark of the last flush stays for a day", error=str(error))
 
+    async def tidy(self, before: Micros) -> None:
+        """Delete the usage of hours, and of whole months, that ended before."""
+        while await self._desk.write(lambda writing: _drop(writing, KeyHour, "hour", before - HOUR)):
+            pass
+        kinds: tuple[type[Row], ...] = (AccountMonth, Warned)
+        for kind in kinds:
+            while await self._desk.write(lambda writing, kind=kind: _drop(writing, kind, "month", month_of(before))):  # type: ignore[misc]
+                pass
+
     def _turn(self, hour: Micros) -> None:
         """Begin an hour, and with a new month all sums."""
         self._hour = hour
@@ -144,6 +155,14 @@ class Meter:
         writing.drop(Flush, process=self._process)
         for row in writing.find(Flush, until=("at", writing.at - DAY)):
             writing.drop(Flush, process=row.process)
+
+
+def _drop(writing: Writing, kind: type[Row], field: str, before: Any) -> bool:
+    """Delete some rows whose `field` is less. Returns whether there may be more."""
+    old = writing.find(kind, until=(field, before), order=(field,), limit=_AT_ONCE)
+    for row in old:
+        writing.drop(kind, **{name: getattr(row, name) for name in row.key})
+    return len(old) == _AT_ONCE
 
 
 class StoredUsage:
