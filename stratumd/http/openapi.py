@@ -128,7 +128,10 @@ def _operation(endpoint: Endpoint, models: _Models) -> Schema:
 
 def _path(endpoint: Endpoint) -> Iterable[Schema]:
     for name in _OPEN.findall(endpoint.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        part: Schema = {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        if name in endpoint.parts:
+            part["description"] = endpoint.parts[name]
+        yield part
 
 
 def _query(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:

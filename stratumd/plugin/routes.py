@@ -149,6 +149,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Such as `/api/v1/intel/events/{event}`: under `/api/`, a part in braces takes anything without a slash."""
     call: Handler
+    parts: Mapping[str, str] = {}
+    """What the path's parts in braces mean, by name; it may say more than the path has."""
     name: str
     """Its OpenAPI operation id, such as `list_events`: unique, and never changed."""
     summary: str

@@ -40,8 +40,7 @@ def operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_everything_that_is_asked_is_described(document: dict[str, Any]) -> None:
     def fields(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for each in found.get("parameters", []):
-            if each["in"] == "query":
-                yield each["name"], each
+            yield each["name"], each
         for content in found.get("requestBody", {}).get("content", {}).values():
             name = content["schema"].get("$ref", "").rpartition("/")[2]
             yield from document["components"]["schemas"].get(name, {}).get("properties", {}).items()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import anyio
+import msgspec
 
 from stratumd.errors import StratumError
 from stratumd.plugin import HOUR, SECOND, Micros, Row
@@ -37,6 +38,12 @@ _SWEEP = HOUR / SECOND  # seconds
 _AGAIN = 5.0  # seconds until Discord is served again after an outage
 _KEPT: Micros = HOUR  # what expired is kept so much longer
 _AT_ONCE = 500
+_PARTS = {
+    "connection": "The channel's id, as `GET /api/v1/account/discord/connections` shows it.",
+    "key": "The key's id, as `GET /api/v1/account/keys` shows it.",
+    "session": "The session's id, as `GET /api/v1/account/sessions` shows it.",
+    "event": "The event's id.",
+}
 
 
 class AccountsRoutes(Routes):
@@ -127,7 +134,7 @@ class AccountsRoutes(Routes):
             WatchlistEndpoints(self._parts),
             DiscordEndpoints(self._parts, self._discord),
         )
-        return [endpoint for group in groups for endpoint in group.endpoints()]
+        return [msgspec.structs.replace(each, parts=_PARTS) for group in groups for each in group.endpoints()]
 
     def schemes(self) -> Mapping[str, Scheme]:
         """Return `key` and `session`."""

@@ -49,6 +49,7 @@ class Records:
             ),
             Endpoint(
                 method="GET", path=f"{audit}/{{sequence}}", call=self.show, name="admin_get_audit", tag=TAG,
+                parts={"sequence": "The act's number in the audit."},
                 summary="One act, with the rows before and after", access=AUDIT, answers={200: Act},
             ),
             Endpoint(

@@ -44,6 +44,7 @@ class OperationEndpoints:
             ),
             Endpoint(
                 method="POST", path=f"{operations}/{{name}}", call=self.run, name="admin_run_operation", tag=TAG,
+                parts={"name": "The operation's name, as `GET /api/v1/admin/operations` shows it."},
                 summary="Run an operation, and get a receipt", access=STAFF, body=Run, answers={200: ReceiptView},
                 description="What writes needs `reason`. What is sensitive needs a fresh login (403 with `step_up`) "
                 "and the target in `confirm` (409 with `confirm`). With the header `idempotency-key` a repeat runs "
@@ -57,7 +58,7 @@ class OperationEndpoints:
             ),
             Endpoint(
                 method="GET", path=f"{receipts}/{{receipt}}", call=self.receipt, name="admin_get_receipt", tag=TAG,
-                summary="A receipt", access=STAFF, answers={200: ReceiptView},
+                parts={"receipt": "The receipt's id."}, summary="A receipt", access=STAFF, answers={200: ReceiptView},
             ),
         ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from stratumd_admin.staff import SCHEME
 
 TAG = "Administration"
 PREFIX = "/api/v1/admin"
+_PARTS = {"account": "The account's id; `users` takes its address, too.", "key": "The key's id."}
 
 
 class UsersQuery(msgspec.Struct, kw_only=True):
@@ -124,6 +125,7 @@ class Views:
                 method="GET",
                 path=f"{PREFIX}/{view.path}",
                 call=self._answering(view),
+                parts=_PARTS,
                 name=view.name,
                 summary=view.summary,
                 tag=TAG,

@@ -20,6 +20,12 @@ FRESH: Micros = SECOND
 """How long an answer that the feed does not tell of is given again."""
 MOST = 4_096
 """Answers that are kept."""
+PARTS = {
+    "event": "The event's id, or the beginning of it, as `GET /api/v1/intel/events` shows it.",
+    "webhook": "The webhook's id, as `GET /api/v1/intel/webhooks` shows it.",
+    "delivery": "The delivery's id, as the webhook's `deliveries` show it.",
+}
+"""What the open parts of paths mean."""
 _MANNERS = {"cache-control": "private, no-cache", "vary": "authorization, cookie"}
 
 
@@ -206,6 +212,7 @@ def endpoint(
         method="GET",
         path=f"/api/v1/{path}",
         call=counter.around(inner),
+        parts=PARTS,
         name=name,
         summary=summary,
         access=access,

@@ -21,7 +21,7 @@ from stratumd_partner_api.lens import Json
 from stratumd_partner_api.market import Looking
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.rows import DELIVERED, PENDING, Attempted, Webhook
-from stratumd_partner_api.serving import Asked, Counter, Page, listed, page
+from stratumd_partner_api.serving import PARTS, Asked, Counter, Page, listed, page
 
 MANAGE = Access(schemes=("key", "session"), scope="webhooks:write")
 OVERLAP: Micros = DAY
@@ -121,6 +121,7 @@ class Webhooks:
             method=method,
             path=f"/api/v1/intel/webhooks{path}",
             call=self._counter.around(inner),
+            parts=PARTS,
             name=name,
             summary=summary,
             access=MANAGE,
