@@ -78,7 +78,8 @@ def _show(found: Outlook) -> None:
     for each in found.sources:
         if each.events is not None:
             known = "assumed, no coming event is known" if each.assumed else "known"
-            say(f"{each.source}: reckoned with {each.events} events a day ({known})")
+            watched = "watched events" if each.cycle else "events"
+            say(f"{each.name}: reckoned with {each.events} {watched} a day ({known})")
     if found.chances:
         say("")
         emit([_signal(each) for each in found.chances], SIGNALS, as_json=False)
@@ -88,13 +89,13 @@ def _source(each: Any) -> dict[str, Any]:
     from stratumd.runtime.planning import shown_length
 
     return {
-        "source": each.source,
+        "source": each.name,
         "schedule": each.schedule,
         "next": tables.moment(each.due[0]) if each.due else None,
         "interval": shown_length(each.interval),
         "price": each.price,
         "day": _number(each.credits_day),
-        "daily": _number(each.budget.daily_credits),
+        "daily": _number(each.daily),
         "month": _number(each.credits_month),
         "monthly": _number(each.budget.monthly_credits),
     }
@@ -107,7 +108,7 @@ def _signal(each: Any) -> dict[str, Any]:
     return {
         "detector": each.detector,
         "type": each.type,
-        "source": each.source,
+        "source": each.origin,
         "window": shown_length(each.window),
         "interval": shown_length(each.interval),
         "can": each.can.value + near,

@@ -10,6 +10,7 @@ from stratumd.config.reader import Reader, docs
 from stratumd.config.report import Span
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.spec import SourceSpec
+from stratumd.plugin import PluginConfig
 from stratumd.registry import RESERVED, Registered, plugin_of
 
 
@@ -48,6 +49,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
         skip=RESERVED["source"],
         needed=enabled,
     )
+    _capped(name, found, options, budget, table, entry, reader)
     _readable(found, table, entry, reader)
     return SourceSpec(name, use, found.component, options, schedule, enabled, budget, reader.isolated(table))
 
@@ -112,6 +114,26 @@ def _budget(name: str, table: Table, found: Registered | None, reader: Reader) -
         )
         return Budget()
     return reader.section(Budget, table, "budget", f"budget of source {name!r}") or Budget()
+
+
+def _capped(
+    name: str,
+    found: Registered,
+    options: PluginConfig | None,
+    budget: Budget,
+    table: Table,
+    entry: Entry,
+    reader: Reader,
+) -> None:
+    """What a source asks in a rhythm of its own costs credits beside its schedule: never without a limit."""
+    for cycle in () if options is None else found.component.cycles(options):
+        if cycle.name not in budget.features:
+            reader.report.add(
+                table.entries.get(cycle.name, entry).key,
+                f"{cycle.name!r} of source {name!r} has no budget of its own",
+                hint=f"add 'budget: {{features: {{{cycle.name}: 200}}}}', in credits a day",
+                docs=docs(found.plugin),
+            )
 
 
 def _readable(found: Registered, table: Table, entry: Entry, reader: Reader) -> None:

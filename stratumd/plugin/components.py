@@ -95,6 +95,20 @@ class Component:
         self.options = options
 
 
+class Cycle(NamedTuple):
+    """A rhythm of its own in which a source asks about the events that are watched, beside its schedule."""
+
+    name: str
+    """The budget that pays for it, which must have a limit: `live` or `props`."""
+    every: Micros
+    opens: Micros
+    """How long before an event's start it begins."""
+    closes: Micros
+    """How long before the start it ends; negative after the start."""
+    events: int
+    """About how many events are watched in a day, for a plan that knows of none."""
+
+
 class Source(Component):
     """Fetches observations. It knows its provider, credits and errors, and reads no more than it needs for these."""
 
@@ -156,6 +170,25 @@ class Source(Component):
         """
         return None
 
+    @classmethod
+    def cycles(cls, options: Any) -> Sequence[Cycle]:
+        """Return the cycles that `options` ask for; then `watches`, `poll_watched` and `most_watched` are there, beside
+        `fixtures` and `discover`. Pure.
+        """
+        return ()
+
+    def watches(self, event: Fixture) -> bool:
+        """Say whether an event is among those that cycles are about."""
+        raise NotImplementedError
+
+    def poll_watched(self, cycle: str, events: Sequence[Fixture]) -> AsyncIterator[Poll]:
+        """Ask what a cycle asks about these events, paid from its budget, and yield every exchange."""
+        raise NotImplementedError
+
+    def most_watched(self, cycle: str, events: Sequence[Fixture]) -> int:
+        """Return the most credits that `poll_watched` costs. Pure."""
+        raise NotImplementedError
+
     def credits(self) -> Credits | None:
         """Return the newest word of the provider about its quota, or None where it has none."""
         return None
@@ -197,6 +230,8 @@ class Window(NamedTuple):
     option: str
     """The option that sets it."""
     length: Micros
+    in_play: bool = False
+    """True where it is polls after the start that are compared."""
 
 
 Yield = Finding | Record | State

@@ -86,6 +86,8 @@ class Fixture(NamedTuple):
     id: str
     sport: str
     commence_at: Micros
+    home: str = ""
+    away: str = ""
 
 
 class Poll(msgspec.Struct, frozen=True):

@@ -99,13 +99,13 @@ class Account:
         self.go_to(now)
         return (self.budget.daily_credits or 0) - self._today.total() - self._aside.total()
 
-    def day_pace(self, credits: int) -> Micros:
+    def day_pace(self, credits: int, apart: int = 0) -> Micros:
         """Return the time between two polls of `credits` each that spreads a day's credits evenly; 0 without any.
 
-        `ceil(credits × 86400 / daily_credits)` seconds.
+        `ceil(credits × 86400 / daily_credits)` seconds; `apart` of the day's credits are left to others.
         """
         daily = self.budget.daily_credits
-        return 0 if daily is None else -(-credits * 86_400 // daily) * SECOND
+        return 0 if daily is None else -(-credits * 86_400 // max(1, daily - apart)) * SECOND
 
     def month_pace(self, credits: int, now: Micros) -> Micros:
         """Return the time between two polls that spreads what is left of a month over the rest of it.

@@ -16,7 +16,7 @@ from stratumd.engine.quality import Bounds
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.odds import Pricing
-from stratumd.plugin import Clock, Component, Detector, Log, Normalizer, Purse, Signal, Sink, Source
+from stratumd.plugin import Clock, Cycle, Detector, Log, Normalizer, Purse, Signal, Sink, Source
 from stratumd.redaction import described, learn
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.attempts import Target
@@ -25,7 +25,7 @@ from stratumd.runtime.calls import Owner
 from stratumd.runtime.isolation.components import isolated_detector, isolated_normalizer, isolated_sink
 from stratumd.runtime.till import Till
 
-C = TypeVar("C", bound=Component)
+C = TypeVar("C")
 
 
 class Lent:
@@ -67,6 +67,7 @@ class Feed:
     owner: Owner
     till: Till
     """What its requests are paid from."""
+    cycles: tuple[Cycle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,13 @@ def build_source(spec: SourceSpec, registry: Registry, clock: Clock, ended: Cont
     till = Till(spec.name, spec.budget, clock)
     context = Lent(spec.name, registry, clock, ended, till)
     source = _built(registered, spec.name, partial(spec.component, spec.options, context))
-    return Feed(source, Owner(source, spec.name, registered.plugin, registered.version), till)
+    cycles = _built(registered, spec.name, partial(cycles_of, spec))
+    return Feed(source, Owner(source, spec.name, registered.plugin, registered.version), till, cycles)
+
+
+def cycles_of(spec: SourceSpec) -> tuple[Cycle, ...]:
+    """Return the cycles that a source's options ask for."""
+    return tuple(spec.component.cycles(spec.options))
 
 
 def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:

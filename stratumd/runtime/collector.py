@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import anyio
 
@@ -52,6 +52,14 @@ class Deadlines:
     close: float = 2.0
 
 
+class Turning(NamedTuple):
+    """One cycle of a source."""
+
+    ticks: Ticks | None
+    """Its own instants; None where the source is polled once."""
+    pacer: Pacer
+
+
 class Collector:
     """Polls one source. `run` returns when the source has ended, and raises what a restart may help against."""
 
@@ -67,10 +75,12 @@ class Collector:
         backoff: Backoff | None = None,
         deadlines: Deadlines = Deadlines(),
         pacer: Pacer | None = None,
+        cycles: Sequence[Turning] = (),
     ) -> None:
         """`ticks` is None where the source is polled once and then ends; `wake` says that something was stored.
 
-        Without a `pacer` every instant is one poll of everything.
+        Without a `pacer` every instant is one poll of everything. `cycles` have instants of their own, where there are
+        `ticks`.
         """
         self.name = feed.owner.name
         self._source = feed.source
@@ -84,6 +94,7 @@ class Collector:
         self._circuit = Circuit(self.name, owner.component, owner.version, core, backoff or Backoff())
         self._deadlines = deadlines
         self._pacer = pacer or Pacer(None, Budget(), feed.source, feed.till, core.timer)
+        self._cycles = cycles
         self._entry = core.journal.source(self.name)
         self._log = logger("stratumd.source", source=self.name)
 
@@ -94,7 +105,8 @@ class Collector:
         await self._call(self._source.open, self._deadlines.open)
         try:
             if self.ticks is None:
-                await self.poll()
+                for pacer in self._pacers():
+                    await self.poll(pacer)
             else:
                 await self._follow(self.ticks)
         finally:
@@ -107,11 +119,18 @@ class Collector:
             self._put(State.RECOVERABLE_ERROR, self._circuit.reason, self._circuit.failures)
             await self._core.timer.sleep(left)
 
-    async def _follow(self, ticks: Ticks) -> None:
-        await ticks.begin()
-        if ticks.due > self._core.timer.now():
+    def _pacers(self) -> list[Pacer]:
+        return [self._pacer, *(each.pacer for each in self._cycles)]
+
+    async def _follow(self, own: Ticks) -> None:
+        """Take one instant after the other, its own and its cycles'."""
+        turns = [(own, self._pacer), *((each.ticks, each.pacer) for each in self._cycles if each.ticks is not None)]
+        for ticks, _ in turns:
+            await ticks.begin()
+        if all(ticks.due > self._core.timer.now() for ticks, _ in turns):
             self._put(State.OK)  # nothing is amiss while it waits for its first instant
         while True:
+            ticks, pacer = min(turns, key=lambda each: each[0].due)
             self._entry.next_due = ticks.due
             due = await ticks.wait()
             if due is None:
@@ -119,7 +138,7 @@ class Collector:
                 continue
             self._count(due)
             with self.turns.turn():
-                pause = await self.poll()
+                pause = await self.poll(pacer)
             await self._core.timer.sleep(pause)
 
     def _count(self, due: Due) -> None:
@@ -136,20 +155,22 @@ class Collector:
             metrics.missed.labels(self.name).inc(due.missed)
             self._log.warning("polls missed: no daemon was there to make them", missed=due.missed)
 
-    async def poll(self) -> Micros:
+    async def poll(self, pacer: Pacer | None = None) -> Micros:
         """Ask for what is due and store every exchange; return how long to leave the source alone beyond that.
 
+        `pacer` says what is due, by default that of the schedule.
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
         await self._look_for_ends()
+        pacer = pacer or self._pacer
         errors: list[SourceError] = []
         asked = answered = 0
         if self._circuit.on_trial:
             self._circuit.try_now()
         try:
-            for step in self._pacer.steps():
+            for step in pacer.steps():
                 asked += 1
-                answered += await self._take(step, errors)
+                answered += await self._take(step, pacer, errors)
                 if errors and self._circuit.on_trial:
                     break
         except TransientError as error:
@@ -170,12 +191,12 @@ class Collector:
             except StoreError as error:  # the poll goes on, and its answer waits for the store
                 self._log.warning("which events are over cannot be read", error=str(error))
 
-    async def _take(self, step: Step, errors: list[SourceError]) -> int:
+    async def _take(self, step: Step, pacer: Pacer, errors: list[SourceError]) -> int:
         """Ask for one thing and store every exchange; return how many were answered, and add what failed."""
         answered = 0
         exchanges = await self._call(partial(_begun, step), self._deadlines.exchange)
         try:
-            while (poll := await sheltered(partial(self._exchange, exchanges), GRACE)) is not None:
+            while (poll := await sheltered(partial(self._exchange, exchanges, pacer), GRACE)) is not None:
                 error = self._note(poll)
                 if isinstance(error, Unauthorized):
                     raise error
@@ -191,11 +212,11 @@ class Collector:
             await self._end(exchanges)
         return answered
 
-    async def _exchange(self, exchanges: AsyncIterator[Poll]) -> Poll | None:
+    async def _exchange(self, exchanges: AsyncIterator[Poll], pacer: Pacer) -> Poll | None:
         """Make one exchange and store it; None where there is none any more."""
         poll = await self._call(lambda: anext(exchanges, None), self._deadlines.exchange)
         if poll is not None:
-            poll = self._pacer.noted(poll)
+            poll = pacer.noted(poll)
             await self._keep(poll)
         return poll
 
@@ -210,7 +231,9 @@ class Collector:
         if self._pacer.remembers:
             return
         since = self._pacer.needed_since()
-        self._pacer.remember(await transaction(partial(self._core.store.charges, self.name, since)))
+        charges = await transaction(partial(self._core.store.charges, self.name, since))
+        for pacer in self._pacers():
+            pacer.remember(charges)
         self._show_account()
 
     async def _keep(self, poll: Poll) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from stratumd.config import PipelineSpec
 from stratumd.plugin import DAY, SECOND, Micros, Window, format_duration
 from stratumd.runtime.forecast import Forecast
 
+LIVE = "live"
+"""The name of the cycle that asks for odds in play."""
 INTERVALS = 2
 """So many intervals must fit into a window: then it holds two polls even where one is late or fails."""
 
@@ -39,11 +41,18 @@ class Chance(NamedTuple):
     """`near a start`: from how long before it on."""
     changes: tuple[str, ...]
     """The smallest changes of which each makes it possible; none where it is."""
+    cycle: str = ""
+    """The cycle of the source that looks; empty where its schedule does."""
+
+    @property
+    def origin(self) -> str:
+        """The source, with the cycle."""
+        return f"{self.source} {self.cycle}".rstrip()
 
     def told(self) -> str:
         """Say it in one line."""
         poll = "no poll" if self.interval is None else f"one poll in {length(self.interval)}"
-        text = f"{self.detector}: {self.type}: window {length(self.window)}, {poll} ({self.source}): {_SAID[self.can]}"
+        text = f"{self.detector}: {self.type}: window {length(self.window)}, {poll} ({self.origin}): {_SAID[self.can]}"
         if self.within is not None:
             text += f" from {length(self.within)} before the start on"
         return f"{text}; with {', or '.join(self.changes)} it can" if self.changes else text
@@ -67,15 +76,39 @@ def chances(pipeline: PipelineSpec, forecasts: Sequence[Forecast]) -> Iterator[C
     for spec in pipeline.detectors:
         windows = spec.component(spec.options).windows
         for type, window in windows.items():
-            for forecast in forecasts:
-                if forecast.source in pipeline.sources and forecast.every is not None:
-                    yield _chance(pipeline.name, spec.name, type, window, forecast)
+            for forecast in _looking(window, pipeline.sources, forecasts):
+                yield _chance(pipeline.name, spec.name, type, window, forecast)
+
+
+def _looking(window: Window, sources: Collection[str], forecasts: Sequence[Forecast]) -> Iterator[Forecast]:
+    """Yield the rhythms whose polls a window compares: in play that of the live odds, where a source has one."""
+    live = {each.source for each in forecasts if each.cycle == LIVE} if window.in_play else set()
+    for each in forecasts:
+        wanted = LIVE if each.source in live else ""
+        if each.source in sources and each.every is not None and each.cycle == wanted:
+            yield each
 
 
 def _chance(pipeline: str, detector: str, type: str, window: Window, forecast: Forecast) -> Chance:
-    can, within = _judge(window.length, forecast)
+    can, within = (_in_play if window.in_play else _judge)(window.length, forecast)
     changes = () if can in (Can.YES, Can.NEAR) else tuple(_changes(detector, window, forecast))
-    return Chance(pipeline, detector, type, forecast.source, window.length, forecast.interval, can, within, changes)
+    interval = None if window.in_play and _ends_at_start(forecast) else forecast.interval
+    return Chance(
+        pipeline, detector, type, forecast.source, window.length, interval, can, within, changes, forecast.cycle
+    )
+
+
+def _ends_at_start(forecast: Forecast) -> bool:
+    """Say whether an event is polled no more once it is in play."""
+    return forecast.cadence is not None and not forecast.cycle
+
+
+def _in_play(window: Micros, forecast: Forecast) -> tuple[Can, Micros | None]:
+    """Judge by the polls after the start. A cadence ends soon after it; what an interval asks for holds live odds."""
+    interval = forecast.interval
+    if interval is None or _ends_at_start(forecast) or interval > window:
+        return Can.NO, None
+    return (Can.YES if INTERVALS * interval <= window else Can.HARDLY), None
 
 
 def _judge(window: Micros, forecast: Forecast) -> tuple[Can, Micros | None]:
@@ -92,6 +125,10 @@ def _judge(window: Micros, forecast: Forecast) -> tuple[Can, Micros | None]:
 def _changes(detector: str, window: Window, forecast: Forecast) -> Iterator[str]:
     """Yield the smallest change of each kind that makes two intervals fit."""
     wanted = window.length // INTERVALS // SECOND * SECOND
+    if window.in_play and _ends_at_start(forecast):
+        if wanted:
+            yield f"polls in play, at least every {length(wanted)}"
+        return
     together = [*_rhythm(wanted, forecast), *_credits(wanted, forecast)]
     if together and wanted:
         yield " and ".join(together)
@@ -106,7 +143,9 @@ def _rhythm(wanted: Micros, forecast: Forecast) -> Iterator[str]:
     assert forecast.every is not None, "it has a rhythm of its own"
     if forecast.every <= wanted:
         return
-    if forecast.cadence is not None:
+    if forecast.cycle:
+        yield f"{forecast.cycle} every: {length(wanted)}"
+    elif forecast.cadence is not None:
         yield f"a band {{within: 1h, every: {length(wanted)}}}"
     else:
         yield f"schedule every: {length(wanted)}"
@@ -114,7 +153,7 @@ def _rhythm(wanted: Micros, forecast: Forecast) -> Iterator[str]:
 
 def _credits(wanted: Micros, forecast: Forecast) -> Iterator[str]:
     daily, price = forecast.budget.daily_credits, forecast.price
-    if daily is None or not price or not wanted:
+    if daily is None or not price or not wanted or forecast.cycle:
         return
     if forecast.cadence is None:
         needed = -(-price * DAY // wanted)

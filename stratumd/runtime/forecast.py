@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from statistics import median_low
@@ -15,12 +16,14 @@ from typing import Any
 
 from stratumd.config import SourceSpec
 from stratumd.config.schedules import Budget, Schedule
-from stratumd.plugin import DAY, HOUR, MINUTE, Fixture, Micros, PluginConfig, Source, micros
+from stratumd.plugin import DAY, HOUR, MINUTE, Cycle, Fixture, Micros, PluginConfig, Source, format_duration, micros
 from stratumd.runtime.account import Spending
+from stratumd.runtime.build import cycles_of
 from stratumd.runtime.cadence import Cadence, cadence_of
 from stratumd.runtime.pacing import Pacer
 from stratumd.runtime.schedule import next_after
 from stratumd.runtime.till import Till
+from stratumd.runtime.watched import Watched, reserved, schedule_of
 
 SLATE = (23 * HOUR, 23 * HOUR + 30 * MINUTE, 24 * HOUR, 24 * HOUR + 30 * MINUTE, 26 * HOUR, 26 * HOUR + 30 * MINUTE)
 """When the games of a day start that are assumed where none is known, from midnight UTC: an American evening."""
@@ -57,6 +60,21 @@ class Forecast:
     """The shortest interval that the schedule itself allows."""
     wants: Callable[[], int] | None = None
     """Works out the credits of the dearest day, if there were no budget, where the schedule is a cadence."""
+    cycle: str = ""
+    """The cycle of the source that this is about; empty for its schedule."""
+    wanted: int | None = None
+    """The credits of a cycle's dearest day, if there were no budget; None for a schedule."""
+
+    @property
+    def name(self) -> str:
+        """The source, with the cycle."""
+        return f"{self.source} {self.cycle}".rstrip()
+
+    @property
+    def daily(self) -> int | None:
+        """What may be spent a day: all of the source's credits, or those of the cycle."""
+        limits = {str(feature): limit for feature, limit in self.budget.features.items()}
+        return limits.get(self.cycle) if self.cycle else self.budget.daily_credits
 
     def near(self, longest: Micros) -> Micros | None:
         """Return from how long before their starts events are polled at least every `longest`, by the middle one."""
@@ -74,6 +92,34 @@ def _lead(start: Micros, times: Sequence[Micros], longest: Micros) -> Micros:
     return lead
 
 
+def cycle_forecast(spec: SourceSpec, source: Source, cycle: Cycle, known: Sequence[Fixture], now: Micros) -> Forecast:
+    """Return what a cycle of `source` will do, as if the source had nothing else to pay for."""
+    watched, schedule = Watched(source, cycle), schedule_of(cycle)
+    cadence = cadence_of(schedule)
+    assert cadence is not None, "a cycle is a cadence"
+    midnight = now // DAY * DAY
+    some = slate(source.sports(), midnight, DAYS + 7)
+    fixtures = [each for each in known if source.watches(each)] if known else _a_day(some, cycle.events)
+    found = _cadence(replace(spec, schedule=schedule), schedule, cadence, watched, fixtures, now, cycle.name)
+    found = replace(found, cycle=cycle.name, schedule=_every(cycle), assumed=not known)
+    spent, limit = found.credits_day or 0, found.daily
+    unlimited = limit is None or spent < limit
+    wanted = spent if unlimited else _wanted(schedule, watched, fixtures, midnight, cycle.name)
+    return replace(found, wanted=wanted)
+
+
+def _every(cycle: Cycle) -> str:
+    return f"{cycle.name} every {format_duration(timedelta(microseconds=cycle.every))}"
+
+
+def _a_day(fixtures: Sequence[Fixture], most: int) -> list[Fixture]:
+    """Return so many events of each day."""
+    days: dict[Micros, list[Fixture]] = {}
+    for each in fixtures:
+        days.setdefault((each.commence_at - SLATE[0]) // DAY, []).append(each)
+    return [each for day in days.values() for each in day[:most]]
+
+
 def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Micros) -> Forecast:
     """Return what `source` will do from `now` on, under the schedule and the budget of `spec`."""
     schedule, price = spec.schedule, source.most()
@@ -82,7 +128,8 @@ def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Mi
     cadence = cadence_of(schedule)
     if cadence is not None:
         return _cadence(spec, schedule, cadence, source, known, now)
-    pace = Till(spec.name, spec.budget, _Clock(now)).account.day_pace(price or 0)
+    apart = reserved(cycles_of(spec), spec.budget)
+    pace = Till(spec.name, spec.budget, _Clock(now)).account.day_pace(price or 0, apart)
     if schedule.every is not None:
         every = micros(schedule.every)
         interval = max(every, pace)
@@ -93,7 +140,7 @@ def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Mi
         every = min((later - earlier for earlier, later in pairwise(found)), default=DAY)
         due, interval = tuple(found[:SHOWN]), max(every, pace)
         polls = min(len(found), DAY / pace) if pace else len(found)
-    credits = None if price is None else _within(round(price * polls), spec.budget)
+    credits = None if price is None else _within(round(price * polls), spec.budget, apart)
     return Forecast(
         spec.name,
         schedule.shown(),
@@ -114,8 +161,8 @@ def _cron(schedule: Schedule, now: Micros, end: Micros) -> Iterator[Micros]:
         at = next_after(schedule, at)
 
 
-def _within(credits: int, budget: Budget) -> int:
-    return credits if budget.daily_credits is None else min(credits, budget.daily_credits)
+def _within(credits: int, budget: Budget, apart: int) -> int:
+    return credits if budget.daily_credits is None else min(credits, max(1, budget.daily_credits - apart))
 
 
 def _month(credits: int | None, budget: Budget) -> int | None:
@@ -136,11 +183,17 @@ def slate(sports: Sequence[str], midnight: Micros, days: int) -> list[Fixture]:
 
 
 def _cadence(
-    spec: SourceSpec, schedule: Schedule, cadence: Cadence, source: Source, known: Sequence[Fixture], now: Micros
+    spec: SourceSpec,
+    schedule: Schedule,
+    cadence: Cadence,
+    source: Source,
+    known: Sequence[Fixture],
+    now: Micros,
+    cycle: str = "",
 ) -> Forecast:
     midnight = now // DAY * DAY
-    fixtures = list(known) or slate(source.sports(), midnight, DAYS + 7)
-    ahead = run_ahead(schedule, spec.budget, source, fixtures, midnight, midnight + DAYS * DAY)
+    fixtures = list(known) if known or cycle else slate(source.sports(), midnight, DAYS + 7)
+    ahead = run_ahead(schedule, spec.budget, source, fixtures, midnight, midnight + DAYS * DAY, cycle)
     counted = {day: sum(c for at, c in ahead.paid if at // DAY == day) for day in ahead.days[1:]}
     credits = max(counted.values(), default=0) if known else round(sum(counted.values()) / len(counted))
     soon = sorted({at for f in fixtures for at, _ in cadence.instants(f.commence_at, now, now + DAY)})
@@ -162,12 +215,12 @@ def _cadence(
         assumed=not known,
         polled=starting,
         every=min(phase.every for phase in cadence.phases),
-        wants=partial(_wanted, schedule, source, fixtures, midnight),
+        wants=partial(_wanted, schedule, source, fixtures, midnight, cycle),
     )
 
 
-def _wanted(schedule: Schedule, source: Source, fixtures: Sequence[Fixture], midnight: Micros) -> int:
-    ahead = run_ahead(schedule, Budget(), source, fixtures, midnight, midnight + DAYS * DAY)
+def _wanted(schedule: Schedule, source: Source, fixtures: Sequence[Fixture], midnight: Micros, cycle: str) -> int:
+    ahead = run_ahead(schedule, Budget(), source, fixtures, midnight, midnight + DAYS * DAY, cycle)
     return max(sum(credits for at, credits in ahead.paid if at // DAY == day) for day in ahead.days)
 
 
@@ -183,12 +236,21 @@ class Ahead:
 
 
 def run_ahead(
-    schedule: Schedule, budget: Budget, source: Source, fixtures: Sequence[Fixture], begin: Micros, end: Micros
+    schedule: Schedule,
+    budget: Budget,
+    source: Source,
+    fixtures: Sequence[Fixture],
+    begin: Micros,
+    end: Micros,
+    cycle: str = "",
 ) -> Ahead:
-    """Let a cadence run from `begin` to `end`, both multiples of a day, as if every answer cost the most it can."""
+    """Let a cadence run from `begin` to `end`, both multiples of a day, as if every answer cost the most it can.
+
+    `cycle` names the source's cycle whose cadence it is.
+    """
     clock = _Clock(begin)
     pretended = _Pretended(source, fixtures)
-    pacer = Pacer(schedule, budget, pretended, Till(source.name, budget, clock), clock)
+    pacer = Pacer(schedule, budget, pretended, Till("plan", budget, clock), clock, cycle=cycle)
     assert pacer.cadence is not None, "only a cadence is run ahead"
     done = Ahead(list(range(begin // DAY, end // DAY)))
     while clock.at < end:
@@ -196,7 +258,7 @@ def run_ahead(
         chosen = pacer.choose()
         if chosen.events:
             price = pretended.most(chosen.events) or 0
-            pacer.account.spend(Spending(clock.at, price, "base"))
+            pacer.account.spend(Spending(clock.at, price, cycle or "base"))
             pacer.learn(chosen.events, clock.at, price)
             done.paid.append((clock.at, price))
             for event in chosen.events:

@@ -21,10 +21,11 @@ _log = logger("stratumd.schedule")
 class StoredInstants:
     """The instants of one source or job. While the store does not answer, the calls wait for it: nothing is kept."""
 
-    def __init__(self, kind: str, name: str, core: Core) -> None:
+    def __init__(self, kind: str, name: str, core: Core, *, part: str = "") -> None:
+        """`part` names a schedule of its own within the source."""
         self._kind = kind
         self._name = name
-        self._schedule = f"{kind} {name}"
+        self._schedule = f"{kind} {name} {part}".rstrip()
         self._core = core
 
     async def newest(self) -> Newest:

@@ -38,7 +38,21 @@ class Chosen(NamedTuple):
 class Pacer:
     """Decides for one source. It reads clock, fixtures and account, and asks nothing itself."""
 
-    def __init__(self, schedule: Schedule | None, budget: Budget, source: Source, till: Till, clock: Clock) -> None:
+    def __init__(
+        self,
+        schedule: Schedule | None,
+        budget: Budget,
+        source: Source,
+        till: Till,
+        clock: Clock,
+        *,
+        cycle: str = "",
+        reserved: int = 0,
+    ) -> None:
+        """`cycle` names the cycle of the source that it decides for; without one, of a day's credits `reserved` are
+        left to cycles.
+        """
+        self.cycle = cycle
         self.account = till.account
         self.cadence = None if schedule is None else cadence_of(schedule)
         self.remembers = False
@@ -47,6 +61,7 @@ class Pacer:
         """Events that are due and had to be left for the next time."""
         self._schedule = schedule
         self._budget = budget
+        self._reserved = reserved
         self._every = micros(schedule.every) if schedule is not None and schedule.every is not None else 0
         self._source = source
         self._clock = clock
@@ -65,13 +80,18 @@ class Pacer:
         return min(month_of(now), now - REMEMBERED)
 
     def remember(self, charges: Iterable[Charge]) -> None:
-        """Take up what the poll log tells, oldest first: credits spent, events polled. Once, at the start."""
+        """Take up what the poll log tells, oldest first: credits spent, events polled. Once, at the start.
+
+        The credits are counted once for all cycles, where there is none.
+        """
         self.remembers = True
         begun = month_of(self._clock.now())
         for charge in charges:
-            self._polled.update(dict.fromkeys(charge.events, charge.at))
-            if charge.at >= begun:
+            if charge.at >= begun and not self.cycle:
                 self.account.spend(Spending(charge.at, charge.credits, charge.feature))
+            if _cycle_of(charge) != self.cycle:
+                continue
+            self._polled.update(dict.fromkeys(charge.events, charge.at))
             if charge.credits:
                 self._paid_at = charge.at
         if self.cadence is None and self._paid_at is not None:
@@ -130,7 +150,7 @@ class Pacer:
     def period(self, now: Micros) -> Micros:
         """Return the time that lies between two polls on average, where the schedule is no cadence."""
         price = self._price()
-        waits = [self._every, self._least_gap(now), self.account.day_pace(price)]
+        waits = [self._every, self._least_gap(now), self.account.day_pace(price, self._reserved)]
         if self._schedule is not None and self._every and self._idle(now):
             waits.append(micros(self._schedule.idle))
         return max(waits)
@@ -151,12 +171,13 @@ class Pacer:
         return [each for each in self._source.fixtures() or () if not self._source.context.is_over(each.id)]
 
     def _discovers(self, now: Micros) -> bool:
+        """Say whether to ask which events there are. A cycle asks only so long as its source knows of none."""
         due = self._discovered is None or self._discovered // DISCOVERY < now // DISCOVERY
         if due:
             self._discovered = now
             horizon = now - REMEMBERED
             self._polled = {event: at for event, at in self._polled.items() if at > horizon}
-        return due
+        return due and (not self.cycle or self._source.fixtures() is None)
 
     def _most(self, events: Sequence[Fixture]) -> int:
         return self._source.most(events) or 0
@@ -167,7 +188,7 @@ class Pacer:
 
     def _spare(self, now: Micros, phase: Phase) -> int:
         """Return what a phase may spend: all that is left for the nearest, less what is kept for those nearer."""
-        daily, left = self._budget.daily_credits, self.account.left("base", now)
+        daily, left = self._budget.daily_credits, self.account.left(self.cycle or "base", now)
         assert self.cadence is not None, "it has a cadence"
         if daily is None or phase == self.cadence.phases[-1]:
             return left
@@ -185,6 +206,11 @@ class Pacer:
         """Say whether all events that the source knows of are far away; one that has started is still listed."""
         known = self._source.fixtures()
         return known is not None and all(fixture.commence_at > now + ACTIVE for fixture in known)
+
+
+def _cycle_of(charge: Charge) -> str:
+    """Return the cycle that an exchange was made for: its budget and its band have one name; else nothing."""
+    return charge.feature if charge.feature == charge.tier else ""
 
 
 def _chosen(found: list[Due]) -> Chosen:

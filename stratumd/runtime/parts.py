@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from stratumd.config import Config, PipelineSpec, SinkSpec
+from stratumd.config import Config, PipelineSpec, SinkSpec, SourceSpec
 from stratumd.errors import StratumError
 from stratumd.observe.logs import logger
-from stratumd.plugin import Delivery
-from stratumd.runtime.build import Outlet, build_sink, build_source
-from stratumd.runtime.collector import Collector
+from stratumd.plugin import Cycle, Delivery
+from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
+from stratumd.runtime.collector import Collector, Turning
 from stratumd.runtime.core import Core
 from stratumd.runtime.courier import Courier
 from stratumd.runtime.delivery import Worker
@@ -25,6 +25,7 @@ from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import Held
 from stratumd.runtime.telling import Teller
 from stratumd.runtime.ticks import Ticks, ticks
+from stratumd.runtime.watched import Watched, reserved, schedule_of
 from stratumd.runtime.worker import Outlets, PipelineWorker
 
 Preview = Callable[[Sequence[tuple[Outlet, Delivery]]], Awaitable[None]]
@@ -77,8 +78,18 @@ class Builder:
         feed = build_source(spec, self.config.registry, self.core.timer, self.core.ended)
         if due is None and spec.schedule is not None and not self.parts.once:
             due = ticks(spec.schedule, name, self.core.timer, StoredInstants("source", name, self.core))
-        pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, self.core.timer)
-        return Collector(feed, due, self.core, partial(self.parts.stored, name), pacer=pacer)
+        timer, apart = self.core.timer, reserved(feed.cycles, spec.budget)
+        pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, timer, reserved=apart)
+        cycles = [self._turning(spec, feed, cycle) for cycle in feed.cycles]
+        return Collector(feed, due, self.core, partial(self.parts.stored, name), pacer=pacer, cycles=cycles)
+
+    def _turning(self, spec: SourceSpec, feed: Feed, cycle: Cycle) -> Turning:
+        """Build a cycle of a source, with instants of its own."""
+        schedule, name, timer = schedule_of(cycle), f"{spec.name} {cycle.name}", self.core.timer
+        instants = StoredInstants("source", spec.name, self.core, part=cycle.name)
+        due = None if self.parts.once else ticks(schedule, name, timer, instants)
+        watched = Watched(feed.source, cycle)
+        return Turning(due, Pacer(schedule, spec.budget, watched, feed.till, timer, cycle=cycle.name))
 
     def job(self, name: str) -> JobWorker:
         """Build a job that runs by its schedule, which begins now."""

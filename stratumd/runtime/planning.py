@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stratumd.config import Config
+from stratumd.config import Config, SourceSpec
 from stratumd.errors import StratumError
 from stratumd.plugin import Fixture, Micros, iso
 from stratumd.redaction import described
-from stratumd.runtime.build import build_source
+from stratumd.runtime.build import Feed, build_source
 from stratumd.runtime.clock import Timer
 from stratumd.runtime.detectability import Can, Chance, chances, length
-from stratumd.runtime.forecast import Forecast, forecast
+from stratumd.runtime.forecast import Forecast, cycle_forecast, forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Outlook:
 
     def warnings(self) -> list[str]:
         """Return a line for each signal that cannot come to be, and for each budget that will not do."""
-        return [*map(_short_of, filter(_is_short, self.sources)), *self._blind()]
+        short, cut_off = filter(_is_short, self.sources), filter(_is_cut_off, self.sources)
+        return [*map(_short_of, short), *map(_cut_off, cut_off), *self._blind()]
 
     def _blind(self) -> list[str]:
         return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY)]
@@ -39,12 +40,11 @@ class Outlook:
 
 def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = ()) -> Outlook:
     """Return what to expect of `config` from now on, where the events `known` are coming. Takes up to some seconds."""
-    forecasts, left_out = [], []
+    forecasts: list[Forecast] = []
+    left_out: list[str] = []
     for name, spec in config.enabled_sources().items():
         try:
-            source = build_source(spec, config.registry, timer).source
-            sports = frozenset(source.sports())
-            forecasts.append(forecast(spec, source, [each for each in known if each.sport in sports], timer.now()))
+            forecasts += _forecasts(spec, build_source(spec, config.registry, timer), known, timer.now())
         except StratumError as error:
             left_out.append(f"{name}: {error}")
         except Exception as error:  # noqa: BLE001  # a stranger's source may raise anything; the others are planned
@@ -58,7 +58,29 @@ def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = ()) -> Outl
     return Outlook(tuple(forecasts), tuple(found), tuple(left_out))
 
 
+def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micros) -> Iterator[Forecast]:
+    """Yield what the source will do, and each of its cycles."""
+    sports = frozenset(feed.source.sports())
+    own = [each for each in known if each.sport in sports]
+    yield forecast(spec, feed.source, own, now)
+    for cycle in feed.cycles:
+        yield cycle_forecast(spec, feed.source, cycle, own, now)
+
+
+def _is_cut_off(forecast: Forecast) -> bool:
+    return forecast.wanted is not None and forecast.daily is not None and forecast.wanted > forecast.daily
+
+
+def _cut_off(forecast: Forecast) -> str:
+    return (
+        f"{forecast.name}: what is watched can take {forecast.wanted:,} credits a day, and its budget is"
+        f" {forecast.daily:,}: then its polls end before the day does"
+    )
+
+
 def _is_short(forecast: Forecast) -> bool:
+    if forecast.cycle:
+        return False  # its own day's budget is what limits it
     budget, month = forecast.budget.monthly_credits, forecast.credits_month
     return budget is not None and month is not None and month >= budget
 
@@ -75,12 +97,13 @@ def source_row(each: Forecast) -> dict[str, Any]:
     return {
         "kind": "source",
         "source": each.source,
+        "cycle": each.cycle,
         "schedule": each.schedule,
         "next": [iso(at // 1_000_000 * 1_000_000) for at in each.due],
         "interval_seconds": _seconds(each.interval),
         "credits_per_poll": each.price,
         "credits_per_day": each.credits_day,
-        "daily_credits": each.budget.daily_credits,
+        "daily_credits": each.daily,
         "credits_per_month": each.credits_month,
         "monthly_credits": each.budget.monthly_credits,
         "events_per_day": each.events,
@@ -96,6 +119,7 @@ def chance_row(each: Chance) -> dict[str, Any]:
         "detector": each.detector,
         "type": each.type,
         "source": each.source,
+        "cycle": each.cycle,
         "window_seconds": _seconds(each.window),
         "interval_seconds": _seconds(each.interval),
         "can_fire": each.can.value,

@@ -82,9 +82,9 @@ def _spent(connection: Connection, source: str, start: Micros, now: Micros) -> i
     return int(connection.scalar(select(func.coalesce(func.sum(charges.c.credits), 0)).where(mine)) or 0)
 
 
-def upcoming(connection: Connection, now: Micros, until: Micros) -> list[tuple[str, str, Micros]]:
-    """Return (id, sport, start) of the events that start between `now` and `until`, in order."""
-    columns = (events.c.event, events.c.sport, events.c.commence_at)
+def upcoming(connection: Connection, now: Micros, until: Micros) -> list[tuple[str, str, Micros, str, str]]:
+    """Return (id, sport, start, home, away) of the events that start between `now` and `until`, in order."""
+    columns = (events.c.event, events.c.sport, events.c.commence_at, events.c.home, events.c.away)
     query = select(*columns).where(events.c.commence_at > now, events.c.commence_at < until)
     rows = connection.execute(query.order_by(events.c.commence_at, events.c.event))
-    return [(id, sport, at) for id, sport, at in rows]
+    return [(id, sport, at, home, away) for id, sport, at, home, away in rows]

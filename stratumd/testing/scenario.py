@@ -73,8 +73,9 @@ def _line(number: int, book: str, minute: int) -> float:
 
 def _quiet(minute: int) -> Books:
     """A game that hardly moves before it starts, and jumps in play."""
-    line = -6.5 - (4.0 if minute >= 36 else 0.0)
-    return {book: [spread(line, 1.91, 1.91), moneyline(1.38, 3.1)] for book in BOOKS}
+    jumped = minute >= 36
+    line, prices = (-10.5, (1.16, 5.2)) if jumped else (-6.5, (1.38, 3.1))
+    return {book: [spread(line, 1.91, 1.91), moneyline(*prices)] for book in BOOKS}
 
 
 def _match(minute: int) -> Books:

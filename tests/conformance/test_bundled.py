@@ -38,6 +38,7 @@ def needed(registry: Registry, component: type[Detector]) -> list[Detector]:
 FIRES = {
     "consensus": set(),
     "dislocation": {"DISLOCATION"},
+    "live-shock": {"LIVE_SHOCK"},
     "move": {"MOVE", "MULTIBOOK_SYNC"},
     "regime": set(),
     "steam": {"STEAM"},

@@ -12,9 +12,10 @@ from stratumd.config import Budget, Schedule
 from stratumd.plugin import DAY, HOUR, MINUTE, Micros, Poll, iso, parse_iso
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import Owner
-from stratumd.runtime.collector import Collector
+from stratumd.runtime.collector import Collector, Turning
 from stratumd.runtime.pacing import Pacer
 from stratumd.runtime.till import Till
+from stratumd.runtime.watched import Watched, reserved, schedule_of
 from stratumd.testing.provider import FakeOddsApi
 from stratumd_odds_api import OddsApiSource
 from tests.support.odds_api import Row, book, event, market, outcome
@@ -138,10 +139,14 @@ class Running:
         """Every exchange so far."""
         return [poll for _, poll in self.store.polls]
 
+    cycles: Sequence[Turning] = ()
+
     async def until(self, end: Micros, step: Micros) -> None:
-        """Poll at every instant, `step` apart, until `end`."""
+        """Poll at every instant, `step` apart, until `end`: what the schedule asks for, then what cycles do."""
         while self.timer.now() < end:
             await self.collector.poll()
+            for cycle in self.cycles:
+                await self.collector.poll(cycle.pacer)
             self.timer.pass_by(step)
 
 
@@ -173,13 +178,18 @@ async def running(
             **options,
         }
         source = OddsApiSource(OddsApiSource.config.model_validate(chosen), Context(timer, till))
-        pacer = Pacer(schedule, budget, source, till, timer)
+        found = source.cycles(source.options)
+        pacer = Pacer(schedule, budget, source, till, timer, reserved=reserved(found, budget))
+        cycles = [
+            Turning(None, Pacer(schedule_of(each), budget, Watched(source, each), till, timer, cycle=each.name))
+            for each in found
+        ]
         owner = Owner(source, "nba", "odds-api", "1")
-        collector = Collector(Feed(source, owner, till), None, shared, lambda: None, pacer=pacer)
+        collector = Collector(Feed(source, owner, till), None, shared, lambda: None, pacer=pacer, cycles=cycles)
         await collector._recall()
         await source.open()
         try:
-            yield Running(provider, season, timer, collector, pacer, till, store_of(shared))
+            yield Running(provider, season, timer, collector, pacer, till, store_of(shared), cycles)
         finally:
             await source.close()
 

@@ -20,7 +20,7 @@ class Options(PluginConfig):
     """Options of `consensus`."""
 
     markets: tuple[str, ...] = ("h2h", "spreads", "totals")
-    """Markets to compute a consensus for."""
+    """Markets to compute a consensus for; of a player market, such as `player_points`, one for each player."""
     min_books: int = Field(default=5, ge=2)
     """Operators (books that share their lines count once) without which there is no consensus."""
     lookback: timedelta = timedelta(minutes=10)
@@ -51,7 +51,7 @@ class Consensus(Detector):
             return
         oldest = tick.at - self._lookback
         for market in tick.markets:
-            if market.key.market in self._markets and market.key.player is None and not market.lay:
+            if market.key.market in self._markets and not market.lay:
                 yield self._point(market, oldest)
 
     def _point(self, market: Market, oldest: Micros) -> ConsensusPoint:

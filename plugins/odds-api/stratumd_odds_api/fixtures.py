@@ -18,6 +18,13 @@ class _Event(msgspec.Struct):
     id: str
     commence_time: str
     sport_key: str = ""
+    home_team: str | None = None
+    away_team: str | None = None
+
+    def fixture(self) -> Fixture:
+        """Return what a schedule needs to know. `ValueError` where its start is no time."""
+        start = parse_iso(self.commence_time)
+        return Fixture(self.id, self.sport_key, start, self.home_team or "", self.away_team or "")
 
 
 class Known:
@@ -46,7 +53,7 @@ class Known:
                 found = [msgspec.json.decode(observation.body, type=_Event)]
             else:
                 found = msgspec.json.decode(observation.body, type=list[_Event])
-            fixtures = [Fixture(e.id, e.sport_key, parse_iso(e.commence_time)) for e in found if e.id.isalnum()]
+            fixtures = [event.fixture() for event in found if event.id.isalnum()]
         except (*UNREADABLE, ValueError):
             return
         self._told = True

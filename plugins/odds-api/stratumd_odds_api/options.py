@@ -6,14 +6,12 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stratumd.plugin import PluginConfig, Secret
+from stratumd_odds_api.watching import Key, Live, Props, Watch, check_featured
 
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 Feed = Literal["odds", "events", "scores", "sports"]
-
-FEATURED = frozenset({"h2h", "spreads", "totals", "outrights"})
 
 
 class OddsApiOptions(PluginConfig):
@@ -37,6 +35,12 @@ class OddsApiOptions(PluginConfig):
     """The most events of a sport that one poll asks `event_markets` for, those nearest their start first."""
     feeds: tuple[Feed, ...] = ("odds",)
     """What to ask for at each poll: `odds`, `scores`, and, free of credits, `events` and `sports`."""
+    watch: Watch | None = None
+    """The events that `live` and `props` are about."""
+    live: Live | None = None
+    """Poll the watched events in play, in a rhythm of its own, from the budget `live`. Off without it."""
+    props: Props | None = None
+    """Poll player markets of the watched events near their start, from the budget `props`. Off without it."""
     scores_days: Annotated[int, Field(ge=1, le=3)] | None = None
     """Also ask for scores of games completed in so many days; that costs 2 credits instead of 1."""
     timeout: timedelta = timedelta(seconds=25)
@@ -61,10 +65,7 @@ class OddsApiOptions(PluginConfig):
     @field_validator("markets")
     @classmethod
     def _check_markets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        other = [market for market in value if market not in FEATURED]
-        if other:
-            raise ValueError(f"{', '.join(other)} can only be asked for event by event: move to event_markets")
-        return value
+        return check_featured(value, "event_markets")
 
     @field_validator("timeout", "backoff", "max_backoff")
     @classmethod
@@ -77,8 +78,17 @@ class OddsApiOptions(PluginConfig):
     def _check_books(self) -> OddsApiOptions:
         if not self.feeds and not self.event_markets:
             raise ValueError("asks for nothing: name feeds or event_markets")
-        if bool(self.regions) == bool(self.bookmakers) and ("odds" in self.feeds or self.event_markets):
+        asks = "odds" in self.feeds or self.event_markets or self.live or self.props
+        if bool(self.regions) == bool(self.bookmakers) and asks:
             raise ValueError("give either regions, such as [us], or bookmakers")
         if "upcoming" in self.sports and (self.event_markets or set(self.feeds) - {"odds", "sports"}):
             raise ValueError("upcoming is no sport of its own: it can only be asked for the odds feed")
+        return self
+
+    @model_validator(mode="after")
+    def _check_watch(self) -> OddsApiOptions:
+        if (self.live or self.props) and self.watch is None:
+            raise ValueError("live and props ask about watched events only: add 'watch: {teams: [Boston Celtics]}'")
+        if self.watch and not (self.live or self.props):
+            raise ValueError("'watch' belongs to 'live' and 'props': add one of them")
         return self

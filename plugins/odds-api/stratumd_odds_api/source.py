@@ -11,13 +11,27 @@ import msgspec
 
 from stratumd.client import Answer, Client, checked
 from stratumd.errors import RateLimited, SourceError, TransientError
-from stratumd.plugin import SECOND, Context, Credits, Fixture, Micros, Observation, Past, Poll, Request, Source, micros
+from stratumd.plugin import (
+    SECOND,
+    Context,
+    Credits,
+    Cycle,
+    Fixture,
+    Micros,
+    Observation,
+    Past,
+    Poll,
+    Request,
+    Source,
+    micros,
+)
 from stratumd_odds_api.fixtures import Known
 from stratumd_odds_api.options import OddsApiOptions
 from stratumd_odds_api.past import FEATURE, request_of, told_of
 from stratumd_odds_api.pricing import cost, most
 from stratumd_odds_api.refusals import GONE, WHOLE_KEY, refusal
 from stratumd_odds_api.rounds import Exchange, Question, Round
+from stratumd_odds_api.watching import LIVE, PROPS, cycles
 from stratumd_odds_api.wire import REFUSED, UNREADABLE
 
 KEPT_HEADERS = ("content-type", "date", "x-requests-last", "x-requests-remaining", "x-requests-used")
@@ -68,6 +82,23 @@ class OddsApiSource(Source):
             raise poll.error
         left = poll.credits.remaining
         return "the key is accepted" if left is None else f"the key is accepted; {left:,} credits left"
+
+    @classmethod
+    def cycles(cls, options: OddsApiOptions) -> Sequence[Cycle]:
+        """Return `live` and `props`, where they are on."""
+        return cycles(options.watch, options.live, options.props)
+
+    def watches(self, event: Fixture) -> bool:
+        """Say whether an event, or one of its teams, is on the list."""
+        return self.options.watch is not None and self.options.watch.has(event)
+
+    def poll_watched(self, cycle: str, events: Sequence[Fixture]) -> AsyncIterator[Poll]:
+        """Ask for live odds, together for each sport, or for the player markets of each event."""
+        return self._round(self._about_watched(cycle, events))
+
+    def most_watched(self, cycle: str, events: Sequence[Fixture]) -> int:
+        """Return the most credits that these questions cost."""
+        return sum(most(question.request) for question in self._about_watched(cycle, events))
 
     def credits(self) -> Credits | None:
         """Return what the newest answer said of the month's credits."""
@@ -153,21 +184,29 @@ class OddsApiSource(Source):
         """Yield the cheapest questions about some events."""
         options = self.options
         further = self._odds_params(options.event_markets)
-        by_sport: dict[str, list[str]] = {}
-        for event in events:
-            by_sport.setdefault(event.sport, []).append(event.id)
-        for sport, ids in by_sport.items():
+        for sport, ids in _by_sport(events).items():
             path = f"/v4/sports/{sport}"
             if "odds" in options.feeds:
-                yield self._featured(path, ids)
+                yield self._featured(path, ids, options.markets)
             if "scores" in options.feeds:
                 yield self._scores(path)
             for id in ids if options.event_markets else ():
                 yield Question(Request(f"{path}/events/{id}/odds", further), by_event=True, feature="props")
 
-    def _featured(self, path: str, ids: Sequence[str]) -> Question:
+    def _about_watched(self, cycle: str, events: Sequence[Fixture]) -> Iterator[Question]:
+        live, props = self.options.live, self.options.props
+        if cycle == LIVE and live is not None:
+            for sport, ids in _by_sport(events).items():
+                yield self._featured(f"/v4/sports/{sport}", ids, live.markets)._replace(feature=LIVE)
+        elif cycle == PROPS and props is not None:
+            params = self._odds_params(props.markets)
+            for event in events:
+                path = f"/v4/sports/{event.sport}/events/{event.id}/odds"
+                yield Question(Request(path, params), by_event=True, feature=PROPS)
+
+    def _featured(self, path: str, ids: Sequence[str], markets: tuple[str, ...]) -> Question:
         """Ask for one event by itself where that costs no more: then only what comes back is paid for."""
-        params = self._odds_params(self.options.markets)
+        params = self._odds_params(markets)
         together = Request(f"{path}/odds", {**params, "eventIds": ",".join(sorted(ids))})
         alone = Request(f"{path}/events/{ids[0]}/odds", params)
         if len(ids) == 1 and most(alone) <= most(together):
@@ -291,6 +330,13 @@ class OddsApiSource(Source):
         if credits.remaining is not None:
             self._credits = credits
         return credits
+
+
+def _by_sport(events: Sequence[Fixture]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for event in events:
+        found.setdefault(event.sport, []).append(event.id)
+    return found
 
 
 def _whole(text: str | None) -> int | None:

@@ -41,6 +41,14 @@ def test_the_least_that_must_be_given() -> None:
         ({"base_url": "https://example.test/?apiKey=x"}, "address"),
         ({"base_url": "example.test"}, "address"),
         ({"region": ["us"]}, "Extra inputs"),
+        ({"live": {}}, "watched events only"),
+        ({"props": {"markets": ["player_points"]}}, "watched events only"),
+        ({"watch": {"teams": ["Utah Jazz"]}}, "belongs to 'live' and 'props'"),
+        ({"watch": {}, "live": {}}, "watches nothing"),
+        ({"watch": {"teams": ["Utah Jazz"]}, "props": {}}, "Field required"),
+        ({"watch": {"teams": ["Utah Jazz"]}, "live": {"markets": ["player_points"]}}, "move to props"),
+        ({"watch": {"teams": ["Utah Jazz"]}, "live": {"every": "1s"}}, "greater than or equal"),
+        ({"watch": {"teams": ["Utah Jazz"]}, "live": {}, "feeds": ["scores"], "regions": []}, "regions"),
     ],
 )
 def test_what_cannot_work_is_refused_at_the_start(wrong: dict[str, Any], words: str) -> None:

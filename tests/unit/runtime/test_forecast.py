@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stratumd.config import Budget, load_config
+from stratumd.errors import ConfigError
 from stratumd.plugin import DAY, HOUR, MINUTE, SECOND, Fixture, parse_iso
 from stratumd.runtime.detectability import Can, Chance
 from stratumd.runtime.forecast import Forecast
@@ -120,6 +121,100 @@ def test_a_month_that_will_not_do_is_told(plan) -> None:  # type: ignore[no-unty
 
 def test_nothing_is_told_of_what_works(plan) -> None:  # type: ignore[no-untyped-def]
     assert plan(budget="{}").warnings() == []
+
+
+LIVE = """
+database: sqlite:///none.db
+sources:
+  nba:
+    use: odds-api
+    api_key: k
+    sports: [basketball_nba]
+    regions: [us]
+    schedule: {schedule}
+    watch: {{teams: [Boston Celtics, Utah Jazz]}}
+    {cycles}
+    budget: {budget}
+pipelines:
+  main: {{sources: [nba], detectors: [consensus, steam, live-shock], sinks: [log]}}
+"""
+LIMITS = "{daily_credits: 1000, features: {live: 600, props: 90}}"
+TIERS, MINUTELY = "{cadence: tiers}", "{every: 60s}"
+
+
+def live(tmp_path: Path, cycles: str, known: object = (), schedule: str = TIERS, budget: str = LIMITS) -> Outlook:
+    path = tmp_path / "live.yaml"
+    path.write_text(LIVE.format(schedule=schedule, cycles=cycles, budget=budget))
+    return outlook(load_config(path), VirtualTimer(NOON), known)  # type: ignore[arg-type]
+
+
+def shock(found: Outlook) -> Chance:
+    return next(each for each in found.chances if each.type == "LIVE_SHOCK")
+
+
+def test_cycles_are_planned_beside_the_schedule(tmp_path: Path) -> None:
+    """Two watched games of an evening, four hours each at most; props from two hours before."""
+    cycles = "live: {every: 60s}\n    props: {markets: [player_points, player_assists]}"
+    own, odds, props = live(tmp_path, cycles).sources
+    assert (own.name, odds.name, props.name) == ("nba", "nba live", "nba props")
+    assert (odds.schedule, odds.price, odds.interval, odds.daily) == ("live every 1m", 1, MINUTE, 600)
+    assert odds.credits_day == odds.wanted == 270, "from 23:00 to 03:30"
+    assert (props.interval, props.wanted, props.daily) == (10 * MINUTE, 48, 90)
+    assert (odds.events, odds.assumed) == (2, True)
+
+
+def test_live_odds_make_shocks_possible_and_a_cadence_alone_does_not(tmp_path: Path) -> None:
+    found = shock(live(tmp_path, "live: {every: 60s}"))
+    assert (found.can, found.origin) == (Can.YES, "nba live")
+    late = shock(live(tmp_path, "live: {every: 90s}"))
+    assert (late.can, late.changes) == (Can.HARDLY, ("live every: 1m", "live-shock window: 3m"))
+    alone = shock(live(tmp_path, "props: {markets: [player_points]}"))
+    assert (alone.can, alone.interval, alone.changes) == (Can.NO, None, ("polls in play, at least every 1m",))
+
+
+def test_what_an_interval_asks_for_holds_live_odds_too(tmp_path: Path) -> None:
+    found = shock(
+        live(tmp_path, "props: {markets: [player_points]}", schedule=MINUTELY, budget="{features: {props: 9}}")
+    )
+    assert (found.can, found.origin) == (Can.YES, "nba")
+
+
+def test_pre_match_signals_are_not_judged_by_polls_in_play(tmp_path: Path) -> None:
+    found = steam(live(tmp_path, "live: {every: 60s}"))
+    assert (found.origin, found.can) == ("nba", Can.NO)
+
+
+def test_the_interval_leaves_the_cycles_their_share(tmp_path: Path) -> None:
+    own, *_ = live(tmp_path, "live: {every: 60s}", schedule=MINUTELY).sources
+    assert (own.interval, own.credits_day) == (648 * SECOND, 400)
+
+
+def test_a_budget_that_ends_before_the_games_do_is_told(tmp_path: Path) -> None:
+    (told, *_) = live(tmp_path, "live: {every: 60s}", budget="{features: {live: 100}}").warnings()
+    assert told == (
+        "nba live: what is watched can take 270 credits a day, and its budget is 100: then its polls end before the day"
+        " does"
+    )
+
+
+def test_only_watched_games_are_reckoned_with(tmp_path: Path) -> None:
+    start = parse_iso("2026-01-21T20:00:00Z")
+    games = [
+        Fixture("a", "basketball_nba", start, "Boston Celtics", "Miami Heat"),
+        Fixture("b", "basketball_nba", start + HOUR, "Chicago Bulls", "Miami Heat"),
+    ]
+    _, odds = live(tmp_path, "live: {every: 60s}", games).sources
+    assert (odds.events, odds.credits_day, odds.assumed) == (1, 240, False)
+    _, none = live(tmp_path, "live: {every: 60s}", games[1:]).sources
+    assert (none.events, none.credits_day) == (0, 0)
+
+
+def test_a_cycle_without_a_budget_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        live(tmp_path, "live: {every: 60s}", budget="{daily_credits: 1000}")
+    (problem,) = caught.value.problems
+    assert problem.message == "'live' of source 'nba' has no budget of its own"
+    assert problem.hint == "add 'budget: {features: {live: 200}}', in credits a day"
 
 
 def test_budgets_are_nobodys_by_default() -> None:
