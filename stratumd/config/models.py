@@ -151,6 +151,8 @@ class HttpSpec(Section):
     """Host and port, such as `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`. Port 0 takes a free one."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies, such as `10.0.0.0/8`, whose word on who calls (`X-Forwarded-For`) counts."""
+    connections_per_address: int = Field(default=256, ge=1)
+    """The most connections that one address keeps open; trusted proxies may have any number."""
 
     @field_validator("listen", mode="before")
     @classmethod

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections import Counter
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
 
+from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from stratumd.plugin.routes import network_of
 
 ASKING = 10.0
 """Seconds from the connection, or from the last answer, to the end of a request's headers."""
@@ -48,6 +55,33 @@ class Outlet:
         return True
 
 
+class Crowd:
+    """Who is connected how often: an IPv4 address, or the /64 of an IPv6 address, is one caller."""
+
+    def __init__(self, most: int | None = None, proxies: Sequence[str] = ()) -> None:
+        """`most` connections of each caller; as many as they like of `proxies`, who speak for many."""
+        self._most = most
+        self._proxies = [ip_network(each) for each in proxies]
+        self._counts = Counter[str]()
+
+    def enter(self, client: str) -> bool:
+        """Take note of a connection; False where the caller has too many."""
+        caller = network_of(client)
+        self._counts[caller] += 1
+        return self._most is None or self._counts[caller] <= self._most or self._is_proxy(client)
+
+    def leave(self, client: str) -> None:
+        """Forget one."""
+        caller = network_of(client)
+        self._counts[caller] -= 1
+        if not self._counts[caller]:
+            del self._counts[caller]
+
+    def _is_proxy(self, client: str) -> bool:
+        address = ip_address(client.partition("%")[0])
+        return any(address in each for each in self._proxies)
+
+
 class Bounded(HttpToolsProtocol):
     """One connection."""
 
@@ -55,16 +89,23 @@ class Bounded(HttpToolsProtocol):
     _stuck: asyncio.TimerHandle | None = None
     _head = 0
 
+    def __init__(self, crowd: Crowd, **given: Any) -> None:
+        super().__init__(**given)
+        self._crowd = crowd
+        self._caller = ""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
-        if len(self.connections) > most():
+        self._caller = self.client[0] if self.client is not None else ""
+        if not self._crowd.enter(self._caller) or len(self.connections) > most():
             transport.abort()
             return
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
+        self._crowd.leave(self._caller)
         self._stop_waiting()
         self.resume_writing()
         super().connection_lost(exc)
@@ -77,8 +118,14 @@ class Bounded(HttpToolsProtocol):
             self.transport.abort()
 
     def on_headers_complete(self) -> None:
-        """Begin a request: from here on there are other deadlines."""
+        """Begin a request: from here on there are other deadlines.
+
+        One that does not name its host once is refused: who stands in between may read another of two (RFC 9112, 3.2).
+        """
         self._stop_waiting()
+        hosts = sum([name == b"host" for name, _ in self.headers])
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise HttpParserError("a request names its host once")
         super().on_headers_complete()
         self.scope["extensions"] = {OUTLET: Outlet(self.cycle)}  # type: ignore[dict-item]  # uvicorn has none of its own
 

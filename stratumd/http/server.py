@@ -6,13 +6,14 @@ import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
 from stratumd.errors import StartupError
-from stratumd.http.connections import Bounded
+from stratumd.http.connections import Bounded, Crowd
 
 GRACE = 2
 """Seconds that open requests get to end when the daemon stops."""
@@ -41,15 +42,18 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = ()) -> None:
+async def serve(
+    app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = (), per_address: int | None = None
+) -> None:
     """Answer requests until cancelled; open ones get `GRACE` seconds to end.
 
     `proxies`: addresses and networks whose word on who calls (`X-Forwarded-For`) counts.
+    `per_address`: the most connections that one address keeps, proxies apart.
     """
     server = _Server(
         uvicorn.Config(
             app,
-            http=Bounded,
+            http=partial(Bounded, Crowd(per_address, proxies)),  # type: ignore[arg-type]  # it makes protocols
             ws="none",
             access_log=False,
             log_config=None,

@@ -142,8 +142,10 @@ class _Daemon:
         to_thread.current_default_thread_limiter().total_tokens += 2 * len(parts.running())
         async with self._house(listener, notices) as house, anyio.create_task_group() as services:
             if listener is not None:
-                trusted = self._config.http.trusted_proxies if self._config.http else ()
-                services.start_soon(serve, create_app(view, house), listener, trusted)
+                http = self._config.http
+                assert http is not None, "it listens, so there is where"
+                app = create_app(view, house)
+                services.start_soon(serve, app, listener, http.trusted_proxies, http.connections_per_address)
             for part in house.parts(core) if house else ():
                 services.start_soon(part.kept)
             services.start_soon(gauges.measure, core)

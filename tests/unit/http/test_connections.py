@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -71,16 +71,16 @@ APP.mount("/flood", flood)
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[str]:
+async def served(proxies: Sequence[str] = (), per_address: int | None = None) -> AsyncIterator[str]:
     listener = bind("127.0.0.1", 0)
     async with anyio.create_task_group() as group:
-        group.start_soon(serve, APP, listener)
+        group.start_soon(serve, APP, listener, proxies, per_address)
         yield address(listener)
         group.cancel_scope.cancel()
 
 
-async def connected(url: str) -> SocketStream:
-    return await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2]))
+async def connected(url: str, whence: str | None = None) -> SocketStream:
+    return await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2]), local_host=whence)
 
 
 async def lasts(stream: SocketStream, again: bytes = b"") -> float:
@@ -182,3 +182,53 @@ async def test_who_takes_nothing_is_written_nothing() -> None:
             while not WRITTEN:  # noqa: ASYNC110  # the server takes its time
                 await anyio.sleep(0.02)
     assert WRITTEN == [[True]]
+
+
+async def test_one_address_leaves_connections_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ASKING", 60.0)
+    async with served(per_address=2) as url:
+        streams = [await connected(url) for _ in range(4)]
+        assert [await lasts(stream) < 1 for stream in streams[2:]] == [True, True]
+        async with await connected(url, "127.0.0.2") as other:
+            assert await hello_of(other)
+        await streams[0].aclose()
+        await anyio.sleep(0.1)
+        async with await connected(url) as again:
+            assert await hello_of(again)
+        for stream in streams[1:]:
+            await stream.aclose()
+    async with served(["127.0.0.0/24"], per_address=2) as url:
+        streams = [await connected(url) for _ in range(4)]
+        assert [await hello_of(stream) for stream in streams] == [True] * 4
+        for stream in streams:
+            await stream.aclose()
+
+
+async def hello_of(stream: SocketStream) -> bool:
+    await stream.send(HEAD + b"\r\n")
+    return b"hello" in await stream.receive()
+
+
+def test_a_crowd_counts_networks() -> None:
+    crowd = connections.Crowd(1, ["10.0.0.0/8", "fd00::/8"])
+    assert [crowd.enter(each) for each in ("1.2.3.4", "1.2.3.5", "::ffff:1.2.3.4")] == [True, True, False]
+    assert [crowd.enter(each) for each in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")] == [True, False, True]
+    assert [crowd.enter(each) for each in ("10.1.1.1", "10.1.1.1", "fd00::1%eth0", "fd00::2")] == [True] * 4
+    crowd.leave("1.2.3.5")
+    assert crowd.enter("1.2.3.5")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"200"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nHost: a\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: y\r\nHOST: b\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nx: y\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"200"),
+    ],
+)
+async def test_a_request_names_its_host_once(head: bytes, status: bytes) -> None:
+    async with served() as url, await connected(url) as stream:
+        await stream.send(head)
+        assert (await stream.receive()).split()[1] == status
