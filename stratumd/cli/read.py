@@ -98,7 +98,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as
         say("")
         emit(tables.disabled(found), tables.DISABLED, as_json=False)
         say("Give such a sink other options, or call: stratumd sinks enable NAME")
-    listed = (tables.breakers(found), tables.BREAKERS), (tables.left_out(found), tables.LEFT_OUT)
+    wrong = (tables.alerts(found), tables.ALERTS), (tables.breakers(found), tables.BREAKERS)
+    listed = *wrong, (tables.left_out(found), tables.LEFT_OUT)
     for rows, columns in (*listed, (tables.notices(found), tables.NOTICES)):
         if rows:
             say("")

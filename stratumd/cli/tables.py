@@ -26,6 +26,7 @@ BREAKERS = {
     "since": "SINCE",
     "reason": "REASON",
 }
+ALERTS = {"title": "WRONG NOW", "severity": "SEVERITY", "since": "SINCE", "told": "TOLD", "state": "STATE"}
 NOTICES = {
     "title": "NOTICE", "sink": "SINK", "state": "STATE", "since": "SINCE", "attempts": "ATTEMPTS", "error": "ERROR",
 }  # fmt: skip
@@ -179,6 +180,20 @@ def left_out(found: Status) -> list[dict[str, Any]]:
             "error": each.error,
         }
         for each in found.left_out
+    ]
+
+
+def alerts(found: Status) -> list[dict[str, Any]]:
+    """Return a line per thing that is wrong now."""
+    return [
+        {
+            "title": each.title,
+            "severity": each.severity,
+            "since": moment(each.since_at),
+            "told": moment(each.said_at) or "no sink takes it",
+            "state": "wrong" if each.clear_at is None else f"well since {moment(each.clear_at)}",
+        }
+        for each in found.alerts
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from stratumd.config.alerts import Alerts
 from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
@@ -54,6 +55,7 @@ class _View:
         yield from self._database()
         if "retention" in self.root.entries:
             yield from self._model(("retention",), Retention, self._table("retention"))
+        yield from self._model(("alerts",), Alerts, self._table("alerts"))
         yield from self._model(("log",), LogSpec, self._table("log"))
         yield from self._http()
         for name, entry in self._table("sources").entries.items():

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from stratumd import registry
 from stratumd.config import pipelines, serving, sources
+from stratumd.config.alerts import Alerts
 from stratumd.config.document import Items, Node, Scalar, Table, read
 from stratumd.config.models import Database, LogSpec, Retention
 from stratumd.config.options import Owner, read_options
@@ -20,7 +21,7 @@ from stratumd.config.spec import Config, SourceSpec
 from stratumd.errors import ConfigError, Problem
 from stratumd.redaction import learn
 
-KEYS = ("database", "retention", "log", "http", "sources", "pipelines")
+KEYS = ("database", "retention", "alerts", "log", "http", "sources", "pipelines")
 """The keys of a configuration, in the order in which they are shown."""
 
 
@@ -74,6 +75,7 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     read_pipelines = pipelines.read_pipelines(tables["pipelines"], fed, reader)
     _unused(tables, fed, report)
     database, log = _database(reader, root), reader.section(LogSpec, root, "log")
+    alerts = reader.section(Alerts, root, "alerts")
     http, routes = serving.read_http(root, reader)
     warnings = report.close()
     # From here on nothing is wrong: whatever could not be read has been reported, and reports with errors do not close.
@@ -93,6 +95,7 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
         absent=tuple(reader.absent),
         retention=retention,
         routes=routes,
+        alerts=alerts or Alerts(),
     )
 
 

@@ -14,10 +14,11 @@ from stratumd.config.report import suggest
 from stratumd.config.spec import Absent, DetectorSpec, JobSpec, PipelineSpec, SinkSpec, SourceSpec
 from stratumd.config.timetable import Timetable
 from stratumd.odds import Pricing
-from stratumd.plugin import PluginConfig
+from stratumd.plugin import PluginConfig, Severity
 from stratumd.registry import RESERVED, Registered
 
-NOTICES = ("false", "true")
+NOTICES = ("false", *Severity, "true")
+"""`true` is the same as the least severity."""
 _KEYS = ("sources", "detectors", "jobs", "sinks", "pricing", "operators", "quality")
 
 
@@ -179,17 +180,18 @@ class _Pipeline:
                 notices = self._notices(item, found)
                 yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate, notices)
 
-    def _notices(self, item: Item, found: Registered) -> bool:
-        """Say whether the daemon's own messages go to a sink. Refuse it where the sink cannot take them."""
-        if self.reader.choice(item.options, "notices", NOTICES) == "false":
-            return False
+    def _notices(self, item: Item, found: Registered) -> Severity | None:
+        """Return which of the daemon's own messages go to a sink. Refuse it where the sink cannot take them."""
+        chosen = self.reader.choice(item.options, "notices", NOTICES)
+        if chosen == "false":
+            return None
         if not found.component.notices:
             able = sorted(name for name, each in self.reader.registry.sinks.items() if each.component.notices)
             hint = f"remove it here, and set it for one that can: {', '.join(able) or 'log, email'}"
             message = f"sink {item.name!r} cannot take notices"
             self.reader.report.add(item.options.entries["notices"].key, message, hint=hint, docs=docs(item.name))
-            return False
-        return True
+            return None
+        return Severity.INFO if chosen == "true" else Severity(chosen)
 
     def _jobs(self, table: Table, running: bool) -> Iterator[JobSpec]:
         for item in self._items(table, "job", "[clv]"):

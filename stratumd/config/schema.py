@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from stratumd.config.alerts import Alerts
 from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, QualityRules, Retention, When
 from stratumd.config.reader import ISOLATE, ON_ERROR
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
-from stratumd.plugin import Secret, format_duration
+from stratumd.plugin import Secret, Severity, format_duration
 from stratumd.plugin.options import DURATION_SCHEMA
 from stratumd.registry import Registered, Registry
 
@@ -59,6 +60,7 @@ def file_schema(registry: Registry) -> Schema:
         "properties": {
             "database": _either({"type": "string", "default": Database().url}, _model(Database), Database),
             "retention": _model(Retention),
+            "alerts": _model(Alerts),
             "log": _model(LogSpec),
             "http": _either({"enum": ["off", False]}, _http(registry), HttpSpec),
             "sources": _named(_source(registry), "What is observed, by name."),
@@ -143,8 +145,9 @@ def _pipeline(detectors: Schema, jobs: Schema, sinks: Schema) -> Schema:
 def _sink_keys() -> Schema:
     name = {"type": "string", "pattern": _NAME, "description": "Tells two sinks of a pipeline apart."}
     notices = {
-        "type": "boolean",
-        "description": "Whether the daemon's own messages, to its operator or to one person, go here too.",
+        "enum": [False, *Severity, True],
+        "description": "Whether the daemon's own messages, to its operator or to one person, go here too: those to the"
+        " operator of this severity and above, or all.",
         "default": False,
     }
     return {"name": name, "when": _model(When), "notices": notices, **_SAFETY}

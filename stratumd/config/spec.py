@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stratumd.config.alerts import Alerts
 from stratumd.config.models import Database, HttpSpec, LogSpec, QualityRules, Retention, When
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
 from stratumd.errors import Problem
 from stratumd.odds import Pricing
-from stratumd.plugin import Detector, Job, PluginConfig, Sink, Source
+from stratumd.plugin import Detector, Job, PluginConfig, Severity, Sink, Source
 from stratumd.plugin.routes import Routes
 from stratumd.registry import Registry
 
@@ -73,8 +74,8 @@ class SinkSpec:
     enabled: bool = True
     isolate: bool = False
     """Whether it runs in a process of its own."""
-    notices: bool = False
-    """Whether the daemon's own messages go here as well."""
+    notices: Severity | None = None
+    """The daemon's own messages go here as well that matter so much or more; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class Config:
     """None where everything is kept for ever."""
     routes: tuple[RoutesSpec, ...] = ()
     """What plugins answer over HTTP."""
+    alerts: Alerts = field(default_factory=Alerts)
+    """What the operator is told by itself."""
 
     def enabled_sources(self) -> dict[str, SourceSpec]:
         """Return the sources that are to be polled."""

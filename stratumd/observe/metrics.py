@@ -113,6 +113,18 @@ class Metrics:
         self.oldest_waiting = Gauge(
             "stratumd_delivery_oldest_waiting_seconds", "Age of the oldest waiting delivery.", ["sink"], registry=into
         )
+        self.alerts = Gauge(
+            "stratumd_alerts_open",
+            "What is wrong now, by kind; every daemon on one database says the same.",
+            ["kind", "severity"],
+            registry=into,
+        )
+        self.notices = Gauge(
+            "stratumd_notices_unsent",
+            "Notices that wait (`pending`), that no sink takes (`new`), or that were given up (`dead`).",
+            ["state"],
+            registry=into,
+        )
         self.loop_lag = Gauge(
             "stratumd_event_loop_lag_seconds", "Longest delay of the event loop, last interval.", registry=into
         )

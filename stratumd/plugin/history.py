@@ -12,6 +12,7 @@ from stratumd.plugin.views import (
     BoardRow,
     Comparison,
     ConsensusRow,
+    CycleRow,
     DeliveryRow,
     EventRow,
     PathPoint,
@@ -176,6 +177,19 @@ class History(Protocol):
         """Return polls, oldest first; with `limit` the newest so many.
 
         `before`: only those that began before this time and id, for the page after.
+        """
+
+    def cycles(
+        self,
+        *,
+        pipeline: str | None = None,
+        since: Micros | None = None,
+        limit: int | None = None,
+        before: tuple[Micros, str, int] | None = None,
+    ) -> list[CycleRow]:
+        """Return the figures of cycles, oldest first; with `limit` the newest so many.
+
+        `before`: only those that ended before this time, pipeline and position, for the page after.
         """
 
     def undelivered(self, *, limit: int | None = None) -> list[DeliveryRow]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from stratumd.plugin.times import Micros, iso
+from stratumd.plugin.values import Severity
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -28,6 +30,12 @@ class Notice(msgspec.Struct, frozen=True):
     """When it came to be, UTC."""
     to: str | None = None
     """The mail address of the one person that it is for; None where it is for the operator."""
+    severity: Severity = Severity.INFO
+    """How much it matters: a sink may ask for no less. What is for one person goes out whatever it is."""
+    resolved: bool = False
+    """Whether it says that something is over: its severity is that of what is over, so that the same sinks get it."""
+    figures: Mapping[str, Any] = {}
+    """What the text says, as JSON values, for receivers that are programs."""
 
     def __repr__(self) -> str:
         """Leave out what may be secret: this is what a traceback shows."""
@@ -35,4 +43,13 @@ class Notice(msgspec.Struct, frozen=True):
 
     def public(self) -> dict[str, Any]:
         """Return what a receiver gets as JSON; not the address."""
-        return {"id": self.id, "kind": self.kind, "title": self.title, "text": self.text, "at": iso(self.at)}
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "severity": str(self.severity),
+            "resolved": self.resolved,
+            "title": self.title,
+            "text": self.text,
+            "at": iso(self.at),
+            "figures": self.figures,
+        }

@@ -184,11 +184,16 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class Severity(StrEnum):
-    """How much a quality issue matters."""
+    """How much something matters: a quality issue, a notice. From the least to the most."""
 
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+    def reaches(self, least: Severity) -> bool:
+        """Say whether it is `least` or more."""
+        order = [*Severity]
+        return order.index(self) >= order.index(least)
 
 
 class Issue(msgspec.Struct, frozen=True):

@@ -331,6 +331,55 @@ class NoticeRow(View, frozen=True):
     """What the newest failure said."""
 
 
+class AlertRow(View, frozen=True):
+    """Something that is wrong now."""
+
+    kind: str
+    """Such as `source_down`."""
+    subject: str
+    """What it is about."""
+    severity: str
+    """`info`, `warning` or `error`."""
+    title: str
+    text: str
+    since_at: Micros
+    said_at: Micros | None
+    """When a notice told of it last; None where no sink takes it."""
+    clear_at: Micros | None
+    """Since when it seems to be over."""
+
+
+class CycleRow(View, frozen=True):
+    """The figures of one cycle: some answers that a pipeline processed and committed together."""
+
+    pipeline: str
+    position: int
+    """The number of its last step, from 1."""
+    finished_at: Micros
+    observations: int
+    """Answers that it processed."""
+    requests_used_delta: int
+    """Credits that these answers cost, by our own count; each pipeline that takes an answer counts them."""
+    requests_last: int | None
+    """What the newest of them cost, by the provider's word; None where it said nothing."""
+    snapshots_inserted: int
+    """Quotes that appeared, changed or disappeared, and were written."""
+    consensus_points_written: int
+    signals_created_by_type: dict[str, int]
+    alerts_sent: int
+    """Deliveries of its signals that arrived, by now, as long as the signals are kept."""
+    alerts_failed: int
+    """Those that were given up."""
+    latency: Micros
+    """From the receipt of its newest answer until all was ready to be committed."""
+
+    def public(self) -> dict[str, Any]:
+        """Return the same with the latency in seconds."""
+        shown = super().public()
+        shown["latency_seconds"] = shown.pop("latency") / 1_000_000
+        return shown
+
+
 class Status(View, frozen=True):
     """How everything is, by what is stored."""
 
@@ -350,6 +399,8 @@ class Status(View, frozen=True):
     signals_24h: int
     last_signal_at: Micros | None
     database_bytes: int
+    alerts: tuple[AlertRow, ...] = ()
+    """What is wrong now, as far as alerts are on."""
 
 
 class TableRow(View, frozen=True):

@@ -16,7 +16,7 @@ from stratumd.engine.quality import Bounds
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
 from stratumd.odds import Pricing
-from stratumd.plugin import Clock, Cycle, Detector, Log, Normalizer, Purse, Signal, Sink, Source
+from stratumd.plugin import Clock, Cycle, Detector, Log, Normalizer, Purse, Severity, Signal, Sink, Source
 from stratumd.redaction import described, learn
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.attempts import Target
@@ -77,8 +77,8 @@ class Outlet:
     target: Target
     owner: Owner
     when: When
-    notices: bool = False
-    """Whether the daemon's own messages go there as well."""
+    notices: Severity | None = None
+    """The daemon's own messages go there as well that matter so much or more; None for none."""
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be delivered here. Raises what the sink's code raises."""

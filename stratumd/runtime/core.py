@@ -24,7 +24,24 @@ from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.states import States
 from stratumd.runtime.telling import Letters
 from stratumd.runtime.watchdog import Watchdog
-from stratumd.store import Charge, Cleaned, Commit, Keep, Lease, Newest, Routed, Taken, Taker, Waiting
+from stratumd.store import (
+    Alert,
+    Change,
+    Charge,
+    Cleaned,
+    Commit,
+    Decide,
+    Facts,
+    Figures,
+    Keep,
+    Lease,
+    Newest,
+    Question,
+    Routed,
+    Taken,
+    Taker,
+    Waiting,
+)
 
 T = TypeVar("T")
 
@@ -65,14 +82,37 @@ class Notices(Letters, Protocol):
         """Give the new notices to those of `takers` that fit."""
 
     def sweep(self, now: Micros) -> None:
-        """Let expire what is worth nothing any more, and delete what is very old."""
+        """Let expire what is worth nothing any more."""
 
     def unsent(self) -> list[NoticeRow]:
         """Return the notices that wait, and those that no sink takes or took."""
 
 
+class Alerts(Protocol):
+    """What is wrong, and who was told. The calls block; they are made from worker threads."""
+
+    def open(self) -> list[Alert]:
+        """Return what is wrong."""
+
+    def facts(self, question: Question) -> Facts:
+        """Return what is to be judged."""
+
+    def figures(self, since: Micros, until: Micros) -> Figures:
+        """Return the figures of a report."""
+
+    def change(self, decide: Decide) -> Sequence[Change]:
+        """Do what `decide` says of the alerts that are open, in one transaction; return it."""
+
+    def publish(self, schedule: str, instant: Micros, notice: Notice | None) -> bool:
+        """Take a due instant, and store the notice that is due then; False where it was taken already."""
+
+
 class Store(Queue, Protocol):
     """What the daemon does with the store. The calls block; they are made from worker threads."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """What is wrong, and who was told."""
 
     @property
     def notices(self) -> Notices:

@@ -33,6 +33,7 @@ from stratumd.runtime.forgetting import forget
 from stratumd.runtime.house import House
 from stratumd.runtime.jobs import answered
 from stratumd.runtime.journal import Journal
+from stratumd.runtime.lookout import Lookout
 from stratumd.runtime.notices import Notices
 from stratumd.runtime.notify import Notifier, attend, extending
 from stratumd.runtime.once import run_once
@@ -157,6 +158,7 @@ class _Daemon:
                 services.start_soon(keep, _Deliveries(parts.courier, core), core)
                 if options.dry_run is None:
                     services.start_soon(keep, notices, core)
+                    services.start_soon(keep, Lookout(lambda: view.config, parts.courier, notices, core), core)
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
             options.announce(address(listener) if listener else None)

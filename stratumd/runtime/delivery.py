@@ -122,7 +122,7 @@ class Worker:
         """The sink as one that takes notices; None where it does not, or is off."""
         if self._teller is None or self._disabled:
             return None
-        return Taker(self.target.name, self.target.sink.addresses)
+        return Taker(self.target.name, self.target.sink.addresses, self._teller.least)
 
     @property
     def outage(self) -> bool:

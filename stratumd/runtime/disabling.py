@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stratumd.plugin import Component, Micros, Notice, Secret, Sink, iso
+from stratumd.plugin import Component, Micros, Notice, Secret, Severity, Sink, iso
 from stratumd.store import Disabled, Outage
 
 KIND = "sink"
@@ -90,12 +90,14 @@ def _off(sink: str, reason: str, now: Micros) -> Notice:
         f"{reason}\n\nNothing is delivered there any more. What waits is kept. Give the sink other options and reload, "
         f"or mend its receiver and call: stratumd sinks enable {sink}"
     )
-    return Notice(f"sink_disabled/{sink}/{now}", "sink_disabled", f"The sink {sink} is disabled", text, now)
+    title = f"The sink {sink} is disabled"
+    return Notice(f"sink_disabled/{sink}/{now}", "sink_disabled", title, text, now, severity=Severity.ERROR)
 
 
 def _on(sink: str, since: Micros, now: Micros) -> Notice:
     text = f"It has other options than when it was disabled, at {iso(since)}. What waited is delivered now."
-    return Notice(f"sink_enabled/{sink}/{since}", "sink_enabled", f"The sink {sink} is enabled again", text, now)
+    id, title = f"sink_enabled/{sink}/{since}", f"The sink {sink} is enabled again"
+    return Notice(id, "sink_enabled", title, text, now, severity=Severity.ERROR, resolved=True)
 
 
 def fingerprint(part: Component, version: str, salt: str) -> str:

@@ -34,6 +34,9 @@ async def look(core: Core) -> None:
         return
     core.states.put("store", "store", State.OK)
     core.journal.deliveries = counts
+    core.metrics.notices.clear()
+    for notice in core.journal.notices:
+        core.metrics.notices.labels(notice.state.replace("in_flight", "pending")).inc()
     now = core.timer.now()
     core.metrics.deliveries.clear()
     core.metrics.oldest_waiting.clear()

@@ -51,6 +51,10 @@ class Notices:
         await transaction(lambda: self._core.store.notify(notice))
         self._news.set()
 
+    def wake(self) -> None:
+        """Look at once: something was stored with what it tells of. Call it on the event loop."""
+        self._news.set()
+
     async def run(self) -> None:
         """Give what is new to the sinks, until cancelled."""
         timer = self._core.timer

@@ -104,7 +104,9 @@ class Builder:
         """Build the worker that delivers to a sink."""
         core = self.core
         log = _log.bind(sink=outlet.target.name)
-        teller = Teller(outlet.target, core.store.notices, clock=core.timer, log=log) if outlet.notices else None
+        teller, least = None, outlet.notices
+        if least is not None:
+            teller = Teller(outlet.target, core.store.notices, clock=core.timer, log=log, least=least)
         return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log, teller=teller)
 
     def worker(self, spec: PipelineSpec, outlets: Mapping[str, Outlet]) -> PipelineWorker:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from stratumd import failpoints
 from stratumd.errors import DeliveryError, PluginError
-from stratumd.plugin import HOUR, SECOND, Clock, Log, Micros, Notice
+from stratumd.plugin import HOUR, SECOND, Clock, Log, Micros, Notice, Severity
 from stratumd.redaction import told
 from stratumd.runtime.attempts import DEADLINE, Target, attempt
 from stratumd.runtime.backoff import USUAL, Retry
@@ -55,11 +55,13 @@ class Teller:
         *,
         clock: Clock,
         log: Log,
+        least: Severity = Severity.INFO,
         retry: Retry = USUAL,
         deadline: float = DEADLINE,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """One call of the sink may take `deadline` seconds."""
+        """One call of the sink may take `deadline` seconds. What matters less than `least` does not come here."""
+        self.least = least
         self._target = target
         self._letters = letters
         self._clock = clock

@@ -14,6 +14,7 @@ from functools import partial
 
 import anyio
 import anyio.lowlevel
+import msgspec
 
 from stratumd import failpoints
 from stratumd.config import PipelineSpec
@@ -34,7 +35,7 @@ from stratumd.runtime.posts import Turns
 from stratumd.runtime.quarantines import LeftOut
 from stratumd.runtime.rebuilding import rebuild
 from stratumd.runtime.states import State
-from stratumd.store import Commit, LeaseLost, NewDelivery
+from stratumd.store import Commit, Kpi, LeaseLost, NewDelivery
 
 KIND = "pipeline"
 GROUP = 32
@@ -197,7 +198,9 @@ class PipelineWorker:
                 deliveries = [self._deliveries(step, sinks) for step in steps]
             failpoints.reached("pipeline: stepped")
             pairs = zip(steps, deliveries, strict=True)
-            store.commit([Commit(step, self._rows(each), self._build) for step, each in pairs])
+            commits = [Commit(step, self._rows(each), self._build) for step, each in pairs]
+            commits[-1] = msgspec.structs.replace(commits[-1], kpi=_kpi(steps, timer.now()))
+            store.commit(commits)
         except BaseException as error:  # a plugin may raise anything
             if is_passing(error):
                 raise
@@ -328,3 +331,15 @@ class PipelineWorker:
             error=fault.error,
             times=fault.count,
         )
+
+
+def _kpi(steps: Sequence[Step], now: Micros) -> Kpi:
+    """Return the figures of a cycle that is ready to be committed."""
+    return Kpi(
+        observations=len(steps),
+        finished_at=now,
+        latency=max(0, now - steps[-1].observation.received_at),
+        snapshots=sum(len(step.changes) for step in steps),
+        points=sum(isinstance(record, ConsensusPoint) for step in steps for _, record in step.records),
+        signals=Counter(signal.type for step in steps for signal in step.signals),
+    )

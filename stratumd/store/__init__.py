@@ -1,10 +1,14 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
+from stratumd.store.alerts import Alert, Alerts, Change, Decide
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge, Quota
+from stratumd.store.cycles import Kpi
 from stratumd.store.deliveries import Waiting
 from stratumd.store.desk import StoreDesk
 from stratumd.store.errors import LeaseLost, StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
+from stratumd.store.facts import Facts, Question
+from stratumd.store.figures import Figures
 from stratumd.store.files import plugin_migrations
 from stratumd.store.instants import Newest, Taken
 from stratumd.store.leases import Lease
@@ -12,6 +16,7 @@ from stratumd.store.ledger import StoreLedger
 from stratumd.store.letters import UnknownDeliveryError, Wanted
 from stratumd.store.lookup import UnknownEventError, UnknownSignalError
 from stratumd.store.migrate import Revision
+from stratumd.store.moving import FORMS, Moved, Part
 from stratumd.store.notices import Errand, Routed, Taker
 from stratumd.store.opening import (
     audit_breaks,
@@ -24,23 +29,35 @@ from stratumd.store.opening import (
     schema,
 )
 from stratumd.store.reader import Reader
-from stratumd.store.retention import Cleaned, Keep
+from stratumd.store.retention import LENGTHS, Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
 from stratumd.store.sinks import Disabled
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
+    "FORMS",
+    "LENGTHS",
+    "Alert",
+    "Alerts",
+    "Change",
     "Charge",
     "Cleaned",
     "Commit",
+    "Decide",
     "Disabled",
     "Errand",
+    "Facts",
+    "Figures",
     "Keep",
+    "Kpi",
     "Lease",
     "LeaseLost",
+    "Moved",
     "NewDelivery",
     "Newest",
     "Outage",
+    "Part",
+    "Question",
     "Quota",
     "Reader",
     "Revision",

@@ -11,6 +11,7 @@ import msgspec
 from stratumd.engine.outcome import Coverage, StateChange, Step
 from stratumd.plugin import ConsensusPoint, Event, Micros, Record, Signal
 from stratumd.store import writes
+from stratumd.store.cycles import Kpi
 from stratumd.store.keys import SeriesKey, event_key, identity, request_key, series_key
 from stratumd.store.lives import Life
 from stratumd.store.text import clean, optional
@@ -74,6 +75,8 @@ class Batch:
         self.deliveries: Rows = {}
         self.lives: list[Life] = []
         """What the steps say of events' lives; what follows depends on what is stored."""
+        self.cycles: list[tuple[str, int, Kpi]] = []
+        """Pipeline, newest position, figures."""
 
     def tables(self) -> Iterable[tuple[Insert | Delete, Rows]]:
         """Yield what is to be written, in the order of writing."""

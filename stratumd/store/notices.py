@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, or_, select, update
+from msgspec import json
+from sqlalchemy import Connection, Engine, Row, Select, and_, exists, or_, select, update
 
-from stratumd.plugin import DAY, HOUR, Micros, Notice
+from stratumd.plugin import DAY, HOUR, Micros, Notice, Severity
 from stratumd.plugin.views import NoticeRow
 from stratumd.store import writes
 from stratumd.store.clock import clock
@@ -25,7 +26,7 @@ T = TypeVar("T")
 PERSONAL: Micros = HOUR
 """How long the text of a notice to one person is kept: what it carries is worth nothing any more, or too much."""
 KEPT: Micros = 90 * DAY
-"""How long any notice is kept."""
+"""How long any notice is kept, unless `retention` says otherwise."""
 SHOWN = 100
 """Notices that are shown at most: the newest."""
 _WAITING = ("pending", "in_flight")
@@ -38,6 +39,12 @@ class Taker(NamedTuple):
     sink: str
     addresses: bool
     """Whether it can address one person."""
+    least: Severity = Severity.INFO
+    """It gets no notice to the operator that matters less."""
+
+    def takes(self, notice: Notice) -> bool:
+        """Say whether a notice fits."""
+        return self.addresses if notice.to is not None else notice.severity.reaches(self.least)
 
 
 class Routed(NamedTuple):
@@ -87,7 +94,7 @@ class Notices:
         return Routed(len(found) - len(untaken), untaken)
 
     def sweep(self, now: Micros) -> None:
-        """Let expire what is worth nothing any more, and delete what is very old."""
+        """Let expire what is worth nothing any more."""
         self._write("sweep notices", lambda connection, _: _sweep(connection, now))
 
     def claim(self, sink: str, now: Micros) -> Errand | None:
@@ -142,7 +149,9 @@ def add(connection: Connection, bulk: Bulk, notice: Notice, about: str = "") -> 
     if connection.execute(select(notices.c.id).where(notices.c.id == id)).first() is not None:
         return False
     texts = clean(notice.kind), clean(notice.title), clean(notice.text)
-    bulk(writes.NOTICES, [(id, *texts, notice.at, optional(notice.to), about, "new")])
+    figures = json.encode(notice.figures).decode()
+    matters = str(notice.severity), "yes" if notice.resolved else "", clean(figures)
+    bulk(writes.NOTICES, [(id, *texts, notice.at, optional(notice.to), about, "new", *matters)])
     return True
 
 
@@ -170,7 +179,7 @@ def _new(connection: Connection) -> list[tuple[Notice, str]]:
 
 def _fitting(notice: Notice, about: str, takers: Sequence[Taker]) -> list[str]:
     """Name the sinks that a notice goes to: all for the operator, the first one that can for a person."""
-    able = [taker.sink for taker in takers if taker.sink != about and (notice.to is None or taker.addresses)]
+    able = [taker.sink for taker in takers if taker.sink != about and taker.takes(notice)]
     return able if notice.to is None else able[:1]
 
 
@@ -188,12 +197,10 @@ def _late(now: Micros) -> Any:
 
 
 def _sweep(connection: Connection, now: Micros) -> None:
-    late, old = select(notices.c.id).where(_late(now)), select(notices.c.id).where(notices.c.at <= now - KEPT)
+    late = select(notices.c.id).where(_late(now))
     waits = and_(notice_sinks.c.state == "pending", notice_sinks.c.notice.in_(late))
     connection.execute(update(notice_sinks).where(waits).values(state="expired", ended_at=now))
     connection.execute(update(notices).where(_late(now)).values(text="", state="out"))
-    connection.execute(delete(notice_sinks).where(notice_sinks.c.notice.in_(old)))
-    connection.execute(delete(notices).where(notices.c.at <= now - KEPT))
 
 
 def _due(sink: str, now: Micros, owner: str, *, shared: bool) -> Callable[[Connection], Select[*tuple[Any, ...]]]:
@@ -222,7 +229,8 @@ def _at(id: str, sink: str) -> tuple[Any, Any]:
 
 
 def _notice(row: Row[*tuple[Any, ...]]) -> Notice:
-    return Notice(row.id, row.kind, row.title, row.text, row.at, row.recipient)
+    texts = row.id, row.kind, row.title, row.text, row.at, row.recipient
+    return Notice(*texts, Severity(row.severity), bool(row.resolved), json.decode(row.figures))
 
 
 def _view(row: Row[*tuple[Any, ...]]) -> NoticeRow:

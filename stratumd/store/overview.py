@@ -12,6 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from stratumd.engine import quarantine
 from stratumd.plugin import DAY, Micros
 from stratumd.plugin.views import (
+    AlertRow,
     BreakerRow,
     DisabledRow,
     LeftOutRow,
@@ -22,7 +23,18 @@ from stratumd.plugin.views import (
     WaitingRow,
 )
 from stratumd.store import deliveries, notices, sinks
-from stratumd.store.tables import breakers, events, latest, metadata, observations, polls, processed, signals, states
+from stratumd.store.tables import (
+    alerts,
+    breakers,
+    events,
+    latest,
+    metadata,
+    observations,
+    polls,
+    processed,
+    signals,
+    states,
+)
 
 _PARAMS = msgspec.json.Decoder(dict[str, str])
 _SQLITE_BYTES = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
@@ -78,7 +90,8 @@ def status(connection: Connection, now: Micros) -> Status:
         signals=_number(connection, select(func.count()).select_from(signals)),
         signals_24h=_number(connection, select(func.count()).select_from(signals).where(recent)),
         last_signal_at=connection.scalar(select(func.max(signals.c.observed_at))),
-        database_bytes=_bytes(connection),
+        database_bytes=size(connection),
+        alerts=tuple(open_alerts(connection)),
     )
 
 
@@ -104,6 +117,13 @@ def left_out(connection: Connection) -> list[LeftOutRow]:
         for row in connection.execute(kept.order_by(states.c.pipeline))
         for name, found in sorted(quarantine.sentences(row.body.encode()).items())
     ]
+
+
+def open_alerts(connection: Connection) -> list[AlertRow]:
+    """Return what is wrong now, the oldest first."""
+    names = ("kind", "subject", "severity", "title", "text", "since", "said_at", "clear_since")
+    query = select(*[alerts.c[name] for name in names]).order_by(alerts.c.since, alerts.c.key)
+    return [AlertRow(*row) for row in connection.execute(query)]
 
 
 def table_sizes(connection: Connection) -> list[TableRow]:
@@ -161,7 +181,8 @@ def _number(connection: Connection, query: Select[int]) -> int:
     return connection.scalars(query).one()
 
 
-def _bytes(connection: Connection) -> int:
+def size(connection: Connection) -> int:
+    """Return the bytes of the whole database."""
     query = _SQLITE_BYTES if connection.dialect.name == "sqlite" else _POSTGRES_BYTES
     return int(connection.execute(query).scalar_one())
 

@@ -40,6 +40,10 @@ def _int(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
     return Column(name, BigInteger, primary_key=key, nullable=null, autoincrement=False)
 
 
+def _default(name: str, value: str) -> Column[str]:
+    return Column(name, _TEXT, nullable=False, server_default=value)
+
+
 def _float(name: str, *, key: bool = False, null: bool = False) -> Column[float]:
     return Column(name, Double, primary_key=key, nullable=null)
 
@@ -475,11 +479,15 @@ notices = _table(
     _text("recipient", null=True),
     _text("about"),
     _text("state"),
+    _default("severity", "info"),
+    _default("resolved", ""),
+    _default("figures", "{}"),
     Index("notices_by_state", "state", "at"),
     Index("notices_by_time", "at"),
 )
 """What the daemon has to tell its operator, or one person (`recipient`): `new`, or `out` to sinks, but not to the sink
-`about`. The text of one to a person is empty once it was sent, and after an hour."""
+`about`. The text of one to a person is empty once it was sent, and after an hour. `resolved` is `yes` where it says
+that something is over, `figures` is JSON."""
 
 notice_sinks = _table(
     "notice_sinks",
@@ -495,3 +503,37 @@ notice_sinks = _table(
     Index("notice_sinks_by_state", "state", "sink", "due_at"),
 )
 """One row per notice and sink: `pending`, `in_flight`, `delivered`, `expired` or `dead`."""
+
+alerts = _table(
+    "alerts",
+    _text("key", key=True),
+    _text("kind"),
+    _text("subject"),
+    _text("severity"),
+    _text("title"),
+    _text("text"),
+    _int("since"),
+    _int("said_at", null=True),
+    _int("clear_since", null=True),
+    _text("owner", null=True),
+    _int("seen_at"),
+)
+"""What is wrong now, or was until a moment ago (`clear_since`). `said_at` is when a notice told of it last; `owner` is
+the only daemon that can know, where it is not the store's word."""
+
+cycles = _table(
+    "cycles",
+    _text("pipeline", key=True),
+    _int("position", key=True),
+    _int("observations"),
+    _int("finished_at"),
+    _int("latency"),
+    _int("requests_used_delta"),
+    _int("requests_last", null=True),
+    _int("snapshots_inserted"),
+    _int("consensus_points_written"),
+    _text("signals_created_by_type"),
+    Index("cycles_by_time", "finished_at"),
+)
+"""T2: the figures of each cycle, the steps that one commit holds: `position` is of the last of them,
+`signals_created_by_type` is JSON. What became of its signals' deliveries is counted when it is read."""

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple, Protocol
 
 from stratumd.plugin import DAY, Micros, iso, rounded
 from stratumd.plugin.history import History
-from stratumd.plugin.views import BreakerRow, PollRow, SourceRow
+from stratumd.plugin.views import BreakerRow, CycleRow, PollRow, SourceRow
 
 MOST = 10_000
-"""Polls that a summary looks at."""
+"""Polls, and cycles, that a summary looks at."""
 Shown = dict[str, Any]
+_SUMMED = (
+    "requests_used_delta", "snapshots_inserted", "consensus_points_written", "alerts_sent", "alerts_failed",
+)  # fmt: skip
 
 
 class Page(NamedTuple):
@@ -82,8 +85,19 @@ def page(
     return Page([cycle(poll) for poll in shown], f"{shown[-1].started_at}.{shown[-1].id}" if more else None)
 
 
+def cycles(
+    history: History, pipeline: str | None, since: Micros | None, before: tuple[Micros, str, int] | None, limit: int
+) -> Page:
+    """Return a page of cycles, the newest first."""
+    found = history.cycles(pipeline=pipeline, since=since, limit=limit + 1, before=before)[::-1]
+    more, shown = len(found) > limit, found[:limit]
+    last = shown[-1] if more else None
+    after = None if last is None else f"{last.finished_at}.{last.pipeline}.{last.position}"
+    return Page([row.public() for row in shown], after)
+
+
 def summary(history: History, now: Micros, source: str | None, since: Micros) -> Shown:
-    """Return figures of the polls since then, by source."""
+    """Return figures of the polls since then by source, and of the cycles by pipeline."""
     polls = history.polls(source=source, since=since, limit=MOST)
     by_source: dict[str, list[PollRow]] = {}
     for poll in polls:
@@ -93,6 +107,29 @@ def summary(history: History, now: Micros, source: str | None, since: Micros) ->
         "until": iso(now),
         "truncated": len(polls) == MOST,
         "sources": [{"source": name, **_figures(found)} for name, found in sorted(by_source.items())],
+        "pipelines": _pipelines(history.cycles(since=since, limit=MOST)),
+    }
+
+
+def _pipelines(rows: Sequence[CycleRow]) -> list[Shown]:
+    by_pipeline: dict[str, list[CycleRow]] = {}
+    for row in rows:
+        by_pipeline.setdefault(row.pipeline, []).append(row)
+    return [{"pipeline": name, **_sums(found)} for name, found in sorted(by_pipeline.items())]
+
+
+def _sums(rows: Sequence[CycleRow]) -> Shown:
+    seconds = sorted(row.latency / 1e6 for row in rows)
+    signals: dict[str, int] = {}
+    for row in rows:
+        for type, number in row.signals_created_by_type.items():
+            signals[type] = signals.get(type, 0) + number
+    return {
+        "cycles": len(rows),
+        **{name: sum(getattr(row, name) for row in rows) for name in _SUMMED},
+        "signals_created_by_type": dict(sorted(signals.items())),
+        "latency_seconds_p50": rounded(_quantile(seconds, 0.50), 6),
+        "latency_seconds_p95": rounded(_quantile(seconds, 0.95), 6),
     }
 
 

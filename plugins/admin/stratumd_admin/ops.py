@@ -11,7 +11,7 @@ from stratumd.plugin import DAY, SECOND
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, RoutesContext
 from stratumd_admin import diagnostics, staff, tokens
 from stratumd_admin.operations import AskBackfill, Diagnose, ListBackfills, Replay
-from stratumd_admin.pages import moment, position
+from stratumd_admin.pages import cycle_position, moment, position
 from stratumd_admin.running import Asked, Runner
 from stratumd_admin.shapes import (
     BackfillBody,
@@ -20,6 +20,7 @@ from stratumd_admin.shapes import (
     DiagnosticsQuery,
     Item,
     Items,
+    PollsQuery,
     ReceiptView,
     ReplayBody,
     SummaryQuery,
@@ -44,13 +45,18 @@ class Ops:
         return [
             Endpoint(
                 method="GET", path=f"{PREFIX}/cycles", call=self.cycles, name="ops_list_cycles", tag=TAG,
-                summary="Polls and what came of them, the newest first", access=READ, query=CyclesQuery,
+                summary="The figures of each cycle, the newest first: credits, quotes, signals, deliveries, latency",
+                access=READ, query=CyclesQuery, answers={200: Items},
+            ),
+            Endpoint(
+                method="GET", path=f"{PREFIX}/polls", call=self.polls, name="ops_list_polls", tag=TAG,
+                summary="Polls and what came of them, the newest first", access=READ, query=PollsQuery,
                 answers={200: Items},
             ),
             Endpoint(
                 method="GET", path=f"{PREFIX}/cycles/summary", call=self.summary, name="ops_summarize_cycles", tag=TAG,
-                summary="Figures of the polls by source: of the last day, unless told otherwise", access=READ,
-                query=SummaryQuery, deadline=_LONGEST, answers={200: Item},
+                summary="Figures of polls by source and of cycles by pipeline: of the last day, unless told otherwise",
+                access=READ, query=SummaryQuery, deadline=_LONGEST, answers={200: Item},
             ),
             Endpoint(
                 method="GET", path=f"{PREFIX}/report", call=self.report, name="ops_get_report", tag=TAG,
@@ -79,8 +85,18 @@ class Ops:
         ]  # fmt: skip
 
     async def cycles(self, call: Call) -> Answer:
-        """List polls."""
+        """List cycles."""
         query: CyclesQuery = call.query
+        since = None if query.since is None else moment("since", query.since)
+        before = cycle_position(query.cursor)
+        page = await self._context.archive.read(
+            lambda history: diagnostics.cycles(history, query.pipeline, since, before, query.limit)
+        )
+        return Answer(body=Items(items=page.items, next=page.next))
+
+    async def polls(self, call: Call) -> Answer:
+        """List polls."""
+        query: PollsQuery = call.query
         since = None if query.since is None else moment("since", query.since)
         before = position(query.cursor)
         page = await self._context.archive.read(
@@ -89,7 +105,7 @@ class Ops:
         return Answer(body=Items(items=page.items, next=page.next))
 
     async def summary(self, call: Call) -> Answer:
-        """Sum polls up."""
+        """Sum polls and cycles up."""
         query: SummaryQuery = call.query
         since = call.at - DAY if query.since is None else moment("since", query.since)
         found = await self._context.archive.read(

@@ -23,6 +23,17 @@ def position(cursor: str | None) -> tuple[Micros, str] | None:
     return int(found[1]), found[2]
 
 
+def cycle_position(cursor: str | None) -> tuple[Micros, str, int] | None:
+    """Return the time, pipeline and position before which a page of cycles begins. `Refused` (400) where it is none."""
+    found = position(cursor)
+    if found is None:
+        return None
+    at, (pipeline, _, last) = found[0], found[1].rpartition(".")
+    if not pipeline or not _NUMBER.fullmatch(last):
+        raise Refused(400, _WRONG)
+    return at, pipeline, int(last)
+
+
 def number(cursor: str | None) -> int | None:
     """Return the number before which the page begins. `Refused` (400) where the cursor is none."""
     if cursor is None:

@@ -155,6 +155,16 @@ class OutcomesQuery(msgspec.Struct, kw_only=True):
 
 
 class CyclesQuery(msgspec.Struct, kw_only=True):
+    """Which cycles."""
+
+    pipeline: Word | None = None
+    """Of this pipeline."""
+    since: Time | None = None
+    limit: Page = 50
+    cursor: Cursor | None = None
+
+
+class PollsQuery(msgspec.Struct, kw_only=True):
     """Which polls."""
 
     source: Word | None = None
@@ -165,10 +175,10 @@ class CyclesQuery(msgspec.Struct, kw_only=True):
 
 
 class SummaryQuery(msgspec.Struct, kw_only=True):
-    """Of which polls."""
+    """Of which polls and cycles."""
 
     source: Word | None = None
-    """Of this source."""
+    """Polls of this source."""
     since: Time | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stratumd.plugin import Notice, Signal, iso, one_line
+from stratumd.plugin import Notice, Severity, Signal, iso, one_line
 from stratumd_discord.limits import Embed, Field
 from stratumd_discord.wording import (
     amount,
@@ -30,6 +30,10 @@ COLORS = {
     "STEAM": 0xEF4444,
 }
 OTHER_COLOR = 0x64748B
+LOUD = {Severity.INFO: OTHER_COLOR, Severity.WARNING: 0xF59E0B, Severity.ERROR: 0xEF4444}
+"""The colors of notices."""
+OVER_COLOR = 0x22C55E
+"""That of a notice that something is over."""
 MOST_ROWS = 12
 """Books that a field lists before it says how many more there are."""
 MOST_FACTS = 9
@@ -56,7 +60,7 @@ def announcement(notice: Notice) -> Embed:
     return Embed(
         title=plain(notice.title),
         description="\n".join(map(plain, notice.text.splitlines())),
-        color=OTHER_COLOR,
+        color=OVER_COLOR if notice.resolved else LOUD[notice.severity],
         footer=f"{notice.kind} · {notice.id}",
         timestamp=iso(notice.at),
     )

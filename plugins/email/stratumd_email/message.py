@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from stratumd.plugin import Delivery, Micros, Notice, to_datetime
+from stratumd.plugin import Delivery, Micros, Notice, Severity, to_datetime
 from stratumd_email.wording import heading, html, subject, text
 
 
@@ -22,9 +22,11 @@ def message(deliveries: Sequence[Delivery], sender: str, to: Sequence[str], now:
 
 
 def announcement(notice: Notice, sender: str, to: Sequence[str], now: Micros) -> EmailMessage:
-    """Return the mail of a notice, with a `Message-ID` that it always has."""
+    """Return the mail of a notice, with a `Message-ID` that it always has. The subject says how much it matters."""
+    quiet = notice.resolved or notice.severity is Severity.INFO
+    about = notice.title if quiet else f"[{notice.severity}] {notice.title}"
     id = hashlib.sha256(f"notice {notice.id}".encode()).hexdigest()[:32]
-    mail = _headed(heading(notice.title), id, sender, to, now)
+    mail = _headed(heading(about), id, sender, to, now)
     mail.set_content(notice.text.rstrip() + "\n", cte="quoted-printable")
     return mail
 

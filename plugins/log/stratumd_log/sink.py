@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratumd.plugin import Delivery, Notice, Sink, one_line
+from stratumd.plugin import Delivery, Notice, Severity, Sink, one_line
 
 
 class LogSink(Sink):
@@ -21,5 +21,8 @@ class LogSink(Sink):
             self.context.log.info(one_line(signal), signal=signal.id, event_id=signal.event)
 
     async def notify(self, notice: Notice) -> None:
-        """Log the notice as a warning."""
-        self.context.log.warning(notice.title, notice=notice.id, kind=notice.kind, text=notice.text)
+        """Log the notice in one line, as loud as it matters; what is over only as information."""
+        log = self.context.log
+        levels = {Severity.INFO: log.info, Severity.WARNING: log.warning, Severity.ERROR: log.error}
+        say = log.info if notice.resolved else levels[notice.severity]
+        say(notice.title, notice=notice.id, kind=notice.kind, text=" | ".join(notice.text.splitlines()))

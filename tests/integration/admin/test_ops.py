@@ -45,16 +45,16 @@ async def asked(house: Serving, method: str, path: str, token: str, **more: Any)
 
 
 @BOTH
-async def test_cycles_come_page_by_page_the_newest_first(house: Serving) -> None:
+async def test_polls_come_page_by_page_the_newest_first(house: Serving) -> None:
     token = (await service(house, "ops:read"))["token"]
     seen, query = [], "?limit=3"
     while query:
-        page = await asked(house, "GET", f"/cycles{query}", token)
+        page = await asked(house, "GET", f"/polls{query}", token)
         seen += [(each["started_at"], each["id"]) for each in page["items"]]
         query = f"?limit=3&cursor={page['next']}" if page["next"] else ""
     assert len(seen) == len(set(seen)) == len(await to_thread.run_sync(lambda: house.reader.polls()))
     assert seen == sorted(seen, reverse=True)
-    assert await asked(house, "GET", "/cycles?source=other", token) == {"items": [], "next": None}
+    assert await asked(house, "GET", "/polls?source=other", token) == {"items": [], "next": None}
     summary = await asked(house, "GET", "/cycles/summary", token)
     (source,) = summary["sources"]
     assert (source["source"], source["cycles"], source["failed"]) == ("nba", len(seen), 0)
@@ -118,6 +118,8 @@ async def test_a_backfill_is_asked_for_with_limits_alone(house: Serving) -> None
 
 WRONG = [
     ("/cycles?cursor=1", 400),
+    ("/cycles?cursor=1.main", 400),
+    ("/polls?cursor=1", 400),
     ("/cycles?cursor=%00", 400),
     ("/cycles?since=now", 422),
     ("/cycles/summary?since=0001-01-01T00:00:00%2B23:59", 422),

@@ -37,7 +37,7 @@ def test_an_unknown_key(reading: Reading) -> None:
 
 def test_what_belongs_to_later_is_refused(reading: Reading) -> None:
     hint = reading.problem(f"jobs: [clv]\n{RIGHT}").hint
-    assert hint == "its keys are: database, retention, log, http, sources, pipelines"
+    assert hint == "its keys are: database, retention, alerts, log, http, sources, pipelines"
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

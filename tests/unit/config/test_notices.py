@@ -7,6 +7,7 @@ import pytest
 from stratumd.config import load_config
 from stratumd.config.spec import SinkSpec
 from stratumd.errors import ConfigError
+from stratumd.plugin import Severity
 
 FILE = """
 sources: {{nba: {{use: demo, schedule: {{every: 2s}}}}}}
@@ -23,10 +24,20 @@ def sinks(tmp_path, written: str) -> list[SinkSpec]:
 def test_no_sink_gets_them_unless_the_file_says_so(tmp_path) -> None:
     found = sinks(tmp_path, "log, log: {name: ops, notices: true}, log: {name: off, notices: false}")
     assert [(each.name, each.notices) for each in found] == [
-        ("main.log", False),
-        ("main.ops", True),
-        ("main.off", False),
+        ("main.log", None),
+        ("main.ops", Severity.INFO),
+        ("main.off", None),
     ]
+
+
+def test_a_sink_may_ask_for_no_less_than_a_severity(tmp_path) -> None:
+    (found,) = sinks(tmp_path, "log: {notices: error}")
+    assert found.notices is Severity.ERROR
+    with pytest.raises(ConfigError) as refused:
+        sinks(tmp_path, "log: {notices: eror}")
+    (problem,) = refused.value.problems
+    assert problem.message == "'notices': expected one of false, info, warning, error, true"
+    assert "error" in str(problem.hint)
 
 
 def test_a_sink_that_cannot_take_them_is_refused_at_its_place(tmp_path) -> None:
