@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle bench-api fuzz-api walks kill past properties hostile matrix power daemons revocation delivery billing-kills billing-orders prove score schedules credits retention growth clean
+.PHONY: help run test lint types walls docs bench bench-cycle bench-api fuzz-api walks kill past properties hostile matrix power daemons revocation timing delivery billing-kills billing-orders prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,9 @@ daemons: $(READY) ## Kill and freeze four daemons on one PostgreSQL for ten minu
 
 revocation: $(READY) ## Measure how long two daemons still accept a revoked key
 	@$(BIN)/python -m tests.faults.revocation
+
+timing: $(READY) ## Test whether the time of a refused login tells who has an account (Welch's t)
+	@$(BIN)/python -m tests.hostile.login
 
 delivery: $(READY) ## Let a receiver of webhooks be down for a day, in virtual time
 	@$(BIN)/python -m tests.faults.day
