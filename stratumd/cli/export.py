@@ -1,15 +1,17 @@
-"""`stratumd export`: stored rows for other programs, as JSON Lines or CSV."""
+"""`stratumd export`: stored rows for other programs, as JSON Lines, CSV or Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, emit_lines
+from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, emit_lines, say
+from stratumd.cli.moving import OfEvent, OfMarket
 from stratumd.cli.past import From, To
 from stratumd.cli.read import Pipeline, reading
 
@@ -23,18 +25,38 @@ def export(
     kind: Annotated[Literal["signals", "changes", "consensus"], typer.Argument(help="What is wanted.")],
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
+    event: OfEvent = None,
+    market: OfMarket = None,
     since: From = None,
     until: To = None,
     pipeline: Pipeline = None,
-    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="JSON Lines or CSV.")] = "jsonl",
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet"], typer.Option("--format", help="JSON Lines, CSV or Parquet.")
+    ] = "jsonl",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Into this file; Parquet needs one.")
+    ] = None,
 ) -> None:
-    """Write signals, changed quotes or the consensus to standard output, in the order of time.
+    """Write signals, changed quotes or the consensus to standard output or a file, in the order of time.
 
-    Times are ISO 8601 in UTC, prices decimal odds. In CSV lists and mappings are JSON.
+    Times are ISO 8601 in UTC, in Parquet timestamps; prices decimal odds. In CSV lists and mappings are JSON. Parquet
+    needs pyarrow: pip install 'stratumd[parquet]'.
     """
+    from stratumd.store import Part
+
+    if form == "parquet" and out is None:
+        raise typer.BadParameter("Parquet goes into a file: name it with --out")
     with reading(config, database) as reader:
-        rows = reader.export(kind, pipeline=pipeline, since=since, until=until)
-        emit_lines(_csv(rows) if form == "csv" else map(_json, rows))
+        if form == "parquet" and out is not None:
+            say(f"{reader.export_parquet(kind, Part(event, market, pipeline, since, until), out):,} rows in {out}")
+            return
+        rows = reader.export(kind, event=event, market=market, pipeline=pipeline, since=since, until=until)
+        lines = _csv(rows) if form == "csv" else map(_json, rows)
+        if out is None:
+            emit_lines(lines)
+            return
+        with out.open("wb") as file:
+            file.writelines(line + b"\n" for line in lines)
 
 
 def _json(row: Any) -> bytes:

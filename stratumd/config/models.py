@@ -124,19 +124,36 @@ def _check_postgresql(url: str) -> None:
 
 
 class Retention(Section):
-    """How long rows are kept that can be derived again. Without the section all is kept for ever; answers as received
-    always are."""
+    """How long rows are kept. Without the section all is kept for ever, but for notices: these for 90 days."""
 
+    observations: timedelta | None = None
+    """Answers as received, all else rests on them; without it for ever. Imported history always stays."""
+    polls: timedelta | None = None
+    """The log of polls with what each cost; without it for ever."""
     changes: timedelta | None = None
     """Quotes of an event, all together, after it was observed last; without it for ever."""
     consensus: timedelta | None = timedelta(days=14)
     """Consensus and other records of detectors; the newest of each market stays."""
     signals: timedelta | None = timedelta(days=30)
-    """Signals with their deliveries; one that waits to be delivered stays."""
+    """Signals with their deliveries; one that waits to be delivered stays, and one that a job such as `clv` has yet to
+    value."""
+    deliveries: timedelta | None = timedelta(days=30)
+    """Deliveries after they ended, dead letters too, and those that wait for a sink that the file has no more."""
     issues: timedelta | None = timedelta(days=30)
-    """What was wrong with quotes."""
+    """What was wrong with quotes, and where plugins failed."""
+    kpi: timedelta | None = timedelta(days=30)
+    """The figures of each cycle."""
+    notices: timedelta | None = timedelta(days=90)
+    """What the daemon told its operator, also where it waits for a sink still."""
 
-    @field_validator("changes", "consensus", "signals", "issues")
+    @field_validator("polls")
+    @classmethod
+    def _a_month(cls, length: timedelta | None) -> timedelta | None:
+        if length is not None and length < timedelta(days=40):
+            raise Hinted("must be 40 days or longer: budgets count the credits of a month", "write 90d")
+        return length
+
+    @field_validator("observations", "changes", "consensus", "signals", "deliveries", "issues", "kpi", "notices")
     @classmethod
     def _long_enough(cls, length: timedelta | None) -> timedelta | None:
         if length is not None and length < timedelta(days=8):

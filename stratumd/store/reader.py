@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
@@ -16,6 +17,7 @@ from stratumd.plugin.views import (
     Built,
     Comparison,
     ConsensusRow,
+    CycleRow,
     DecisionRow,
     DeliveryRow,
     DisabledRow,
@@ -32,11 +34,13 @@ from stratumd.plugin.views import (
 from stratumd.store import (
     audit,
     charges,
+    cycles,
     exporting,
     feed,
     history,
     letters,
     lookup,
+    moving,
     overview,
     points,
     quality,
@@ -47,6 +51,7 @@ from stratumd.store.charges import Quota
 from stratumd.store.conditions import equal, within
 from stratumd.store.errors import mapped
 from stratumd.store.letters import Wanted
+from stratumd.store.moving import Moved, Part
 from stratumd.store.observations import fetch
 from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import signals
@@ -284,6 +289,18 @@ class Reader:
         with self._reading() as connection:
             return overview.list_polls(connection, source=source, since=since, limit=limit, before=before)
 
+    def cycles(
+        self,
+        *,
+        pipeline: str | None = None,
+        since: Micros | None = None,
+        limit: int | None = None,
+        before: tuple[Micros, str, int] | None = None,
+    ) -> list[CycleRow]:
+        """Return cycles, oldest first; with `limit` the newest so many, of those before a time, pipeline, position."""
+        with self._reading() as connection:
+            return cycles.newest(connection, pipeline=pipeline, since=since, limit=limit, before=before)
+
     def games(self, *, unmatched: bool = False, source: str | None = None, sport: str | None = None) -> list[GameRow]:
         """Return the games of score providers by their start, those without an event with suggestions."""
         with self._reading() as connection:
@@ -335,13 +352,30 @@ class Reader:
         self,
         kind: str,
         *,
+        event: str | None = None,
+        market: str | None = None,
         pipeline: str | None = None,
         since: Micros | None = None,
         until: Micros | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """Yield `signals`, `changes` or `consensus` by time, as JSON values; only a few are held at once."""
         with self._reading() as connection:
-            yield from exporting.rows(connection, kind, pipeline, since, until)
+            yield from exporting.rows(connection, kind, Part(event, market, pipeline, since, until))
+
+    def export_parquet(self, kind: str, part: Part, path: Path) -> int:
+        """Write the rows of `export` into a Parquet file, and return how many.
+
+        `StartupError` where pyarrow is not installed.
+        """
+        with self._reading() as connection:
+            return exporting.write_parquet(connection, kind, part, path)
+
+    def export_tables(
+        self, folder: Path, form: str, tables: Sequence[str], part: Part
+    ) -> Iterator[Moved | tuple[str, str]]:
+        """Write tables into a folder as `csv` or `parquet`, of one moment; see `moving.export`."""
+        with self._reading() as connection:
+            yield from moving.export(connection, folder, form, tables, part)
 
     def books(self) -> list[quality.BookRow]:
         """Return the books that were ever seen, by key."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -23,11 +24,13 @@ from stratumd.store import (
     breakers,
     charges,
     counters,
+    cycles,
     deliveries,
     engines,
     feed,
     history,
     lives,
+    moving,
     notices,
     retention,
     rewriting,
@@ -35,16 +38,19 @@ from stratumd.store import (
     sinks,
     writes,
 )
+from stratumd.store.alerts import Alerts
 from stratumd.store.answers import Answered
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge
+from stratumd.store.cycles import Kpi
 from stratumd.store.deliveries import Waiting
 from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import StoreDown, StoreError, StoreRefused, mapped
 from stratumd.store.ledger import StoreLedger
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
+from stratumd.store.moving import Moved
 from stratumd.store.notices import Notices
 from stratumd.store.observations import Recorder, fetch, poll_row
 from stratumd.store.points import last_seen, newest_records
@@ -79,6 +85,8 @@ class Commit(msgspec.Struct, frozen=True):
     build: str | None = None
     """What the pipeline that stepped is built from, as JSON, the same text for the same build; kept where it is another
     than before."""
+    kpi: Kpi | None = None
+    """With the last step of a cycle: the figures of all of it."""
 
 
 class Store:
@@ -101,6 +109,8 @@ class Store:
         """What is shared out among several daemons."""
         self.notices = Notices(self._write, readers, str(owner), self.sharing.claim)
         """What the daemon has to tell, and what became of it."""
+        self.alerts = Alerts(self._write, readers, str(owner))
+        """What is wrong, and who was told."""
         self._desks: Engine | None = None
         self._held: set[str] = set()
         """Deliveries that are known to be lent to this process: a claim may have been committed without its answer."""
@@ -148,6 +158,7 @@ class Store:
                     if rows:
                         bulk(statement, rows.values())
             lives.settle(connection, bulk, batch.lives)
+            cycles.append(connection, batch.cycles)
             feed.append(connection, bulk, batch.signals)  # last: every other commit waits for this number
             return batch
 
@@ -192,7 +203,15 @@ class Store:
         One deletes up to `rows` rows of a table.
         """
 
-        return retention.clean(partial(self._write, "clean"), keep, now, rows)
+        return retention.clean(self._read, partial(self._write, "clean"), keep, now, rows)
+
+    def restore(self, folder: Path) -> list[Moved]:
+        """Read what an export wrote into `folder` back into tables that are empty, all of it or nothing."""
+
+        def write(connection: Connection, bulk: Bulk) -> list[Moved]:
+            return [*moving.restore(connection, bulk, folder)]
+
+        return self._write("restore", write)
 
     def pending(self, pipeline: str, sources: Sequence[str], limit: int) -> list[Observation]:
         """Return the first observations that the pipeline has not processed, by the time received and the id."""
@@ -373,6 +392,8 @@ class Store:
                 if commit.build not in (None, built):
                     built = commit.build
                     batch.build(pipeline, position, built)
+                if commit.kpi is not None:
+                    batch.cycles.append((pipeline, position, commit.kpi))
                 for delivery in commit.deliveries:
                     batch.deliver(delivery.id, delivery.signal, delivery.sink)
         return batch
@@ -380,6 +401,10 @@ class Store:
     def _new_floors(self, commits: Sequence[Commit]) -> Rows:
         pipelines = sorted({commit.step.pipeline for commit in commits})
         return {(p, source): (p, source, at) for p in pipelines for source, at in self._floors.get(p, {}).items()}
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with mapped(), self._readers.begin() as connection:
+            return work(connection)
 
     def _write(self, name: str, work: Callable[[Connection, Bulk], T]) -> T:
         """Run `work` in one transaction; where PostgreSQL asks for it, again from the start."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from stratumd.plugin import HOUR, SECOND, Notice
-from stratumd.store import Disabled, Reader, Store, Taker, open_store
+from stratumd.store import Disabled, Keep, Reader, Store, Taker, open_store
 from stratumd.store.notices import KEPT, SHOWN
 from tests.support.steps import START
 
@@ -139,7 +139,10 @@ def test_an_old_one_is_not_sent_before_it_was_swept(store: Store) -> None:
 def test_very_old_ones_are_deleted(store: Store) -> None:
     store.notify(NEWS)
     store.notices.route([CHAT], START)
-    store.notices.sweep(START + KEPT)
+    store.notify(msgspec.structs.replace(NEWS, id="new"))
+    for length, left in ((KEPT, 2), (KEPT - 1, 0)):
+        list(store.clean(Keep(notices=length), START + KEPT))
+        assert everything(store).count(NEWS.title) == left
     assert everything(store) == "[[], []]"
 
 

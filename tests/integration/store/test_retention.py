@@ -8,7 +8,7 @@ import pytest
 
 from stratumd.plugin import DAY, MINUTE, Micros
 from stratumd.store import Keep, Reader, Store, open_reader, open_store
-from tests.support.steps import START, keep, observation, step
+from tests.support.steps import START, keep, observation, poll, step
 
 NOW = START + 40 * DAY
 ALL = Keep(changes=30 * DAY, consensus=14 * DAY, signals=30 * DAY, issues=30 * DAY)
@@ -105,6 +105,63 @@ def test_no_transaction_is_long_and_a_second_run_finds_nothing(store: Store) -> 
     assert max(batches) <= 2
     assert len(batches) > 10
     assert cleaned(store) == {}
+
+
+def test_signals_that_a_job_has_yet_to_value_stay(store: Store, reader: Reader) -> None:
+    settle(store)
+    old = f"event{0:027d}"
+    keep_owed = Keep(signals=30 * DAY, owed=frozenset({("nba", old)}))
+    assert cleaned(store, keep_owed)["signals"] == 1  # the other event's
+    assert len(reader.signals(event=old)) == 5
+    assert cleaned(store, Keep(signals=30 * DAY, owed=frozenset({("other", old)})))["signals"] == 5
+
+
+def test_deliveries_go_before_their_signals_and_those_for_a_sink_that_is_gone_too(store: Store, reader: Reader) -> None:
+    keep(store, step(observation(START + 7), event_number=2), sinks=("gone",))
+    for _ in range(2):
+        (taken, *_) = store.claim("log", 1, START + DAY)
+        store.delivered([taken.id], START + DAY)
+    (taken, *_) = store.claim("log", 1, START + DAY)
+    store.failed(taken.id, START + DAY, "no", None)
+    signals = len(reader.signals())
+    month = Keep(deliveries=30 * DAY)
+    assert cleaned(store, month) == {"deliveries": 3}
+    assert cleaned(store, month._replace(sinks=frozenset({"log", "gone"}))) == {}
+    assert cleaned(store, month._replace(sinks=frozenset({"log"}))) == {"deliveries": 1}
+    assert len(reader.signals()) == signals
+    assert cleaned(store, Keep(signals=30 * DAY))["signals"] >= 3  # whose deliveries are gone
+
+
+def test_answers_go_only_when_told_once_they_are_processed(store: Store, reader: Reader) -> None:
+    late = observation(START + 3 * MINUTE + 1, body=b"[7]")
+    store.observe([(late.source, poll(late))])  # nobody has processed it yet
+    for _ in range(2):
+        keep(store, step(observation(NOW - MINUTE), event_number=1))
+        store.pending("nba", ["nba"], 100)  # so that the floor rises
+        keep(store, step(observation(NOW), event_number=1))
+    before = rows(reader)
+    answers = Keep(observations=30 * DAY)
+    done = cleaned(store, answers)
+    assert done == {"observations": 6}
+    assert [each.id for each in store.pending("nba", ["nba"], 10)] == [late.id]
+    assert rows(reader)["processed"] == before["processed"]
+    assert cleaned(store, answers._replace(pipelines=frozenset({"other"}))) == {}
+
+
+def test_answers_of_a_source_that_fell_silent_stay(store: Store, reader: Reader) -> None:
+    store.pending("nba", ["nba"], 100)
+    keep(store, step(observation(NOW - DAY + MINUTE), event_number=1))
+    kept = {name: number for name, number in rows(reader).items() if name == "observations"}
+    list(store.clean(Keep(observations=8 * DAY), NOW + 300 * DAY))
+    left = rows(reader)["observations"]
+    assert 0 < left < kept["observations"]
+    assert [*store.rebuild("nba", ["nba"], DAY)]
+
+
+def test_the_log_of_polls_and_what_failed_go_by_their_age(store: Store, reader: Reader) -> None:
+    assert cleaned(store, Keep(polls=30 * DAY)) == {"polls": 6, "charges": 6}
+    assert cleaned(store, Keep(issues=30 * DAY)) == {"issues": 6, "failures": 6}
+    assert rows(reader)["polls"] == rows(reader)["charges"] == 2
 
 
 def test_nothing_goes_that_is_kept_for_ever(store: Store) -> None:
