@@ -40,8 +40,8 @@ class LiveShock(Detector):
 
     @property
     def lookback(self) -> Micros:
-        """The window."""
-        return self._window
+        """The window, and how much older a quote at its start may be."""
+        return self._window + self._rule.max_age
 
     def limits(self, type: str) -> Limits:
         """Return the cooldown, cap and lifetime of the options."""

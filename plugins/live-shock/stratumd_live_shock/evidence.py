@@ -45,7 +45,7 @@ def shock_evidence(
             minutes=_round(jump.minutes),
             velocity=_round(jump.shift.magnitude / jump.minutes),
             minutes_in_play=_round((market.observed_at - event.commence_at) / MINUTE),
-            movers=[_mover(jump, end) for end in jump.movers(threshold)],
+            movers=[_mover(jump, end, threshold) for end in jump.movers(threshold)],
             compared=len(jump.ends),
             away=list(_away(jump)),
             components={part.name: {"weight": part.weight, "value": _round(part.value)} for part in parts},
@@ -56,14 +56,15 @@ def shock_evidence(
     return evidence
 
 
-def _mover(jump: Jump, end: Ends) -> Mover:
-    size = jump.toward(end)
+def _mover(jump: Jump, end: Ends, threshold: float) -> Mover:
+    size, (after, before) = jump.toward(end), jump.began(end, threshold)
     return Mover(
         operator=end.line.operator,
         book=end.line.book,
         before=_terms(end.before, jump.shift.outcome),
         after=_terms(end.after, jump.shift.outcome),
         move=_round(size if jump.shift.direction == "up" else -size),
+        interval=(iso(after), iso(before)),
         suspended=end.was_suspended,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -31,13 +32,21 @@ class Ends(NamedTuple):
     """The operator's book with the lowest hold now, which speaks for it."""
     start: Micros
     """The poll at the start of the window."""
+    held: Span
+    """What it offered then, or last before that where it was away."""
     before: Fair
     after: Fair
 
     @property
+    def spans(self) -> list[Span]:
+        """From what it offered then to what it offers now, absences included."""
+        spans = self.line.spans
+        return spans[spans.index(self.held) :]
+
+    @property
     def was_suspended(self) -> bool:
         """Say whether it offered nothing for a while in between."""
-        return any(span.offer is None and span.since > self.start for span in self.line.spans)
+        return any(span.offer is None for span in self.spans)
 
 
 class Jump(NamedTuple):
@@ -69,6 +78,19 @@ class Jump(NamedTuple):
     def movers(self, threshold: float) -> list[Ends]:
         """Return the operators that moved at least half of `threshold` along."""
         return [end for end in self.ends if self.toward(end) >= threshold / 2]
+
+    def began(self, end: Ends, threshold: float) -> tuple[Micros, Micros]:
+        """Return the instants between which a mover moved that far: its last confirmation before, the first sight
+        after.
+        """
+        offered = [span for span in end.spans if span.offer is not None]
+        for earlier, later in pairwise(offered):
+            fair = self.market.fair(later)
+            if isinstance(fair, str) or not _is_alike(end.before, fair):
+                continue
+            if self.toward(end._replace(after=fair)) >= threshold / 2:
+                return earlier.confirmed, later.since
+        return offered[-2].confirmed, offered[-1].since
 
 
 class Rule(NamedTuple):
@@ -113,12 +135,12 @@ def _ends(market: Market, fresh: Freshness, window: Micros) -> list[Ends]:
         if start is None or not fresh.holds(span, market.observed_at):
             continue
         first = _held(line, start)
-        if first is None or first.offer is None or not fresh.holds(first, start):
+        if first is None or not fresh.holds(first, start):
             continue
         before = market.fair(first)
         if isinstance(before, str):
             continue
-        end = Ends(line, start, before, after)
+        end = Ends(line, start, first, before, after)
         if not found or found[-1].line.operator != line.operator:
             found.append(end)
         elif after.hold < found[-1].after.hold:
@@ -127,8 +149,8 @@ def _ends(market: Market, fresh: Freshness, window: Micros) -> list[Ends]:
 
 
 def _held(line: BookLine, at: Micros) -> Span | None:
-    """Return the span that held at `at`; None where the book was not known then."""
-    return next((span for span in reversed(line.spans) if span.since <= at), None)
+    """Return what the book offered at `at`, or last before that where it was away; None where nothing is known."""
+    return next((span for span in reversed(line.spans) if span.since <= at and span.offer is not None), None)
 
 
 def _alike(ends: Sequence[Ends]) -> Sequence[Ends]:
@@ -137,9 +159,15 @@ def _alike(ends: Sequence[Ends]) -> Sequence[Ends]:
         return [end for end in ends if end.before.fair_line is not None]
     by_terms: dict[tuple[object, ...], list[Ends]] = {}
     for end in ends:
-        if end.before.line == end.after.line and end.before.outcomes == end.after.outcomes:
+        if _is_alike(end.before, end.after):
             by_terms.setdefault((end.after.line, end.after.outcomes), []).append(end)
     return max(by_terms.values(), key=len, default=[])
+
+
+def _is_alike(before: Fair, after: Fair) -> bool:
+    if before.fair_line is not None and after.fair_line is not None:
+        return True
+    return before.line == after.line and before.outcomes == after.outcomes
 
 
 def _centres(fairs: Sequence[Fair]) -> list[float]:

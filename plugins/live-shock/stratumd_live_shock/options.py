@@ -55,6 +55,9 @@ class Mover(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"
     after: Terms
     move: float
     """Points or probability, signed as the compared value moved."""
+    interval: tuple[str, str]
+    """It first changed so far after the first and not after the second of these instants (UTC): its last confirmation
+    before, and the first sight after, of a suspended book when it was back."""
     suspended: bool
     """It offered nothing for a while in between, and came back with another offer."""
 

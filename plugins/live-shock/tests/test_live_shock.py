@@ -120,6 +120,16 @@ def test_a_suspended_book_counts_when_it_is_back() -> None:
     assert signal.metadata["away"] == []
 
 
+def test_a_book_that_was_away_when_the_window_began_counts_with_what_it_last_stood_by() -> None:
+    """Four leave at 20:31 and are back at 20:33; the window begins at 20:31, when three were left that do not move."""
+    gone, slow = dict.fromkeys(BOOKS[:4]), dict.fromkeys(BOOKS[4:], EVEN)
+    (signal,) = signals(everyone(EVEN), everyone(EVEN, **gone), everyone(EVEN, **gone), everyone(AHEAD, **slow))
+    assert {tuple(mover["interval"]) for mover in signal.metadata["movers"]} == {
+        ("2026-01-10T20:30:00Z", "2026-01-10T20:33:00Z")
+    }
+    assert len(signal.metadata["movers"]) == 4
+
+
 def test_a_market_that_suspends_as_a_whole_speaks_when_it_is_back() -> None:
     (signal,) = signals(everyone(EVEN), {}, everyone(AHEAD))
     assert signal.metadata["minutes"] == 2
