@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stratumd.plugin import PluginConfig
 
@@ -41,12 +41,7 @@ class Options(PluginConfig):
     offsets: tuple[timedelta, ...] = (timedelta(), timedelta(seconds=60), timedelta(seconds=300))
     """How long after a signal its price is looked for again."""
     kept: timedelta | None = timedelta(days=60)
-    """How long after its start an event's rows are kept, where the file has a section `retention`."""
+    """How long after its start an event's rows are kept, where the file has a section `retention`; never shorter than
+    `lookback_days`."""
     early: timedelta = timedelta(minutes=60)
     """How long before the close a book's word is held against the close of the others: its sharpness."""
-
-    @model_validator(mode="after")
-    def _check_kept(self) -> Options:
-        if self.kept is not None and self.kept <= timedelta(days=self.lookback_days):
-            raise ValueError("'kept' must be longer than 'lookback_days': what is deleted would be closed anew")
-        return self
