@@ -1,9 +1,9 @@
 """schemathesis' command, which reads one Python source at a time: `python -m tests.support.asker run …`.
 
 CPython 3.11 counts how deep the tree is that `ast.parse` builds in one place for the whole interpreter. Where another
-tree is begun before one is finished, in a thread or by what a collection of garbage ends, the first fails with
+tree is begun before one is finished, as a collection of garbage in between may bring about, the first fails with
 `SystemError: AST constructor recursion depth mismatch`. hypothesis parses modules of thousands of lines to describe a
-lambda of theirs, and a run of an hour breaks off.
+lambda of theirs, which allocates enough to be interrupted, and a long run breaks off.
 """
 
 from __future__ import annotations
