@@ -93,7 +93,8 @@ def _raised(condition: Condition, alert: Alert, rules: Rules, before: Alert | No
     """Tell of an alert, where a sink takes it; without one it is only kept, and told as soon as there is one."""
     about = about_sink(alert)
     if not rules.takes(alert.severity, about):
-        return Change(alert) if alert != before else None
+        worse = before is None or before.severity is not alert.severity
+        return Change(alert, unheard=worse) if alert != before else None
     told = alert._replace(title=condition.title, text=condition.text, said_at=rules.now)
     again = alert.said_at is not None
     since = f"It is so since {iso(alert.since)}.\n" if again else ""

@@ -67,15 +67,15 @@ def lines(figures: Figures, worth: Sequence[Worth]) -> Iterator[str]:
     yield f"{_moment(figures.since)} to {_moment(figures.until)} UTC"
     yield _polls(figures)
     for each in figures.sources:
-        left = "" if each.credits_remaining is None else f", {each.credits_remaining:,} left"
-        polled = f"{each.polls:,} polls, {each.failed:,} failed, longest pause {_length(each.longest_pause)}"
-        yield f"- {each.source}: {polled}, {each.credits:,} credits{left}"
+        left = "" if each.credits_remaining is None else f", left {each.credits_remaining:,}"
+        polled = f"polls {each.polls:,}, failed {each.failed:,}, longest pause {_length(each.longest_pause)}"
+        yield f"- {each.source}: {polled}, credits {each.credits:,}{left}"
     yield _coverage(figures)
     yield f"Signals: {_counts(figures.signals)}"
     names = ("delivered", "failed", "dead", "expired", "waiting")
     told = {"failed": "failed attempts", "waiting": "waiting now"}
-    yield "Deliveries: " + ", ".join(f"{figures.deliveries.get(name, 0):,} {told.get(name, name)}" for name in names)
-    yield f"Quality: {_counts(figures.issues, 'findings')}"
+    yield "Deliveries: " + ", ".join(f"{told.get(name, name)} {figures.deliveries.get(name, 0):,}" for name in names)
+    yield f"Quality findings: {_counts(figures.issues)}"
     if worth:
         yield f"Closing-line value so far: {'; '.join(map(_worth, worth[:MOST]))}{_more(len(worth))}"
     yield f"Database: {_bytes(figures.database_bytes)}"
@@ -86,21 +86,21 @@ def _polls(figures: Figures) -> str:
     polls, failed = sum(each.polls for each in figures.sources), sum(each.failed for each in figures.sources)
     share = f" ({(polls - failed) * 100 / polls:.1f} % answered)" if polls else ""
     credits = sum(each.credits for each in figures.sources)
-    return f"Polls: {polls:,}, {failed:,} failed{share}, {credits:,} credits spent"
+    return f"Polls: {polls:,}, failed {failed:,}{share}, credits spent {credits:,}"
 
 
 def _coverage(figures: Figures) -> str:
     share = f" ({figures.watched * 100 / figures.started:.1f} %)" if figures.started else ""
-    started = f"{figures.started:,} started, {figures.watched:,} of these watched to the start{share}"
-    return f"Coverage: {figures.events:,} events observed, {started}"
+    started = f"started {figures.started:,}, of these watched to the start {figures.watched:,}{share}"
+    return f"Coverage: events observed {figures.events:,}, {started}"
 
 
-def _counts(counts: Mapping[str, int], what: str = "") -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     if not counts:
         return "none"
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     named = ", ".join(f"{name} {number:,}" for name, number in ordered[:MOST])
-    return f"{sum(counts.values()):,}{' ' if what else ''}{what} ({named}{_more(len(ordered))})"
+    return f"{sum(counts.values()):,} ({named}{_more(len(ordered))})"
 
 
 def _more(number: int) -> str:

@@ -137,6 +137,6 @@ def _say(change: Change) -> None:
         _log.debug("alert told", notice=change.notice.id, **said)
     elif change.over:
         _log.info("alert over", title=alert.title, **said)
-    elif alert.said_at is None and alert.clear_since is None:
+    elif change.unheard:
         hint = "set 'notices: true', or a severity, for a sink that can send it"
         _log.warning("no sink takes an alert", title=alert.title, text=alert.text, **said, hint=hint)

@@ -57,6 +57,8 @@ class Change(NamedTuple):
     """What tells of it."""
     about: str = ""
     """The sink that does not get the notice."""
+    unheard: bool = False
+    """Whether there is something to tell, and no sink that takes it."""
 
 
 Decide = Callable[[Sequence[Alert]], Sequence[Change]]

@@ -43,9 +43,8 @@ TIMER = SystemTimer()
 
 
 def news(id: str = "usage/7/80", **changed: Any) -> Notice:
-    return Notice(
-        **{"id": id, "kind": "usage", "title": "80 % used", "text": "of *all*\ntoday", "at": TIMER.now()} | changed
-    )
+    given: dict[str, Any] = {"title": "80 % used", "text": "of *all*\ntoday", "at": TIMER.now()}
+    return Notice(id=id, kind="usage", **given | changed)
 
 
 def made(kind: type[Sink], **options: Any) -> Sink:

@@ -33,23 +33,23 @@ WEEK = Figures(
 WORTH = [Worth("main", "STEAM", 44, 1.234, 61.0), Worth("main", "MOVE", 900, -0.5, None)]
 GOLDEN = """\
 2026-11-16 13:00 to 2026-11-23 13:00 UTC
-Polls: 11,088, 12 failed (99.9 % answered), 30,240 credits spent
-- nba: 10,080 polls, 12 failed, longest pause 15m00s, 30,240 credits, 4,321 left
-- scores: 1,008 polls, 0 failed, longest pause 11m00s, 0 credits
-Coverage: 58 events observed, 51 started, 50 of these watched to the start (98.0 %)
+Polls: 11,088, failed 12 (99.9 % answered), credits spent 30,240
+- nba: polls 10,080, failed 12, longest pause 15m00s, credits 30,240, left 4,321
+- scores: polls 1,008, failed 0, longest pause 11m00s, credits 0
+Coverage: events observed 58, started 51, of these watched to the start 50 (98.0 %)
 Signals: 1,312 (MOVE 1,201, DISLOCATION 67, STEAM 44)
-Deliveries: 540 delivered, 3 failed attempts, 1 dead, 2 expired, 0 waiting now
-Quality: 88 findings (stale_book 60, hold_range 28)
+Deliveries: delivered 540, failed attempts 3, dead 1, expired 2, waiting now 0
+Quality findings: 88 (stale_book 60, hold_range 28)
 Closing-line value so far: STEAM +1.23 %, 61 % beat the close (44 of main); MOVE -0.50 % (900 of main)
 Database: 412.3 MB
 Wrong now: The source nba is down"""
 QUIET = """\
 2026-11-22 13:00 to 2026-11-23 13:00 UTC
-Polls: 0, 0 failed, 0 credits spent
-Coverage: 0 events observed, 0 started, 0 of these watched to the start
+Polls: 0, failed 0, credits spent 0
+Coverage: events observed 0, started 0, of these watched to the start 0
 Signals: none
-Deliveries: 0 delivered, 0 failed attempts, 0 dead, 0 expired, 0 waiting now
-Quality: none
+Deliveries: delivered 0, failed attempts 0, dead 0, expired 0, waiting now 0
+Quality findings: none
 Database: 1.20 GB
 Wrong now: nothing"""
 
