@@ -116,6 +116,8 @@ class Source(Component):
     """The name of the normalizer that reads its observations."""
     continuous: ClassVar[bool] = False
     """True where `poll` is called once and runs until the input ends; then the source takes no schedule."""
+    quotes: ClassVar[bool] = True
+    """False where its answers hold no odds: then no detector compares its polls."""
     by_event: ClassVar[bool] = False
     """True where the provider can be asked about single events: then `discover`, `poll_events`, `fixtures`,
     `sports` and `most` are there, for a schedule with a `cadence`."""

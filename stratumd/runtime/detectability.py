@@ -85,7 +85,7 @@ def _looking(window: Window, sources: Collection[str], forecasts: Sequence[Forec
     live = {each.source for each in forecasts if each.cycle == LIVE} if window.in_play else set()
     for each in forecasts:
         wanted = LIVE if each.source in live else ""
-        if each.source in sources and each.every is not None and each.cycle == wanted:
+        if each.source in sources and each.quotes and each.every is not None and each.cycle == wanted:
             yield each
 
 

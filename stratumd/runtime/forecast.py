@@ -62,6 +62,8 @@ class Forecast:
     """Works out the credits of the dearest day, if there were no budget, where the schedule is a cadence."""
     cycle: str = ""
     """The cycle of the source that this is about; empty for its schedule."""
+    quotes: bool = True
+    """Whether its answers hold odds."""
     wanted: int | None = None
     """The credits of a cycle's dearest day, if there were no budget; None for a schedule."""
 

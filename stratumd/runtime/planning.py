@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stratumd.config import Config, SourceSpec
@@ -62,7 +62,7 @@ def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micr
     """Yield what the source will do, and each of its cycles."""
     sports = frozenset(feed.source.sports())
     own = [each for each in known if each.sport in sports]
-    yield forecast(spec, feed.source, own, now)
+    yield replace(forecast(spec, feed.source, own, now), quotes=feed.source.quotes)
     for cycle in feed.cycles:
         yield cycle_forecast(spec, feed.source, cycle, own, now)
 

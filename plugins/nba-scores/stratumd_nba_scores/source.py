@@ -22,6 +22,7 @@ class NbaScores(Source):
 
     name = "nba-scores"
     format = "nba-scores"
+    quotes = False
     config = NbaScoresOptions
     options: NbaScoresOptions
 

@@ -179,6 +179,15 @@ def test_what_an_interval_asks_for_holds_live_odds_too(tmp_path: Path) -> None:
     assert (found.can, found.origin) == (Can.YES, "nba")
 
 
+def test_polls_of_scores_are_compared_by_no_detector(tmp_path: Path) -> None:
+    path = tmp_path / "scores.yaml"
+    path.write_text(
+        "database: sqlite:///none.db\nsources: {scores: {use: nba-scores, schedule: {every: 30s}}}\n"
+        "pipelines: {main: {sources: [scores], detectors: [live-shock, steam], sinks: [log]}}\n"
+    )
+    assert outlook(load_config(path), VirtualTimer(NOON)).chances == ()
+
+
 def test_pre_match_signals_are_not_judged_by_polls_in_play(tmp_path: Path) -> None:
     found = steam(live(tmp_path, "live: {every: 60s}"))
     assert (found.origin, found.can) == ("nba", Can.NO)
