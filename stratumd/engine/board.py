@@ -7,7 +7,7 @@ tell apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +29,7 @@ from stratumd.plugin import (
     Scope,
     Snapshot,
     Span,
+    Told,
 )
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
@@ -87,6 +88,7 @@ class Board:
         """How far back spans and observations are kept."""
         self._events: dict[str, _EventBoard] = {}
         self._by_sport: dict[str, dict[str, _EventBoard]] = {}
+        self._told: dict[tuple[str, str], Told] = {}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -100,7 +102,14 @@ class Board:
         if snapshot.scope is not None and snapshot.complete:
             listed = {listing.event.id for listing in snapshot.listings}
             updates += self._vanished(snapshot.scope, listed, at)
+        for news in snapshot.news:
+            self._told[news.sport, news.topic] = Told(at, news)
         return updates
+
+    def told(self, sport: str, topics: Sequence[str], since: Micros) -> dict[str, Told]:
+        """Return the newest news of a sport by topic, where it was received at `since` or later."""
+        found = {topic: self._told.get((sport, topic)) for topic in topics}
+        return {topic: told for topic, told in found.items() if told is not None and told.at >= since}
 
     def held(self, event: str, lane: str) -> Mapping[int, Span]:
         """Return the present spans of a lane of an event, by the `id` of their offers."""

@@ -23,6 +23,7 @@ from stratumd.plugin import (
     Limits,
     MarketKey,
     Micros,
+    News,
     Record,
     Result,
     Scope,
@@ -54,6 +55,7 @@ _PACK = msgspec.msgpack.Encoder().encode
 _CHANGES = msgspec.msgpack.Decoder(list[Change]).decode
 _EVENT = msgspec.msgpack.Decoder(Event).decode
 _RESULT = msgspec.msgpack.Decoder(Result).decode
+_NEWS = msgspec.msgpack.Decoder(News).decode
 _MARKET = msgspec.msgpack.Decoder(MarketKey).decode
 _NAMES = msgspec.msgpack.Decoder(tuple[str, str, str, str, str | None, str | None, tuple[str, ...]]).decode
 
@@ -133,6 +135,8 @@ def snapshot(result: Any) -> Snapshot:
         _check_issue(issue)
     for each in result.results:
         _check_result(each)
+    for news in result.news:
+        _NEWS(_PACK(news))
     return result
 
 

@@ -23,6 +23,7 @@ from stratumd.plugin import (
     Signal,
     Snapshot,
     Tick,
+    Told,
     rounded,
     signal_id,
 )
@@ -197,11 +198,18 @@ class Stepping:
         """Add what `annotator` says of the market to `evidence`. Where it fails, the signal goes without."""
         try:
             notes.tick.state = notes.memory.states.get(annotator.name)
+            notes.tick.news = self._news(annotator, notes.tick)
             note = annotation(annotator, notes.tick, key)
             if note is not None:
                 evidence.setdefault(annotator.name, note)
         except CONTAINED as error:
             self._failed(annotator.name, notes.tick.event.id, error)
+
+    def _news(self, annotator: Detector, tick: Tick) -> dict[str, Told]:
+        """Return what `annotator` hears. Nothing older than its lookback: that would be gone after a restart."""
+        if not annotator.hears:
+            return {}
+        return self._pipeline.board.told(tick.event.sport, annotator.hears, self._at - annotator.lookback)
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, line_shift, shifts
 from stratumd.odds.margin import sigma_for
 from stratumd.plugin.times import MINUTE, Micros
-from stratumd.plugin.values import Event, MarketKey, Offer, Record
+from stratumd.plugin.values import Event, MarketKey, Offer, Record, Told
 
+_NO_NEWS: Mapping[str, Told] = {}
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
 
@@ -298,7 +299,7 @@ def _rank(move: Move) -> int:
 class Tick:
     """What one observation did to one event, and the event as it stands: all that a detector may know."""
 
-    __slots__ = ("at", "event", "in_play", "markets", "observation", "records", "state")
+    __slots__ = ("at", "event", "in_play", "markets", "news", "observation", "records", "state")
 
     def __init__(self, observation: str, at: Micros, event: Event, markets: list[Market]) -> None:
         self.observation = observation
@@ -313,6 +314,8 @@ class Tick:
         """What earlier detectors of the pipeline recorded at this observation, by kind and market."""
         self.state: Any = None
         """What this detector remembered about this event (its `State`), or None at first."""
+        self.news: Mapping[str, Told] = _NO_NEWS
+        """In `annotate`, the newest news of the event's sport by topic, of those that the detector `hears`."""
 
     @property
     def minutes_to_start(self) -> float:

@@ -243,6 +243,28 @@ class Result(msgspec.Struct, frozen=True):
     """The event's id, where scores and odds come from one provider and share their ids."""
 
 
+class News(msgspec.Struct, frozen=True):
+    """What a provider says of a sport's teams besides their odds: context of signals, never a quote.
+
+    It stands in place of whatever was said before of the same sport and topic.
+    """
+
+    sport: str
+    topic: str
+    """Such as `injuries`."""
+    source: str
+    """Whose word it is, such as `sportsdataio`."""
+    teams: dict[str, list[dict[str, Any]]]
+    """By team, as `stratumd.odds.canonical_team` spells it, JSON values; of a team that is missing there is nothing."""
+
+
+class Told(NamedTuple):
+    """News, and when it was received."""
+
+    at: Micros
+    news: News
+
+
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """An observation, understood."""
 
@@ -254,6 +276,8 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """False where an event was there but could not even be named: then no event is concluded to be gone."""
     results: list[Result] = []
     """Scores. A game that is missing here is not cancelled: only a word of the provider is."""
+    news: list[News] = []
+    """What is said of teams besides their odds."""
 
 
 class Change(NamedTuple):

@@ -103,7 +103,14 @@ class Past:
         if since is None and event is None:
             return None
         first = self.reader.first_needed(self.spec.name, since or 0, event)
-        return since if first is None else first
+        start = since if first is None else first
+        # News is of no event: what was heard before an event was first seen is told of its signals, too.
+        return None if start is None else start - self._heard
+
+    @cached_property
+    def _heard(self) -> Micros:
+        hearing = [detector.lookback for detector in self.configured().detectors if detector.hears]
+        return max(hearing, default=0)
 
     def configured(self) -> Pipeline:
         """Return the pipeline as the configuration has it now, with nothing on its board."""

@@ -41,6 +41,7 @@ FIRES = {
     "live-shock": {"LIVE_SHOCK"},
     "move": {"MOVE", "MULTIBOOK_SYNC"},
     "regime": set(),
+    "context": set(),
     "steam": {"STEAM"},
     "value": {"POSITIVE_EV", "MIDDLE"},
 }
