@@ -260,6 +260,8 @@ class Detector(Component):
     annotates: ClassVar[type[msgspec.Struct] | None] = None
     """What it adds to the metadata of the signals about its event, whichever detector found them, under its own name:
     the documented shape. Nothing else of a signal changes by it, its id neither."""
+    hears: ClassVar[tuple[str, ...]] = ()
+    """Topics of the news that `annotate` finds in `tick.news`, where it is no older than `lookback`."""
 
     @property
     def windows(self) -> Mapping[str, Window]:
