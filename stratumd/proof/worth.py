@@ -42,7 +42,12 @@ class Closes:
         return points[-1] if points else None
 
     def value(self, signal: Signal, offer: Offer) -> float | None:
-        """Return the expected profit per unit of an offer; None where there is no consensus to compare it with."""
+        """Return the expected profit per unit of an offer; None where there is no consensus to compare it with.
+
+        A price in play has none: the last consensus before the start lies behind it.
+        """
+        if signal.observed_at >= signal.commence_at:
+            return None
         point = self.of(signal.event, signal.market, signal.player)
         if point is None or offer.outcome not in point.outcomes:
             return None

@@ -28,6 +28,7 @@ COLORS = {
     "MULTIBOOK_SYNC": 0x14B8A6,
     "DISLOCATION": 0xF59E0B,
     "STEAM": 0xEF4444,
+    "LIVE_SHOCK": 0xEC4899,
 }
 OTHER_COLOR = 0x64748B
 LOUD = {Severity.INFO: OTHER_COLOR, Severity.WARNING: 0xF59E0B, Severity.ERROR: 0xEF4444}
@@ -143,6 +144,19 @@ def _steam(signal: Signal) -> Iterator[Field]:
     yield Field("Moved", _listed(_moved(signal, move) for move in movers))
 
 
+def _shock(signal: Signal) -> Iterator[Field]:
+    """What it does not say comes last, and always."""
+    metadata = signal.metadata
+    movers, compared_with = rows(metadata, "movers"), number(metadata, "compared")
+    yield Field("Severity", text(metadata, "severity"), inline=True)
+    yield Field("Speed", _speed(signal), inline=True)
+    if movers and compared_with is not None:
+        yield Field("Operators", f"{len(movers)} of {compared_with:.0f}", inline=True)
+    yield Field("Moved", _listed(_moved(signal, move) for move in movers))
+    yield Field("Suspended", _listed(text(each, "book") for each in rows(metadata, "away")))
+    yield Field("Mind", text(metadata, "reading"))
+
+
 def _speed(signal: Signal) -> str:
     velocity, minutes = number(signal.metadata, "velocity"), number(signal.metadata, "minutes")
     if velocity is None:
@@ -185,4 +199,5 @@ _DETAILS: dict[str, Detail] = {
     "MULTIBOOK_SYNC": _moves,
     "DISLOCATION": _dislocation,
     "STEAM": _steam,
+    "LIVE_SHOCK": _shock,
 }

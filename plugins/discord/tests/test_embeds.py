@@ -45,6 +45,7 @@ STEAM = {
     "synchrony": None,
     "components": {"magnitude": {"weight": 0.5, "value": 0.75}},
 }
+SHOCK = {"severity": "major", "compared": 6}
 DISLOCATION = {
     "unit": "points",
     "value": -4.62,
@@ -74,6 +75,15 @@ def test_steam_shows_who_moved_who_was_first_and_where_the_value_is(make_signal:
         "Left behind": "betmgm −3.5 at 1.95 · EV +3.2 %\nbetrivers −3 at 1.80 · EV −1.5 %",
         "Moved": "fanduel −3.5 at 1.91 → −2.5 at 1.91\ndraftkings −3.5 at 1.87 → −3 at 1.95",
     }
+
+
+def test_a_shock_in_play_says_what_it_does_not_say(make_signal: MakeSignal) -> None:
+    away = [{"operator": "bovada", "book": "bovada", "since": "2026-07-14T21:30:50Z"}]
+    reading = "In play a price moves with the score."
+    found = shown(make_signal("LIVE_SHOCK", STEAM | SHOCK | {"away": away, "reading": reading}))
+    assert (found["Severity"], found["Operators"], found["Suspended"]) == ("major", "2 of 6", "bovada")
+    assert list(found)[-1] == "Mind"
+    assert found["Mind"] == reading
 
 
 def test_steam_that_left_nobody_behind_says_so(make_signal: MakeSignal) -> None:
@@ -149,8 +159,12 @@ SCALARS: list[Any] = [None, True, 0, -0.0, 3.5, 1e300, float("inf"), float("nan"
 LEAVES = st.sampled_from(SCALARS)
 TERMS = st.dictionaries(st.sampled_from(["line", "price", "book", "ev_percent", "move"]), LEAVES, max_size=4)
 ROWS = st.lists(st.dictionaries(st.sampled_from(["book", "from", "to", "move", "line", "price"]), LEAVES | TERMS))
-KEYS = st.sampled_from([*STEAM, *DISLOCATION, "moves", "keys", "before", "after", "", " ", "k" * 300])
-TYPES = st.sampled_from(["MOVE", "KEY_CROSS", "MULTIBOOK_SYNC", "DISLOCATION", "STEAM", "STRANGE", "T" * 400])
+KEYS = st.sampled_from(
+    [*STEAM, *DISLOCATION, *SHOCK, "away", "reading", "moves", "keys", "before", "after", "", " ", "k" * 300]
+)
+TYPES = st.sampled_from(
+    ["MOVE", "KEY_CROSS", "MULTIBOOK_SYNC", "DISLOCATION", "STEAM", "LIVE_SHOCK", "STRANGE", "T" * 400]
+)
 
 
 @given(TYPES, st.dictionaries(KEYS, LEAVES | TERMS | ROWS, max_size=8), st.sampled_from(["", "😀" * 300]))

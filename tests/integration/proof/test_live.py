@@ -16,6 +16,7 @@ from stratumd.proof.past import Era, ProofError
 from stratumd.proof.whatif import changed
 from stratumd.proof.why import why
 from stratumd.proof.why_not import Explained, why_not
+from stratumd.proof.worth import Closes
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.replaying import replay
 from stratumd.store import open_reader, open_store
@@ -107,6 +108,12 @@ def test_no_shock_knows_the_future(config: Path) -> None:
     assert result.clean, result.public()
     assert result.signals == 2
     assert result.futures == 2
+
+
+def test_a_price_in_play_has_no_close_to_beat(past: Past) -> None:
+    closes = Closes(past)
+    assert closes.of(EVENT, "h2h", None) is not None
+    assert [closes.mean(signal) for signal in shocks(past)] == [None, None]
 
 
 def test_why_names_what_was_met(past: Past) -> None:
