@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from stratumd import errors, hookspecs
 from stratumd.cli import build, operations
-from stratumd.config import Timetable, models, schedules
+from stratumd.config import Timetable, alerts, models, schedules
 from stratumd.http import docstrings
 from stratumd.observe.metrics import Metrics
 from stratumd.odds import BOOKS
@@ -132,6 +132,7 @@ def configuration() -> str:
     sections: dict[str, tuple[type[BaseModel], str]] = {
         "database": (models.Database, "Where everything is stored: a URL, or a section."),
         "retention": (models.Retention, "How long rows are kept. Without the section, for ever."),
+        "alerts": (alerts.Alerts, "What the operator is told; see [monitoring](../how-to/monitoring.md)."),
         "http": (models.HttpSpec, "Health, status and metrics. `http: off` for none."),
         "log": (models.LogSpec, "What is logged, and how."),
         "sources.*.schedule": (schedules.Schedule, "When a source is polled; a continuous source takes none."),
@@ -161,7 +162,12 @@ def configuration() -> str:
         ("`quality`", "a pipeline", "below"),
         ("`name`", "a sink", "tells two sinks of one kind apart"),
         ("`when`", "a sink", "below"),
-        ("`notices`", "a sink", "`true` where the daemon's own messages go there too"),
+        (
+            "`notices`",
+            "a sink",
+            "`true` where the daemon's own messages go there too; `info`, `warning` or `error` for those of this "
+            "severity and above",
+        ),
     )
     parts = [
         "# Configuration\n\nOne YAML file. `stratumd check` names every mistake at its line and column; "

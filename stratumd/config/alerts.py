@@ -1,4 +1,8 @@
-"""What the daemon tells its operator by itself, and when. Which sink gets it, the sink's `notices` says."""
+"""What the daemon tells its operator by itself, and when. Which sink gets it, the sink's `notices` says.
+
+It is core's own and no plugin's: it speaks of all pipelines at once, of plugins that failed, and of parts of the daemon
+that no plugin sees; and each alert is committed with the notice that tells of it, which only the store can do.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from anyio import to_thread
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
-from stratumd.plugin.views import NoticeRow
+from stratumd.plugin.views import AlertRow, NoticeRow
 from stratumd.redaction import described
 from stratumd.registry import Registry
 from stratumd.runtime.bulletin import Bulletin
@@ -25,7 +25,6 @@ from stratumd.runtime.states import States
 from stratumd.runtime.telling import Letters
 from stratumd.runtime.watchdog import Watchdog
 from stratumd.store import (
-    Alert,
     Change,
     Charge,
     Cleaned,
@@ -91,8 +90,8 @@ class Notices(Letters, Protocol):
 class Alerts(Protocol):
     """What is wrong, and who was told. The calls block; they are made from worker threads."""
 
-    def open(self) -> list[Alert]:
-        """Return what is wrong."""
+    def shown(self) -> list[AlertRow]:
+        """Return what is wrong, the oldest first."""
 
     def facts(self, question: Question) -> Facts:
         """Return what is to be judged."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from stratumd import redaction
 from stratumd.plugin import Micros, Signal, iso
-from stratumd.plugin.views import NoticeRow
+from stratumd.plugin.views import AlertRow, NoticeRow
 from stratumd.store import Lease, Waiting
 
 RECENT = 20
@@ -112,6 +112,8 @@ class Journal:
         """How many there are by sink and state, and since when the oldest of them is there."""
         self.notices: Sequence[NoticeRow] = ()
         """Those that wait, and those that no sink takes or took."""
+        self.alerts: Sequence[AlertRow] = ()
+        """What is wrong now."""
 
     def source(self, name: str) -> SourceEntry:
         """Return the entry of a source."""

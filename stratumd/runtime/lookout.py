@@ -60,7 +60,7 @@ class Lookout:
             await self._report(options)
             if any(change.notice for change in changes):
                 self._notices.wake()
-        await self._count()
+        await self._show()
 
     # ---- alerts
 
@@ -79,12 +79,13 @@ class Lookout:
         """Say whether a sink takes notices of a severity, other than `about`."""
         return any(severity.reaches(taker.least) for taker in self._sinks.takers() if taker.sink != about)
 
-    async def _count(self) -> None:
-        opened = await transaction(self._core.store.alerts.open)
+    async def _show(self) -> None:
+        """Show in `/status` and in the metrics what is wrong."""
+        shown = self._core.journal.alerts = await transaction(self._core.store.alerts.shown)
         gauge = self._core.metrics.alerts
         gauge.clear()
-        for alert in opened:
-            gauge.labels(alert.kind, str(alert.severity)).inc()
+        for alert in shown:
+            gauge.labels(alert.kind, alert.severity).inc()
 
     # ---- reports
 

@@ -63,6 +63,7 @@ class DaemonView:
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
             "deliveries": self._deliveries(),
             "notices": [each.public() for each in journal.notices],
+            "alerts": [each.public() for each in journal.alerts],
             "signals": [brief(signal) for signal in reversed(journal.signals)],
             "failures": [asdict(fault) | {"at": shown(fault.at)} for fault in journal.faults.values()],
         }

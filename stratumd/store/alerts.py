@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, delete, select
 
 from stratumd.plugin import Micros, Notice, Severity
-from stratumd.store import counters, facts, figures, instants, notices, writes
+from stratumd.plugin.views import AlertRow
+from stratumd.store import counters, facts, figures, instants, notices, overview, writes
 from stratumd.store.errors import mapped
 from stratumd.store.facts import Facts, Question
 from stratumd.store.figures import Figures
@@ -79,6 +80,10 @@ class Alerts:
     def open(self) -> list[Alert]:
         """Return what is wrong, by key."""
         return self._read(_open)
+
+    def shown(self) -> list[AlertRow]:
+        """Return the same as it is shown, the oldest first."""
+        return self._read(overview.open_alerts)
 
     def facts(self, question: Question) -> Facts:
         """Return what is to be judged."""

@@ -9,8 +9,10 @@ from rich.console import Console
 from stratumd.cli.backfill import bars, show_in
 from stratumd.runtime.backfill import Progress
 from tests.support import ROOT
+from tests.unit.runtime.test_digest import GOLDEN
 
 PAGE: Path = ROOT / "docs" / "how-to" / "backfill.md"
+MONITORING: Path = ROOT / "docs" / "how-to" / "monitoring.md"
 
 
 def test_the_progress_bar_of_backfill_is_the_one_on_its_page() -> None:
@@ -25,3 +27,7 @@ def test_the_progress_bar_of_backfill_is_the_one_on_its_page() -> None:
     drawn = console.export_text().strip()
     assert re.search(r"96/238 2,880 credits, 97,120 left 0:00:5\d", drawn)
     assert drawn in PAGE.read_text()
+
+
+def test_the_digest_is_the_one_on_its_page() -> None:
+    assert f"```text\n{GOLDEN}\n```" in MONITORING.read_text()

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from stratumd.config import load_config
 from stratumd.errors import ConfigError
 from stratumd.observe.metrics import Metrics
+from stratumd.plugin import Severity
 from stratumd.runtime.states import State
 from stratumd.runtime.stop import PATIENCE
 from tests.support import ROOT
@@ -352,7 +353,8 @@ EXPRESSIONS = {rule["alert"]: rule["expr"] for rule in RULES} | {
 TARGET = {"instance", "job"}
 """The labels that Prometheus adds."""
 VALUES = {
-    "state": {state.value for state in State} | {"pending", "in_flight", "delivered", "expired", "dead"},
+    "state": {state.value for state in State} | {"new", "pending", "in_flight", "delivered", "expired", "dead"},
+    "severity": {str(severity) for severity in Severity},
     "outcome": {"ok", "transient", "rate_limited", "unauthorized", "bad_payload", "failed"},
 }
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}

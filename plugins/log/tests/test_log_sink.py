@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratumd.plugin import Delivery, PluginConfig, Signal
+from stratumd.plugin import Delivery, Notice, PluginConfig, Severity, Signal
 from stratumd_log.sink import LogSink
 
 
@@ -18,6 +18,12 @@ class Lines:
 
     def info(self, event: str, **fields: Any) -> None:
         self.lines.append((event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.info(event, level="warning", **fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        self.info(event, level="error", **fields)
 
 
 class Context:
@@ -58,3 +64,20 @@ async def test_logs_one_line_per_signal_with_the_ids_as_fields() -> None:
     await LogSink(PluginConfig(), context).deliver([Delivery("d1", signal), Delivery("d2", signal)])
     expected = ("MOVE  h2h  Miami Heat ▲ 4.0%  fanduel  strength 60", {"signal": "5f1c", "event_id": "e1"})
     assert context.log.lines == [expected, expected]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("severity", "resolved", "level"), [
+    (Severity.INFO, False, None), (Severity.WARNING, False, "warning"), (Severity.ERROR, False, "error"),
+    (Severity.ERROR, True, None),
+])  # fmt: skip
+async def test_a_notice_is_one_line_as_loud_as_it_matters(
+    severity: Severity, resolved: bool, level: str | None
+) -> None:
+    context: Any = Context()
+    notice = Notice("n1", "alert", "The source nba is down", "timeout\nIt is asked again.", 0, None, severity, resolved)
+    await LogSink(PluginConfig(), context).notify(notice)
+    ((said, fields),) = context.log.lines
+    assert said == "The source nba is down"
+    assert fields.get("level") == level
+    assert fields["text"] == "timeout | It is asked again."

@@ -12,6 +12,7 @@ from stratumd.testing.clock import VirtualClock
 from stratumd.testing.house import Serving, serving
 from tests.integration.accounts.conftest import BOTH, OPTIONS
 from tests.integration.admin.conftest import bearer, hired, service
+from tests.integration.store.test_cycles import NAMES, cycle
 from tests.integration.store.test_deliveries import keep
 from tests.support import steps
 from tests.support.steps import START
@@ -64,6 +65,22 @@ async def test_polls_come_page_by_page_the_newest_first(house: Serving) -> None:
     assert [each["state"] for each in report["deliveries"]] == ["dead"]
     (diagnosed,) = (await asked(house, "GET", "/diagnostics?polls=2", token))["items"]
     assert (diagnosed["source"], len(diagnosed["polls"]), diagnosed["breaker"]) == ("nba", 2, None)
+
+
+async def test_cycles_have_the_figures_that_were_promised(house: Serving) -> None:
+    token = (await service(house, "ops:read"))["token"]
+    for number in range(5, 8):
+        await to_thread.run_sync(lambda number=number: cycle(house.store, number, sinks=("nba.chat",)))
+    first = await asked(house, "GET", "/cycles?limit=2", token)
+    rest = await asked(house, "GET", f"/cycles?limit=2&cursor={first['next']}", token)
+    rows = [*first["items"], *rest["items"]]
+    assert [row["position"] for row in rows] == sorted((row["position"] for row in rows), reverse=True)
+    assert (len(rows), rest["next"]) == (3, None)
+    assert rows[0].keys() >= NAMES
+    assert await asked(house, "GET", "/cycles?pipeline=other", token) == {"items": [], "next": None}
+    (sums,) = (await asked(house, "GET", f"/cycles/summary?since={iso(START)}", token))["pipelines"]
+    assert (sums["cycles"], sums["requests_used_delta"], sums["signals_created_by_type"]) == (3, 9, {"MOVE": 6})
+    assert sums["latency_seconds_p95"] == 1.0
 
 
 @BOTH

@@ -95,7 +95,7 @@ def test_show_prints_yaml_with_origins(run: Run) -> None:
     assert code == 0
     assert any(line.split() == ["min_books:", "5", "#", "default"] for line in out.splitlines())
     assert any(
-        line.split()[:2] == ["window:", "10s"] and line.endswith("stratumd.yaml:35") for line in out.splitlines()
+        line.split()[:2] == ["window:", "10s"] and line.endswith("stratumd.yaml:37") for line in out.splitlines()
     )
 
 
