@@ -140,6 +140,8 @@ class Collector:
             with self.turns.turn():
                 pause = await self.poll(pacer)
             await self._core.timer.sleep(pause)
+            for each, _ in turns if pause else [(ticks, pacer)]:
+                each.rest()  # another one that became due during this poll is only late
 
     def _count(self, due: Due) -> None:
         """Count an instant that was taken, and those before it that nobody ran."""

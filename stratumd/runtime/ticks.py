@@ -89,8 +89,7 @@ class Ticks(ABC):
         """Wait for the next instant and take it; None where another daemon has it, or it is too late to run it."""
         await self.begin()
         if not self._waiting:
-            self._skip_overlapped()
-        self._waiting = True
+            self.rest()
         while (left := self._next - self._now()) > 0:
             await self._nap(left)
         self._choose()
@@ -102,6 +101,14 @@ class Ticks(ABC):
             return None
         self._waiting = False
         return self._run(taken)
+
+    def rest(self) -> None:
+        """Say that nothing is run any more: what became due meanwhile is passed over, or one of it made up for.
+
+        Where it is not said, the next wait says it. What becomes due from now on is only late.
+        """
+        self._skip_overlapped()
+        self._waiting = True
 
     def _run(self, taken: Taken) -> Due:
         passed = 0 if taken.before is None else self._between(taken.before, self._next)

@@ -187,7 +187,7 @@ class OddsApiSource(Source):
         for sport, ids in _by_sport(events).items():
             path = f"/v4/sports/{sport}"
             if "odds" in options.feeds:
-                yield self._featured(path, ids, options.markets)
+                yield self._featured(path, ids)
             if "scores" in options.feeds:
                 yield self._scores(path)
             for id in ids if options.event_markets else ():
@@ -197,17 +197,18 @@ class OddsApiSource(Source):
         live, props = self.options.live, self.options.props
         if cycle == LIVE and live is not None:
             for sport, ids in _by_sport(events).items():
-                yield self._featured(f"/v4/sports/{sport}", ids, live.markets)._replace(feature=LIVE)
+                # Also where it is one alone: a list says that it is gone, and costs nothing then.
+                yield Question(_together(f"/v4/sports/{sport}", ids, self._odds_params(live.markets)), feature=LIVE)
         elif cycle == PROPS and props is not None:
             params = self._odds_params(props.markets)
             for event in events:
                 path = f"/v4/sports/{event.sport}/events/{event.id}/odds"
                 yield Question(Request(path, params), by_event=True, feature=PROPS)
 
-    def _featured(self, path: str, ids: Sequence[str], markets: tuple[str, ...]) -> Question:
+    def _featured(self, path: str, ids: Sequence[str]) -> Question:
         """Ask for one event by itself where that costs no more: then only what comes back is paid for."""
-        params = self._odds_params(markets)
-        together = Request(f"{path}/odds", {**params, "eventIds": ",".join(sorted(ids))})
+        params = self._odds_params(self.options.markets)
+        together = _together(path, ids, params)
         alone = Request(f"{path}/events/{ids[0]}/odds", params)
         if len(ids) == 1 and most(alone) <= most(together):
             return Question(alone, by_event=True)
@@ -330,6 +331,10 @@ class OddsApiSource(Source):
         if credits.remaining is not None:
             self._credits = credits
         return credits
+
+
+def _together(path: str, ids: Sequence[str], params: Mapping[str, str]) -> Request:
+    return Request(f"{path}/odds", {**params, "eventIds": ",".join(sorted(ids))})
 
 
 def _by_sport(events: Sequence[Fixture]) -> dict[str, list[str]]:

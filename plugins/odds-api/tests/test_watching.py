@@ -63,7 +63,8 @@ def test_live_odds_of_a_sport_are_asked_for_together() -> None:
     assert (nba.request.path, nba.request.params["eventIds"]) == (f"/v4/sports/{NBA}/odds", "a,b")
     assert nba.request.params["markets"] == "h2h"
     assert (nba.feature, epl.feature) == ("live", "live")
-    assert epl.request.path == "/v4/sports/soccer_epl/events/c/odds", "one alone costs no more"
+    assert epl.request.params["eventIds"] == "c"
+    assert epl.request.path == "/v4/sports/soccer_epl/odds", "a list says that it is gone; an event's own address fails"
     assert source(watch={"events": ["a"]}, live={}).most_watched("live", games) == 2
 
 

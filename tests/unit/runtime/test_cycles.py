@@ -21,7 +21,7 @@ from stratumd.runtime.till import Till
 from stratumd.runtime.watched import Watched, reserved, schedule_of
 from stratumd.store import Charge
 from tests.simulations.feed import BEGIN, running
-from tests.unit.runtime.bench import ScriptedSource, core
+from tests.unit.runtime.bench import ScriptedSource, core, timer_of
 from tests.unit.runtime.test_pacing import Priced
 from tests.unit.runtime.virtual import VirtualTimer
 
@@ -137,12 +137,22 @@ async def test_live_odds_of_a_watched_game_behind_the_provider() -> None:
 
 
 @pytest.mark.anyio
-async def test_both_rhythms_are_kept_by_one_source() -> None:
-    """A poll of everything every five minutes, and the watched game every 40 seconds."""
+@pytest.mark.parametrize(
+    ("schedule", "every", "everything", "live"),
+    [
+        (Schedule(every=timedelta(minutes=5)), 40 * SECOND, 5, 31),
+        (Schedule(every=timedelta(minutes=1)), MINUTE, 21, 20),
+        (Schedule(cron="* * * * *"), MINUTE, 20, 21),
+    ],
+)
+async def test_both_rhythms_are_kept_by_one_source(
+    schedule: Schedule, every: Micros, everything: int, live: int
+) -> None:
+    """Also where their instants coincide, and every poll takes two seconds: neither makes the other miss its own."""
     shared = core()
     source, done = Counting(), anyio.Event()
-    own = ticks(Schedule(every=timedelta(minutes=5)), "nba", shared.timer, StoredInstants("source", "nba", shared))
-    cycle = LIVE._replace(every=40 * SECOND)
+    own = ticks(schedule, "nba", shared.timer, StoredInstants("source", "nba", shared))
+    cycle = LIVE._replace(every=every)
     instants = StoredInstants("source", "nba", shared, part="live")
     due = ticks(schedule_of(cycle), "nba live", shared.timer, instants)
     source.known = [Fixture("w", SPORT, shared.timer.now() - MINUTE)]
@@ -150,13 +160,20 @@ async def test_both_rhythms_are_kept_by_one_source() -> None:
     pacer = Pacer(schedule_of(cycle), Budget(), Watched(source, cycle), feed.till, shared.timer, cycle="live")
     found = Collector(feed, own, shared, lambda: None, cycles=[Turning(due, pacer)])
     begin = shared.timer.now()
-    source.until = lambda: done.set() if shared.timer.now() >= begin + 20 * MINUTE else None
+
+    async def asked() -> None:
+        timer_of(shared).pass_by(2 * SECOND)
+        if shared.timer.now() >= begin + 20 * MINUTE:
+            done.set()
+
+    source.asking = asked
     async with anyio.create_task_group() as group:
         group.start_soon(found.run)
         await done.wait()
         group.cancel_scope.cancel()
-    assert source.asked["everything"] == 5
-    assert 29 <= source.asked["live"] <= 31
+    assert abs(source.asked["everything"] - everything) <= 1
+    assert abs(source.asked["live"] - live) <= 1
+    assert shared.journal.source("nba").skipped == 0
 
 
 class Counting(ScriptedSource):
@@ -166,21 +183,21 @@ class Counting(ScriptedSource):
         super().__init__()
         self.known: list[Fixture] = []
         self.asked: Counter[str] = Counter()
-        self.until: Any = None
+        self.asking: Any = None
 
     async def poll(self) -> AsyncIterator[Poll]:
-        self._count("everything")
+        await self._count("everything")
         for each in ():
             yield each
 
     async def poll_watched(self, cycle: str, events: Sequence[Fixture]) -> AsyncIterator[Poll]:
-        self._count(cycle)
+        await self._count(cycle)
         for each in ():
             yield each
 
-    def _count(self, what: str) -> None:
+    async def _count(self, what: str) -> None:
         self.asked[what] += 1
-        self.until()
+        await self.asking()
 
     def fixtures(self) -> list[Fixture]:
         return self.known
