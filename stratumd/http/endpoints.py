@@ -155,7 +155,7 @@ class _Prepared:
             if name not in self._fields:
                 raise Refused(422, f"unknown parameter {name!r}: there are {', '.join(sorted(self._fields))}")
             if name in self._lists:
-                values.setdefault(name, []).extend(part for part in value.split(",") if part)
+                values.setdefault(name, []).extend(_parts(name, value))
             elif name in values:
                 raise Refused(422, f"{name!r} is given twice")
             elif name in self._moments and "T" not in value.upper():  # a bare number would be read as one
@@ -339,6 +339,14 @@ def _bare(described: Any) -> Any:
     while isinstance(described, msgspec.inspect.Metadata):
         described = described.type
     return described
+
+
+def _parts(name: str, value: str) -> list[str]:
+    """Return the parts of a list; an empty one is none."""
+    parts = value.split(",")
+    if "" in parts:
+        raise Refused(422, f"{name}: a part of the list is empty: leave out the comma, or the whole parameter")
+    return parts
 
 
 def _worded(error: msgspec.ValidationError) -> str:

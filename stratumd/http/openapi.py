@@ -142,11 +142,24 @@ def _query(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:
         parameter: Schema = {"name": field.encode_name, "in": "query", "required": field.required, "schema": schema}
         if described:
             parameter["description"] = described
-        if "array" in str(schema.get("type", schema.get("anyOf", ""))):
-            parameter |= {"style": "form", "explode": False}
         if field.default not in (msgspec.NODEFAULT, None):
             schema["default"] = msgspec.to_builtins(field.default)
+        if "array" in str(schema.get("type", schema.get("anyOf", ""))):
+            parameter |= {"style": "form", "explode": False, "schema": _filled(schema)}
         yield parameter
+
+
+def _filled(schema: Schema) -> Schema:
+    """Return a list's schema as a query has it, where nothing and an empty text look alike: neither is one."""
+    if "anyOf" in schema:
+        return schema | {"anyOf": [_filled(each) for each in schema["anyOf"]]}
+    if schema.get("type") != "array":
+        return schema
+    filled = {name: value for name, value in schema.items() if (name, value) != ("default", [])}
+    items = dict(schema["items"])
+    if items.get("type") == "string":
+        items["minLength"] = max(1, items.get("minLength", 1))
+    return filled | {"items": items, "minItems": max(1, schema.get("minItems", 1))}
 
 
 def _described(schema: Schema) -> str | None:

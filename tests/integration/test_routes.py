@@ -159,6 +159,8 @@ async def test_a_query_is_read_by_its_types(house: Serving) -> None:
         ("limit=1&limit=2", 422, "'limit' is given twice"),
         ("limt=1", 422, "unknown parameter 'limt': there are limit, types"),
         ("limit=%00", 400, "NUL"),
+        ("types=", 422, "types: "),
+        ("types=STEAM,", 422, "types: "),
         ("types=%ff", 400, "UTF-8"),
         ("types=" + "x" * 9000, 414, "8192"),
         ("&".join(["types=a"] * 70), 400, "cannot be read"),

@@ -34,6 +34,10 @@ SETTINGS = """
 [checks]
 # A cursor is opaque: a text that looks like one is none, which is a 400.
 positive_data_acceptance.expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "429"]
+# What does not fit may be too long to be looked at (RFC 9110, 15.5.15).
+negative_data_rejection.expected-statuses = [
+  "400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429",
+]
 
 [[operations]]
 # Where a URL leads is no matter of its form: what may not be sent to is a 422.
