@@ -19,6 +19,7 @@ from tests.support import ROOT
 
 SECRETS = {
     "ODDS_API_KEY": "a-key",
+    "SPORTSDATAIO_KEY": "a-key",
     "DISCORD_WEBHOOK": "https://discord.com/api/webhooks/1/abc",
     "DISCORD_STEAM_WEBHOOK": "https://discord.com/api/webhooks/2/abc",
     "STRATUMD_DB_PASSWORD": "a-password",
