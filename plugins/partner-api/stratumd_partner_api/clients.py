@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from stratumd.plugin.routes import Write
 
@@ -22,37 +23,40 @@ class Client:
 
     def __init__(self, most: int) -> None:
         self.sent = 0
-        """The id of the newest message that was handed on."""
+        """The id of the newest message that was sent."""
         self.ended = b""
         """The last message, once there is one."""
         self.write: Write = _nowhere
         """The way past the task that takes, while it waits."""
         self._most = most
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
         self._idle = False  # all that was put in is taken and sent, and the task waits for more
         self._arrived = asyncio.Event()
 
-    def put(self, id: int, message: bytes) -> bool:
-        """Take a message; False where it does not fit any more, and the client is dropped."""
+    def put(self, messages: Sequence[tuple[int, bytes]], whole: bytes) -> bool:
+        """Take messages with their ids; False where one does not fit any more, and the client is dropped.
+
+        `whole` is all of them in one, as two thousand clients get them.
+        """
         if self.ended:
             return False
-        if self._idle and self.write(message):
-            self.sent = id
+        if self._idle and self.write(whole):
+            self.sent = messages[-1][0]
             return True
-        if len(self._waiting) >= self._most or self._bytes > _BYTES:
-            self.end(b'event: lagged\ndata: {"after":%d}\n\n' % self.sent)
-            return False
-        self._waiting.append(message)
-        self._bytes += len(message)
-        self.sent = id
+        for id, message in messages:
+            if len(self._waiting) >= self._most or self._bytes > _BYTES:
+                self.end(b'event: lagged\ndata: {"after":%d}\n\n' % self.sent)
+                return False
+            self._waiting.append((id, message))
+            self._bytes += len(message)
         self._wake()
         return True
 
     def beat(self) -> None:
         """Show that the connection lives, where nothing else does."""
         if not self._waiting and not (self._idle and self.write(HEART)):
-            self._waiting.append(HEART)
+            self._waiting.append((self.sent, HEART))
             self._wake()
 
     def end(self, message: bytes) -> None:
@@ -68,7 +72,10 @@ class Client:
             self._idle = True
             await self._arrived.wait()
         self._arrived.clear()
-        found = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        if not self._waiting:
+            return b""
+        self.sent = self._waiting[-1][0]
+        found = b"".join([message for _, message in self._waiting])
         self._waiting.clear()
         self._bytes = 0
         return found

@@ -27,6 +27,10 @@ class Connection:
         return True
 
 
+def put(client: Client, number: int) -> bool:
+    return client.put([(number, b"%d" % number)], b"%d" % number)
+
+
 async def taking(client: Client, connection: Connection) -> None:
     """Send what the client is given, as the task of its answer does."""
     while not client.ended:
@@ -41,12 +45,13 @@ async def taking(client: Client, connection: Connection) -> None:
 @given(st.lists(st.sampled_from(["put", "put", "turn", "full", "free"]), max_size=60))
 def test_messages_keep_their_order(deeds: list[str]) -> None:
     async def lived() -> list[bytes]:
-        client, connection = Client(100), Connection()
+        client, connection = Client(200), Connection()
         client.write = connection.write
         task = asyncio.create_task(taking(client, connection))
         for number, deed in enumerate(deeds):
             if deed == "put":
-                assert client.put(number, b"%d;" % number)
+                pair = [(number, b"%d;" % number), (number, b"%d," % number)]
+                assert client.put(pair, b"%d;%d," % (number, number))
             elif deed == "turn":
                 await asyncio.sleep(0)
             else:
@@ -58,7 +63,7 @@ def test_messages_keep_their_order(deeds: list[str]) -> None:
         await task
         return connection.got
 
-    told = [b"%d;" % number for number, deed in enumerate(deeds) if deed == "put"]
+    told = [b"%d;%d," % (number, number) for number, deed in enumerate(deeds) if deed == "put"]
     assert b"".join(asyncio.run(lived())) == b"".join(told) + b"end"
 
 
@@ -67,15 +72,16 @@ async def test_who_waits_is_written_to_at_once_and_who_is_full_is_dropped() -> N
     client.write = connection.write
     task = asyncio.create_task(taking(client, connection))
     await asyncio.sleep(0)
-    assert client.put(1, b"a")
+    assert put(client, 1)
     client.beat()
-    assert connection.got == [b"a", HEART]
+    assert client.put([(2, b"b"), (3, b"c"), (4, b"d")], b"bcd"), "what goes out at once is not held against the buffer"
+    assert connection.got == [b"1", HEART, b"bcd"]
     connection.full = True
-    assert [client.put(number, b"b") for number in (2, 3, 4)] == [True, True, False]
-    assert client.ended == b'event: lagged\ndata: {"after":3}\n\n'
+    assert [put(client, number) for number in (5, 6, 7)] == [True, True, False]
+    assert client.ended == b'event: lagged\ndata: {"after":4}\n\n'
     connection.full = False
     await task
-    assert connection.got == [b"a", HEART, client.ended]
+    assert connection.got == [b"1", HEART, b"bcd", client.ended]
 
 
 async def test_who_has_ended_is_told_no_more() -> None:
@@ -84,6 +90,6 @@ async def test_who_has_ended_is_told_no_more() -> None:
     task = asyncio.create_task(taking(client, connection))
     await asyncio.sleep(0)
     client.end(b"closed")
-    assert not client.put(1, b"a")
+    assert not put(client, 1)
     await task
     assert connection.got == [b"closed"]

@@ -146,9 +146,19 @@ async def test_a_revoked_key_hears_no_more(tmp_path: Path) -> None:
 
 async def test_who_falls_behind_is_told_and_dropped() -> None:
     client = Client(3)
-    assert [client.put(n, b"x") for n in range(1, 5)] == [True, True, True, False]
+    assert client.put([(1, b"x")], b"x")
+    assert await client.take() == b"x"
+    assert [client.put([(n, b"x")], b"x") for n in range(2, 6)] == [True, True, True, False]
     assert await client.take() == b""
-    assert client.ended == b'event: lagged\ndata: {"after":3}\n\n'
+    assert client.ended == b'event: lagged\ndata: {"after":1}\n\n', "what waited is not sent any more"
+
+
+async def test_many_signals_at_once_drop_nobody_who_listens(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", {"stream_buffer": 8}, background=True) as held, opened(held) as one:
+        await anyio.sleep(0.2)
+        signals = [make_signal(f"s{n:03d}", START + 1) for n in range(600)]
+        await held.commit(make_step(START + 1, signals))
+        assert await one.ids(600) == [each.id for each in signals]
 
 
 async def test_a_client_that_never_reads_holds_no_memory_and_nobody_up(tmp_path: Path) -> None:
