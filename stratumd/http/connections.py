@@ -78,6 +78,8 @@ class Crowd:
             del self._counts[caller]
 
     def _is_proxy(self, client: str) -> bool:
+        if not client:
+            return False
         address = ip_address(client.partition("%")[0])
         return any(address in each for each in self._proxies)
 

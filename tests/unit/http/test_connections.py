@@ -214,6 +214,7 @@ def test_a_crowd_counts_networks() -> None:
     assert [crowd.enter(each) for each in ("1.2.3.4", "1.2.3.5", "::ffff:1.2.3.4")] == [True, True, False]
     assert [crowd.enter(each) for each in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")] == [True, False, True]
     assert [crowd.enter(each) for each in ("10.1.1.1", "10.1.1.1", "fd00::1%eth0", "fd00::2")] == [True] * 4
+    assert [crowd.enter(""), crowd.enter("")] == [True, False], "who hung up before it was looked at has no address"
     crowd.leave("1.2.3.5")
     assert crowd.enter("1.2.3.5")
 
