@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -58,8 +59,12 @@ def _keys(text: str) -> tuple[str, ...]:
 
 
 def backfill(
-    start: Annotated[Micros, typer.Option("--from", parser=_instant, metavar="TIME", help="A day or an ISO time.")],
-    end: Annotated[Micros, typer.Option("--to", parser=_instant, metavar="TIME", help="Up to then, not included.")],
+    start: Annotated[
+        Micros | None, typer.Option("--from", parser=_instant, metavar="TIME", help="A day or an ISO time.")
+    ] = None,
+    end: Annotated[
+        Micros | None, typer.Option("--to", parser=_instant, metavar="TIME", help="Up to then, not included.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     source: Annotated[str | None, typer.Option("--source", help="The source to ask; the only one that can.")] = None,
@@ -77,16 +82,67 @@ def backfill(
         int | None, typer.Option("--min-remaining", min=0, help="Credits that are left in any case.")
     ] = None,
     probe: Annotated[bool, typer.Option("--probe", help="Only say what it would take; write nothing.")] = False,
+    queued: Annotated[
+        bool, typer.Option("--queued", help="Run what staff put into the queue, each within its limits.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Fetch the past of a source, snapshot by snapshot. What is stored already is not asked for again.
 
-    So the same command goes on where it was interrupted. Limits count from the start of each run. Exit codes: 0 done,
-    or a limit is reached; 1 it ended otherwise: run it again.
+    So the same command goes on where it was interrupted. Limits count from the start of each run. With --queued the
+    backfills of `runs backfills` are run, the oldest first, and those that ended well are taken out. Exit codes: 0
+    done, or a limit is reached; 1 it ended otherwise: run it again.
     """
+    if queued:
+        from stratumd.cli.queued import drain
+
+        given = (start, end, source, sport, markets, sampled, max_events, max_requests, min_remaining)
+        if probe or any(each is not None for each in given):
+            raise typer.BadParameter("--queued stands alone: each backfill in the queue has its own range and limits")
+        return drain(config, database, lambda words: filled(words, config, database), as_json)
+    asked = _Asked(start, end, config, database, source, sport, markets, step, sampled, probe)
+    code, progress = _fill(asked, max_events, max_requests, min_remaining, as_json)
+    if progress is not None:
+        _show(progress, as_json)
+    return code
+
+
+class _Asked(NamedTuple):
+    start: Micros | None
+    end: Micros | None
+    config: Path
+    database: str | None
+    source: str | None
+    sport: str | None
+    markets: str | None
+    step: Micros
+    sampled: float | None
+    probe: bool
+
+
+def filled(words: Sequence[str], config: Path, database: str | None) -> tuple[int, str]:
+    """Run a backfill as the command line `words` say it, and return its exit code and what came of it."""
+    app = typer.Typer(add_completion=False)
+    app.command()(backfill)
+    given = typer.main.get_command(app).make_context("backfill", [*words]).params
+    asked = {name: given[name] for name in _Asked._fields} | {"config": config, "database": database}
+    limits = given["max_events"], given["max_requests"], given["min_remaining"]
+    code, progress = _fill(_Asked(**asked), *limits, False)
+    if progress is None:
+        return code, ""
+    said = f"{progress.requests} requests, {progress.credits} credits, {progress.kept} snapshots kept"
+    return code, f"{said}; {progress.stopped}" if progress.stopped else said
+
+
+def _fill(
+    asked: _Asked, max_events: int | None, max_requests: int | None, min_remaining: int | None, as_json: bool
+) -> tuple[int, Progress | None]:
     from stratumd.config import load_config
     from stratumd.runtime.backfill import Limits, Wanted
 
+    start, end, config, database, source, sport, markets, step, sampled, probe = asked
+    if start is None or end is None:
+        raise typer.BadParameter("say from when to when: --from and --to, or --queued")
     if end <= start:
         raise typer.BadParameter("--to lies after --from")
     if sampled == 0:
@@ -105,12 +161,11 @@ def backfill(
     limits = Limits(max_events, max_requests, min_remaining)
     if probe:
         _show_outlook(_look(loaded, spec, wanted, limits), as_json)
-        return 0
+        return 0, None
     from stratumd.cli.read import database_url
 
     progress = _run(loaded, spec, wanted, limits, database_url(config, database))
-    _show(progress, as_json)
-    return 0 if progress.limited or not (progress.stopped or progress.failed) else FAILED
+    return (0 if progress.limited or not (progress.stopped or progress.failed) else FAILED), progress
 
 
 def _source(config: Config, name: str | None) -> SourceSpec:

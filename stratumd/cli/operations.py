@@ -128,14 +128,15 @@ def _run(
     """Run an operation as the person at the console, and print what it answers."""
     import anyio
 
-    rows, columns = anyio.run(partial(_operate, name, arguments, config, database, reason, confirm))
+    rows, columns = anyio.run(partial(operate, name, arguments, config, database, reason, confirm))
     shown = columns or {key: key.replace("_", " ").upper() for key in (rows[0] if rows else {})}
     emit(rows, shown, as_json=as_json, none="nothing to show")
 
 
-async def _operate(
+async def operate(
     name: str, arguments: Mapping[str, Any], path: Path, database: str | None, reason: str, confirm: str | None
 ) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
+    """Run an operation as the person at the console, and return its rows and the headings of their columns."""
     from stratumd.config import load_config
     from stratumd.plugin.desk import Act
 
