@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from stratumd.plugin import MINUTE, SECOND, Micros, Notice, Severity, iso
+from stratumd.plugin import MINUTE, SECOND, Micros, Notice, Severity, format_duration, iso
 from stratumd.store import Alert, Change
 
 KIND = "alert"
@@ -97,7 +98,7 @@ def _raised(condition: Condition, alert: Alert, rules: Rules, before: Alert | No
         return Change(alert, unheard=worse) if alert != before else None
     told = alert._replace(title=condition.title, text=condition.text, said_at=rules.now)
     again = alert.said_at is not None
-    since = f"It is so since {iso(alert.since)}.\n" if again else ""
+    since = f"It is so since {iso(alert.since // SECOND * SECOND)}.\n" if again else ""
     id = f"{KIND}/{alert.key}/{alert.since}" + (f"/{rules.now}" if again else "")
     notice = _notice(id, told, told.title, since + told.text, rules.now)
     return Change(told, notice=notice, about=about)
@@ -112,8 +113,8 @@ def _absent(alert: Alert, rules: Rules) -> Change | None:
         return None
     if alert.said_at is None:
         return Change(alert, over=True)
-    minutes = max(1, round((alert.clear_since - alert.since) / MINUTE))
-    lasted = f"It lasted {minutes} min, until {iso(alert.clear_since // SECOND * SECOND)}.\nIt was: {alert.text}"
+    length = format_duration(timedelta(seconds=round((alert.clear_since - alert.since) / SECOND)))
+    lasted = f"It lasted {length}, until {iso(alert.clear_since // SECOND * SECOND)}.\nIt was: {alert.text}"
     id = f"{KIND}/{alert.key}/{alert.since}/over"
     return Change(alert, over=True, notice=_notice(id, alert, f"Over: {alert.title}", lasted, rules.now, over=True))
 

@@ -59,7 +59,7 @@ def conditions(
 def _down(facts: Facts) -> Iterator[Condition]:
     for row in facts.breakers:
         if row.kind == "source":
-            text = f"{row.reason}\n{row.failures} failures in a row. It is left alone, and asked again by itself."
+            text = f"{row.reason}\nFailures in a row: {row.failures}. It is left alone, and asked again by itself."
             title = f"The source {row.name} is down"
             yield Condition("source_down", row.name, Severity.ERROR, title, text, row.since_at)
 
@@ -134,7 +134,9 @@ def _left_out(facts: Facts) -> Iterator[Condition]:
 
 def _components(facts: Facts, states: Iterable[ComponentState], me: str) -> Iterator[Condition]:
     disabled = {("sink", name) for name in facts.disabled}
-    down = {("source", row.name) for row in facts.breakers if row.kind == "source"}
+    # What its exchanges fail with, the breaker and their share of all tell.
+    down = {(row.kind, row.name) for row in facts.breakers if row.kind == "source"}
+    down |= {("source", each.source) for each in facts.polled if each.failed}
     for each in states:
         off = each.state in _OFF
         if each.kind in _ELSEWHERE or (each.kind, each.name) in (disabled if off else down):

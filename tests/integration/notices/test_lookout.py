@@ -161,7 +161,7 @@ async def test_a_source_that_is_down_is_told_of_and_that_it_is_back(opening: Ope
         "Over: The source nba is down",
         True,
     )
-    assert over.text.startswith("It lasted 5 min")
+    assert over.text.startswith("It lasted 5m")
 
 
 @SQLITE

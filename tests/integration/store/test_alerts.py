@@ -14,6 +14,7 @@ from stratumd.store import Alert, Change, Outage, Question, Reader, Store, Taker
 from stratumd.store.facts import Flawed, Spent, Told
 from stratumd.store.figures import SourceFigures
 from tests.support import steps
+from tests.support.cli import stratumd
 from tests.support.steps import START
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -56,6 +57,22 @@ def test_an_alert_and_its_notice_are_committed_together_and_survive_a_restart(
         assert told(again) == [f"alert/source_down/nba/{START}", f"alert/source_down/nba/{START}/over"]
     finally:
         again.close()
+
+
+@SQLITE
+def test_status_shows_what_is_wrong_and_whether_anybody_was_told(
+    store: Store, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look(store, START + MINUTE, DOWN)
+    look(store, START + HOUR)
+    assert stratumd("status", "--database", database_url) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(DOWN.title)]
+    assert row.split("  ")[1:] == [
+        "error",
+        "2026-07-15 07:20:00",
+        "2026-07-15 07:21:00",
+        "well since 2026-07-15 08:20:00",
+    ]
 
 
 @SQLITE

@@ -68,7 +68,7 @@ def test_it_is_told_that_it_is_over_when_it_was_away_as_long() -> None:
     assert told.look(START + HOUR) == []
     over = told.notices[-1]
     assert (over.resolved, over.severity) == (True, Severity.ERROR), "so the same sinks get it"
-    assert over.text.startswith("It lasted 10 min, until 2026-07-15T")
+    assert over.text.startswith("It lasted 10m, until 2026-07-15T")
     assert over.text.endswith("It was: timeout")
 
 

@@ -102,6 +102,12 @@ def test_a_part_that_fails_is_this_daemons_word(at: State, severity: Severity) -
     assert "its reason" in failed.text
 
 
+def test_a_source_that_breaks_without_any_exchange_is_told_of_as_a_part() -> None:
+    broken = state("source", "nba", State.RECOVERABLE_ERROR)
+    assert [brief(each) for each in found(Facts(), broken)] == [("component", "source nba", "warning")]
+    assert found(Facts(polled=[Polled("nba", 3, 1, "busy")]), broken) == [], "its exchanges speak for it"
+
+
 def test_a_source_that_is_off_is_told_of_though_its_breaker_is_open() -> None:
     assert [each.kind for each in found(Facts(breakers=[BREAKER]), state("source", "nba"))] == [
         "source_down",
