@@ -52,7 +52,7 @@ class CsvWriter:
     def __init__(self, path: Path, fields: Sequence[Field]) -> None:
         self._cells = [_WRITTEN[field.kind] for field in fields]
         self._file = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer = csv.writer(self._file)  # with its own line ends: texts with a bare one of either are quoted
         self._writer.writerow([field.name for field in fields])
 
     def write(self, rows: Sequence[Cells]) -> None:

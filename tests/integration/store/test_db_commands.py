@@ -63,3 +63,37 @@ def test_upgrade_is_refused_while_a_daemon_writes(tmp_path, capsys):
     assert stratumd("db", "upgrade", "--database", url) == 75
     assert "stop that stratumd first" in capsys.readouterr().err
     store.close()
+
+
+FILE = """
+database: sqlite:///{folder}/clean.db
+{section}
+sources: {{demo: {{use: demo, schedule: {{every: 2s}}}}}}
+pipelines: {{nba: {{sources: [demo], detectors: [consensus], sinks: [log], jobs: [clv]}}}}
+"""
+
+
+def test_clean_goes_by_the_file_or_by_one_length(tmp_path, capsys):
+    def clean(*words: str, section: str = "") -> dict[str, int]:
+        (tmp_path / "c.yaml").write_text(FILE.format(folder=tmp_path, section=section))
+        assert stratumd("db", "clean", "--json", "--config", str(tmp_path / "c.yaml"), *words) == 0
+        return {row["table"]: row["rows"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+
+    store = open_store(f"sqlite:///{tmp_path / 'clean.db'}")
+    steps.keep(store, steps.step(steps.observation(), signals=2), sinks=("gone",))
+    steps.keep(store, steps.step(steps.observation(steps.START + 1), event_number=1), sinks=("nba.log",))
+    store.close()
+    assert clean(section="retention: {signals: 30000d, issues: 30000d, deliveries: 30000d}") == {}
+    assert clean("--older-than", "30d", "--only", "issues", "--only", "jobs") == {"issues": 2, "failures": 2}
+    # Two signals waited for a sink that is gone, a third one waits still; quotes and answers are not named.
+    assert clean("--older-than", "30d") == {"deliveries": 2, "signals": 2}
+    assert clean("--older-than", "40d", "--only", "changes", "--only", "polls")["changes"] == 6
+    for words, said in (
+        (("--older-than", "3d"), "must be 8 days or longer"),
+        (("--older-than", "x"), "30s"),
+        (("--only", "bets"), "there are: observations, polls"),
+    ):
+        assert stratumd("db", "clean", "--config", str(tmp_path / "c.yaml"), *words) == 2
+        assert said in capsys.readouterr().err
+    assert stratumd("db", "clean", "--config", str(tmp_path / "c.yaml")) == 78
+    assert "has no 'retention'" in capsys.readouterr().err

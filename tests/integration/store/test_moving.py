@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -163,6 +163,13 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
+@example(
+    rows=[
+        ("\r", 1, 1.0, 1, b"", [], []),
+        ("\n\\N", None, None, None, None, None, None),
+        ("", 0, -0.0, 0, b"", [""], [0.0]),
+    ]
+)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(*[st.none() | each for each in VALUES.values()]), max_size=9))
 def test_any_values_come_back_as_they_were(form: str, rows: list[tuple[Any, ...]], tmp_path: Path) -> None:

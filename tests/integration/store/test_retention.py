@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from stratumd.plugin import DAY, MINUTE, Micros
-from stratumd.store import Keep, Reader, Store, open_reader, open_store
+from stratumd.store import Keep, Kpi, Reader, Store, cycles, open_reader, open_store
 from tests.support.steps import START, keep, observation, poll, step
 
 NOW = START + 40 * DAY
@@ -158,7 +158,10 @@ def test_answers_of_a_source_that_fell_silent_stay(store: Store, reader: Reader)
     assert [*store.rebuild("nba", ["nba"], DAY)]
 
 
-def test_the_log_of_polls_and_what_failed_go_by_their_age(store: Store, reader: Reader) -> None:
+def test_figures_of_cycles_polls_and_what_failed_go_by_their_age(store: Store, reader: Reader) -> None:
+    found = [("nba", n, Kpi(1, at, 5, 0, 0, {})) for n, at in enumerate((START, NOW - DAY))]
+    store._write("cycles", lambda connection, _: cycles.append(connection, found))
+    assert cleaned(store, Keep(kpi=30 * DAY)) == {"cycles": 1}
     assert cleaned(store, Keep(polls=30 * DAY)) == {"polls": 6, "charges": 6}
     assert cleaned(store, Keep(issues=30 * DAY)) == {"issues": 6, "failures": 6}
     assert rows(reader)["polls"] == rows(reader)["charges"] == 2
