@@ -75,5 +75,5 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
 
 def _line(cells: Iterable[Any]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue().encode()
+    csv.writer(text).writerow(cells)  # with its own line ends: texts with a bare one of either are quoted
+    return text.getvalue().removesuffix("\r\n").encode()
