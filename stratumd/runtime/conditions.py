@@ -28,11 +28,11 @@ _ELSEWHERE = ("component", "store")
 """Kinds that the store speaks of, or that could not be stored."""
 
 
-def question(budgets: Mapping[str, Budget], pipelines: Iterable[str], now: Micros) -> Question:
+def question(budgets: Mapping[str, Budget], pipelines: Iterable[str], sinks: Iterable[str], now: Micros) -> Question:
     """Return what is to be known of the store."""
     monthly = {name: month_of(now) for name, budget in budgets.items() if budget.monthly_credits is not None}
     since = now - POLLS, now - QUOTES, now - LETTERS
-    return Question([*budgets], [*pipelines], *since, now // DAY * DAY, monthly)
+    return Question([*budgets], [*pipelines], [*sinks], *since, now // DAY * DAY, monthly)
 
 
 def conditions(

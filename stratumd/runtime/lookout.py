@@ -67,9 +67,11 @@ class Lookout:
     async def _judge(self, options: Alerts) -> Sequence[Change]:
         core, config = self._core, self._config()
         budgets = {name: spec.budget for name, spec in config.enabled_sources().items()}
-        pipelines = [spec.name for spec in config.pipelines.values() if spec.runs]
+        running = [spec for spec in config.pipelines.values() if spec.runs]
+        sinks = [sink.name for spec in running for sink in spec.sinks]
         now, me = core.timer.now(), core.store.sharing.owner
-        facts = await transaction(lambda: core.store.alerts.facts(question(budgets, pipelines, now)))
+        asked = question(budgets, [spec.name for spec in running], sinks, now)
+        facts = await transaction(lambda: core.store.alerts.facts(asked))
         found = conditions(facts, core.states, budgets, options.quality_percent, now=now, me=me)
         alone = not core.store.sharing.shared
         rules = Rules(now, micros(options.after), micros(options.remind), me, alone, self._takes)

@@ -18,6 +18,7 @@ class Question(NamedTuple):
 
     sources: Sequence[str]
     pipelines: Sequence[str]
+    sinks: Sequence[str]
     polls_since: Micros
     quotes_since: Micros
     letters_since: Micros
@@ -93,7 +94,7 @@ def gather(connection: Connection, question: Question) -> Facts:
         polled=[_polled(connection, source, question.polls_since) for source in question.sources],
         told=dict(_told(connection, question.sources)),
         spent={source: _spent(connection, source, question) for source in question.sources},
-        given_up=_given_up(connection, question.letters_since),
+        given_up=_given_up(connection, question.sinks, question.letters_since),
         flawed=[_flawed(connection, pipeline, question.quotes_since) for pipeline in question.pipelines],
     )
 
@@ -125,8 +126,8 @@ def _spent(connection: Connection, source: str, question: Question) -> Spent:
     return Spent(today, int(connection.scalar(select(amount).where(mine, charges.c.charged_at >= month)) or 0))
 
 
-def _given_up(connection: Connection, since: Micros) -> list[GivenUp]:
-    dead = (deliveries.c.state == "dead", deliveries.c.ended_at >= since)
+def _given_up(connection: Connection, sinks: Sequence[str], since: Micros) -> list[GivenUp]:
+    dead = (deliveries.c.sink.in_(sinks), deliveries.c.state == "dead", deliveries.c.ended_at >= since)
     counted = select(deliveries.c.sink, func.count(), func.max(deliveries.c.ended_at)).where(*dead)
     found = connection.execute(counted.group_by(deliveries.c.sink).order_by(deliveries.c.sink)).all()
     return [GivenUp(sink, number, _error(connection, sink, newest), newest) for sink, number, newest in found]

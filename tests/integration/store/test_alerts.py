@@ -21,7 +21,9 @@ SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """What both engines do alike, as other tests show."""
 DOWN = Condition("source_down", "nba", Severity.ERROR, "The source nba is down", "timeout \0", START)
 REPORT = Notice("ops_digest/2026-W29", "ops_digest", "Ops digest", "Polls: 1", START, figures={"polls": 1})
-ASKED = Question(["nba", "nfl"], ["nba"], START - HOUR, START - HOUR, START - HOUR, START // DAY * DAY, {"nba": 0})
+ASKED = Question(
+    ["nba", "nfl"], ["nba"], ["nba.chat"], START - HOUR, START - HOUR, START - HOUR, START // DAY * DAY, {"nba": 0}
+)
 
 
 def look(store: Store, now: int, *conditions: Condition) -> Sequence[Change]:

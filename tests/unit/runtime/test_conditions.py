@@ -63,7 +63,7 @@ def test_every_budget_is_told_of_by_itself() -> None:
     spent = {"nba": Spent({"base": 40, "props": 10}, 499)}
     told = [brief(each) for each in found(Facts(spent=spent), budget=budget)]
     assert told == [("quota", "nba daily_credits", "warning"), ("quota", "nba props", "error")]
-    asked = question({"nba": budget, "nfl": Budget()}, ["main"], START)
+    asked = question({"nba": budget, "nfl": Budget()}, ["main"], [], START)
     assert [*asked.month] == ["nba"], "no other month is summed up"
     assert START - DAY < asked.day <= START
 

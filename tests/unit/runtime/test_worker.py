@@ -377,6 +377,19 @@ async def test_a_cycle_is_one_line() -> None:
     assert (line["signals"], line["credits"]) == ({"ODD": 1}, 480)
 
 
+async def test_a_cycle_is_one_row_of_figures_with_its_last_step() -> None:
+    shared = core()
+    observe(shared, *range(40))
+    await worker(shared).run()
+    commits = store_of(shared).commits
+    rows = [(number, commit.kpi) for number, commit in enumerate(commits) if commit.kpi is not None]
+    assert [(number, kpi.observations) for number, kpi in rows] == [(31, 32), (39, 8)]
+    assert sum(kpi.snapshots for _, kpi in rows) == sum(len(commit.step.changes) for commit in commits)
+    assert [kpi.signals for _, kpi in rows] == [{"ODD": 16}, {"ODD": 4}]
+    first = rows[0][1]
+    assert first.latency == max(0, first.finished_at - (START + 31 * MINUTE))
+
+
 async def test_an_idle_pipeline_wakes_up() -> None:
     shared = core()
     running = PipelineWorker(spec(), registry(), shared, Outlets())
