@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import heapq
 import os
 import signal
@@ -57,7 +56,9 @@ def replay(
         observations = _progress(_imported(config, source), "backfill")
     else:
         observations = _progress(merged(files or []), ", ".join(path.name for path in files or []))
-    _prepare_memory()
+    from stratumd.runtime.garbage import settle
+
+    settle()
     started = time.perf_counter()
     if database is None:
         summary = _run(observations, pipelines, None)
@@ -214,10 +215,3 @@ def _progress(observations: Iterator[Observation], names: str) -> Iterator[Obser
     from rich.progress import track
 
     return iter(track(observations, description=names, total=None, console=Console(stderr=True), transient=True))
-
-
-def _prepare_memory() -> None:
-    """Let the garbage collector look less often, and not at what was imported: quotes make no cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from stratumd.observe.logs import logger
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import micros
 from stratumd.registry import Registry
-from stratumd.runtime import absences, control, gauges, leases
+from stratumd.runtime import absences, control, garbage, gauges, leases
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.courier import Courier
@@ -162,7 +161,7 @@ class _Daemon:
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
             options.announce(address(listener) if listener else None)
-            gc.freeze()  # what was built until now stays; the collector need not look at it again
+            garbage.settle()
             code = await (self._once(parts) if options.once else self._work(parts, view))
             services.cancel_scope.cancel()
         return code

@@ -28,6 +28,7 @@ from stratumd.runtime.build import Outlet, build_pipeline
 from stratumd.runtime.builds import build_of
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.ended import REMEMBERED
+from stratumd.runtime.garbage import resting
 from stratumd.runtime.journal import Fault
 from stratumd.runtime.leases import PipelinePost
 from stratumd.runtime.poison import Poisoned, empty, is_passing
@@ -192,6 +193,14 @@ class PipelineWorker:
         observations = store.pending(self.name, self._spec.sources, 1 if self._singly else GROUP)
         if not observations:
             return None
+        with resting():
+            return self._taken(pipeline, sinks, observations, started)
+
+    def _taken(
+        self, pipeline: Pipeline, sinks: Sequence[Outlet], observations: Sequence[Observation], started: Micros
+    ) -> Cycle:
+        """Step through the observations and commit what follows."""
+        store, timer = self._core.store, self._core.timer
         try:
             with self._core.watchdog.stepping(self.name):
                 steps = self._stepped(pipeline, observations, started)
