@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -28,8 +28,8 @@ class Known:
     """What the store knows to be written already, and the keys it need not compute again."""
 
     def __init__(self) -> None:
-        self.series: dict[str, dict[SeriesKey, tuple[int, int]]] = {}
-        """By pipeline: the event's and the series' key of every series that is in the table."""
+        self.series: dict[str, dict[SeriesKey, int]] = {}
+        """By pipeline: the key of every series that is in the table."""
         self.events: dict[str, int] = {}
         self.books: set[str] = set()
 
@@ -55,15 +55,16 @@ class Batch:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self.new_series: dict[str, dict[SeriesKey, tuple[int, int]]] = {}
+        self.new_series: dict[str, dict[SeriesKey, int]] = {}
         self.books: Rows = {}
         self.processed: Rows = {}
         self.builds: Rows = {}
         self.events: Rows = {}
         self.event_starts: Rows = {}
         self.series: Rows = {}
-        self.changes: Rows = {}
-        self.latest: Rows = {}
+        self.changes: dict[Micros, Rows] = {}
+        """By instant, in the order in which they were taken, and there by series: one row serves `changes` and
+        `latest`."""
         self.coverage: Rows = {}
         self.issues: Rows = {}
         self.consensus: Rows = {}
@@ -78,25 +79,34 @@ class Batch:
         self.cycles: list[tuple[str, int, Kpi]] = []
         """Pipeline, newest position, figures."""
 
-    def tables(self) -> Iterable[tuple[Insert | Delete, Rows]]:
+    def tables(self) -> Iterable[tuple[Insert | Delete, Collection[Row]]]:
         """Yield what is to be written, in the order of writing."""
-        yield writes.PROCESSED, self.processed
-        yield writes.BUILDS, self.builds
-        yield writes.EVENTS, self.events
-        yield writes.EVENT_STARTS, self.event_starts
-        yield writes.BOOKS, self.books
-        yield writes.SERIES, self.series
-        yield writes.CHANGES, self.changes
-        yield writes.LATEST, self.latest
-        yield writes.COVERAGE, self.coverage
-        yield writes.ISSUES, self.issues
-        yield writes.CONSENSUS, self.consensus
-        yield writes.RECORDS, self.records
-        yield writes.SIGNALS, self.signals
-        yield writes.STATES_GONE, self.states_gone
-        yield writes.STATES, self.states
-        yield writes.FAILURES, self.failures
-        yield writes.DELIVERIES, self.deliveries
+        return [(statement, rows) for statement, rows in self._tables() if rows]
+
+    def _tables(self) -> Iterator[tuple[Insert | Delete, Collection[Row]]]:
+        yield writes.PROCESSED, self.processed.values()
+        yield writes.BUILDS, self.builds.values()
+        yield writes.EVENTS, self.events.values()
+        yield writes.EVENT_STARTS, self.event_starts.values()
+        yield writes.BOOKS, self.books.values()
+        yield writes.SERIES, self.series.values()
+        instants = list(self.changes.values())
+        if len(instants) == 1:  # as in a daemon that keeps up: then the newest rows are these very ones
+            instant = instants[0].values()
+            yield writes.CHANGES, instant
+            yield writes.LATEST, instant
+        else:
+            yield writes.CHANGES, [row for instant in instants for row in instant.values()]
+            yield writes.LATEST, {key: row for instant in instants for key, row in instant.items()}.values()
+        yield writes.COVERAGE, self.coverage.values()
+        yield writes.ISSUES, self.issues.values()
+        yield writes.CONSENSUS, self.consensus.values()
+        yield writes.RECORDS, self.records.values()
+        yield writes.SIGNALS, self.signals.values()
+        yield writes.STATES_GONE, self.states_gone.values()
+        yield writes.STATES, self.states.values()
+        yield writes.FAILURES, self.failures.values()
+        yield writes.DELIVERIES, self.deliveries.values()
 
     def add(self, step: Step, position: int) -> None:
         """Add all of `step`, which is the `position`-th of its pipeline."""
@@ -154,33 +164,31 @@ class Batch:
         # What stays, the keys, is made before what goes with the batch, the rows: of a first poll of 192,000 quotes a
         # hundred megabytes are given back that lay between them otherwise.
         keyed = self._keyed(step, at)
-        changes, latest = self.changes, self.latest
-        for keys, change in zip(keyed, step.changes, strict=True):
-            event_id, series_id = keys
-            _, _, _, _, _, _, line, price, last_update = change
-            changes[keys, at] = (event_id, at, series_id, line, price, last_update)
-            latest[keys] = (event_id, series_id, at, line, price, last_update)
+        rows, event_key = self.changes.setdefault(at, {}), self._known.event
+        for series_id, change in zip(keyed, step.changes, strict=True):
+            event, _, _, _, _, _, line, price, last_update = change
+            rows[series_id] = (event_key(event), at, series_id, line, price, last_update)
 
-    def _keyed(self, step: Step, at: Micros) -> list[tuple[int, int]]:
-        """Return the keys of each change, those of new series too."""
+    def _keyed(self, step: Step, at: Micros) -> list[int]:
+        """Return the key of the series of each change, those of new series too."""
         pipeline = step.pipeline
         known = self._known.series.get(pipeline, {})
         new = self.new_series.setdefault(pipeline, {})
         before, found = len(new), []
         for change in step.changes:
             name = identity(change)
-            keys = known.get(name) or new.get(name)
-            if keys is None:
-                keys = new[name] = self._known.event(change.event), series_key(pipeline, name)
-            found.append(keys)
-        for name, keys in islice(new.items(), before, None):
-            self._series(pipeline, name, keys, at)
+            key = known.get(name) or new.get(name)
+            if key is None:
+                key = new[name] = series_key(pipeline, name)
+            found.append(key)
+        for name, key in islice(new.items(), before, None):
+            self._series(pipeline, name, key, at)
         return found
 
-    def _series(self, pipeline: str, name: SeriesKey, keys: tuple[int, int], at: Micros) -> None:
-        _, book, market, player, outcome, rung = name
-        book = clean(book)
-        self.series[keys] = (*keys, pipeline, book, clean(market), optional(player), clean(outcome), rung)
+    def _series(self, pipeline: str, name: SeriesKey, key: int, at: Micros) -> None:
+        event, book, market, player, outcome, rung = name
+        keys, book = (self._known.event(event), key), clean(book)
+        self.series[key] = (*keys, pipeline, book, clean(market), optional(player), clean(outcome), rung)
         if book not in self._known.books:
             self.books.setdefault(book, (book, at))
 

@@ -78,8 +78,7 @@ def _write(bulk: Bulk, known: Known, group: Iterable[tuple[int, Step]]) -> None:
         batch.add(step, position)
     with bulk.together():
         for statement, rows in batch.tables():
-            if rows:
-                bulk(statement, rows.values())
+            bulk(statement, rows)
     known.learn(batch)
 
 

@@ -154,9 +154,10 @@ class Store:
             batch = self._batch(connection, commits)
             floors = self._new_floors(commits)
             with bulk.together():
-                for statement, rows in [*batch.tables(), (writes.CURSORS, floors)]:
-                    if rows:
-                        bulk(statement, rows.values())
+                for statement, rows in batch.tables():
+                    bulk(statement, rows)
+                if floors:
+                    bulk(writes.CURSORS, floors.values())
             lives.settle(connection, bulk, batch.lives)
             cycles.append(connection, batch.cycles)
             feed.append(connection, bulk, batch.signals)  # last: every other commit waits for this number

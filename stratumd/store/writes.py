@@ -31,10 +31,15 @@ _ENCODE = msgspec.json.Encoder().encode
 class Insert:
     """How rows of one table are written, and what happens where one is already there."""
 
-    def __init__(self, table: Table, *, update: Sequence[str] = (), newer: str | None = None) -> None:
-        """With no `update` the old row stays. With `newer`, only a row whose column is not smaller replaces it."""
+    def __init__(
+        self, table: Table, *, columns: Sequence[str] = (), update: Sequence[str] = (), newer: str | None = None
+    ) -> None:
+        """With no `update` the old row stays. With `newer`, only a row whose column is not smaller replaces it.
+
+        Rows hold `columns` in this order, or the table's own.
+        """
         self.table = table
-        self.columns = [column.name for column in table.columns]
+        self.columns = list(columns) or [column.name for column in table.columns]
         self._update = update
         self._newer = newer
 
@@ -57,7 +62,7 @@ class Insert:
     @cached_property
     def postgres(self) -> bytes:
         """The statement with a placeholder per column's array."""
-        arrays = ", ".join(map(_placeholder, self.table.columns))
+        arrays = ", ".join(_placeholder(self.table.columns[name]) for name in self.columns)
         columns = ", ".join(self.columns)
         rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608
         return f"INSERT INTO {self.table.name} ({columns}) {rows} {self._conflict}".encode()
@@ -172,7 +177,12 @@ GAME_MATCHES = Insert(tables.game_matches, update=_facts(tables.game_matches))
 BOOKS = Insert(tables.books)
 SERIES = Insert(tables.series)
 CHANGES = Insert(tables.changes, update=("line", "price", "last_update"))
-LATEST = Insert(tables.latest, update=("changed_at", "line", "price", "last_update"), newer="changed_at")
+LATEST = Insert(
+    tables.latest,
+    columns=("event_id", "changed_at", "series_id", "line", "price", "last_update"),  # as in a row of `changes`
+    update=("changed_at", "line", "price", "last_update"),
+    newer="changed_at",
+)
 COVERAGE = Insert(tables.coverage, update=("observed_at",), newer="observed_at")
 ISSUES = Insert(tables.issues)
 # Two answers of one instant give two points: the one taken last counts, however the steps were grouped.

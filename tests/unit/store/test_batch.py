@@ -56,7 +56,7 @@ def test_rows_have_a_value_for_every_column(known):
     batch = made(known, steps.step(steps.observation(), signals=2))
     batch.deliver("id", steps.signal(steps.observation()), "log")
     for statement, rows in batch.tables():
-        for row in rows.values():
+        for row in rows:
             columns = list(statement.table.primary_key) if not hasattr(statement, "columns") else statement.columns
             assert len(row) == len(columns), statement.table.name
 
