@@ -122,7 +122,9 @@ def take_out(place: Environment, name: str) -> None:
 
 def test_what_is_imported_is_declared() -> None:
     """The environments above borrow this one's packages, so they would not notice a missing dependency."""
-    declared = {name(text) for text in PYPROJECT["project"]["dependencies"]}
+    project = PYPROJECT["project"]
+    extras = [text for each in project["optional-dependencies"].values() for text in each]
+    declared = {name(text) for text in (*project["dependencies"], *extras)}
     implied = {"pydantic-core": "pydantic"}
     owners = packages_distributions()
     files = [*(ROOT / "stratumd").rglob("*.py"), *ROOT.glob("plugins/*/stratumd_*/**/*.py")]
