@@ -193,7 +193,7 @@ def _write_sqlite(connection: Any, _: Any) -> None:
     if mode != "wal":
         raise StartupError(f"SQLite cannot keep a write-ahead log here (it says {mode!r}): use a local file system")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA cache_size = -32768")
 
 
 def _read_sqlite(connection: Any, _: Any) -> None:

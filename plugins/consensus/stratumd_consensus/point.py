@@ -22,16 +22,17 @@ class Voice(NamedTuple):
 
     contributor: Contributor
     fair: Fair
-    implied: tuple[float, ...]
-    """1/price of each outcome."""
-    terms: Terms
+    terms: Terms | None
+    """None where a margin model makes all lines comparable."""
 
 
 def voice(line: BookLine, fair: Fair, weight: float) -> Voice:
     """Return the voice of a fresh book with a fair price."""
     contributor = _new(Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, (line.book,)))
-    terms = (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
-    return _new(Voice, (contributor, fair, tuple([1.0 / price for price in fair.prices]), terms))
+    terms = None
+    if line.market.sigma is None:
+        terms = (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
+    return _new(Voice, (contributor, fair, terms))
 
 
 def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> ConsensusPoint:
@@ -81,12 +82,13 @@ def _at_one_line(voices: Sequence[Voice]) -> Sequence[Voice]:
     """
     weight_of: dict[Terms, float] = {}
     for each in voices:
-        terms = each[3]
+        terms = each[2]
+        assert terms is not None, "there is no margin model"
         weight_of[terms] = weight_of.get(terms, 0.0) + each[0][2]
     if len(weight_of) < 2:
         return voices
     chosen = min(weight_of, key=lambda terms: (-weight_of[terms], terms))
-    return [each for each in voices if each[3] == chosen]
+    return [each for each in voices if each[2] == chosen]
 
 
 def _point(
@@ -112,8 +114,7 @@ def _point(
         line=line,
         fair_line=fair_line,
         probabilities=tuple([median / total for median in medians]),
-        # The median price is taken in probability: prices themselves do not average.
-        prices=tuple([1.0 / median for median in _medians([each.implied for each in posting], weights)]),
+        prices=_prices(posting, weights),
         dispersion=NORMAL_CONSISTENCY * spread,
         books=books,
         operators=len(voices),
@@ -127,6 +128,12 @@ def _columns(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
 
 def _medians(rows: Sequence[tuple[float, ...]], weights: Weights) -> list[float]:
     return [weighted_median(column, weights) for column in _columns(rows)]
+
+
+def _prices(posting: Sequence[Voice], weights: Weights) -> tuple[float, ...]:
+    """Return the median price of each outcome, taken in probability: prices themselves do not average."""
+    columns = _columns([each[1].prices for each in posting])
+    return tuple([1.0 / weighted_median([1.0 / price for price in column], weights) for column in columns])
 
 
 def _weights(voices: Sequence[Voice]) -> Weights:
