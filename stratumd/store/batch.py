@@ -46,7 +46,10 @@ class Known:
             self.series.clear()
             self.events.clear()
         for pipeline, found in batch.new_series.items():
-            self.series.setdefault(pipeline, {}).update(found)
+            if pipeline in self.series:
+                self.series[pipeline].update(found)
+            else:  # a first poll brings as many as there will be
+                self.series[pipeline] = found
         self.books.update(batch.books)
 
 

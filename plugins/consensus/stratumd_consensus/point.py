@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from stratumd.odds import NORMAL_CONSISTENCY, Fair, compared_values, weighted_mad, weighted_median
@@ -28,11 +29,19 @@ class Voice(NamedTuple):
 
 def voice(line: BookLine, fair: Fair, weight: float) -> Voice:
     """Return the voice of a fresh book with a fair price."""
-    contributor = _new(Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, (line.book,)))
+    contributor = _new(
+        Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, _alone(line.book))
+    )
     terms = None
     if line.market.sigma is None:
         terms = (-len(fair.outcomes), 0.0 if fair.line is None else fair.line, fair.outcomes)
     return _new(Voice, (contributor, fair, terms))
+
+
+@lru_cache(maxsize=4096)
+def _alone(book: str) -> tuple[str]:
+    """Return the same tuple for every market that a book is in."""
+    return (book,)
 
 
 def consensus_point(market: Market, voices: Sequence[Voice], min_books: int) -> ConsensusPoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -175,7 +176,7 @@ class OddsApiNormalizer(Normalizer):
                     issues.append(Issue("malformed_book", "its key is no name", event=fixture.id))
                     unreadable.append(Place())
                     continue
-                shelf = known.books[book.key] = _Book()
+                shelf = known.books[intern(book.key)] = _Book()
             if shelf.turn == turn:
                 issues.append(Issue("duplicate_book", _TWICE, event=fixture.id, book=book.key))
                 continue
@@ -238,8 +239,9 @@ class OddsApiNormalizer(Normalizer):
         elif last.turn == self._turn:
             issues.append(Issue("duplicate_market", _TWICE, event=event, book=book, market=wire.key))
             return None
-        reading = read_outcomes(wire.outcomes, Asking(event, book, wire.key, known.sides, known.american))
-        market = shelf.markets[wire.key] = _Market(wire.outcomes.copy(), reading, last)
+        key = intern(wire.key)  # each answer brings its own copy, and what was read of it stays
+        reading = read_outcomes(wire.outcomes, Asking(event, intern(book), key, known.sides, known.american))
+        market = shelf.markets[key] = _Market(wire.outcomes.copy(), reading, last)
         return market
 
     def _time(self, stamp: Stamp) -> Micros | None:
