@@ -168,7 +168,8 @@ def _refuse_unknown(types: Sequence[str]) -> None:
     detectors = [each.component for each in load(discover()).detectors.values()]
     known = sorted({type for detector in detectors for type in detector.signals})
     unknown = next((each for each in types if each not in known), None)
-    if unknown is None or not all(detector.signals or detector.provides for detector in detectors):
+    told = all(detector.signals or detector.provides or detector.annotates for detector in detectors)
+    if unknown is None or not told:
         return
     hint = suggest(unknown, known, listed="there are")
     raise typer.BadParameter(
