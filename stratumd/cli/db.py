@@ -119,7 +119,8 @@ def clean(
     store = open_store(database or loaded.database.connect_url(), plugins=_migrations(loaded.registry))
     try:
         for done in forgetting(loaded, store, now(), keeping(loaded, lengths), length, jobs=jobs):
-            deleted[done.table] += done.rows
+            if done.rows:
+                deleted[done.table] += done.rows
     finally:
         store.close()
     rows = [{"table": table, "rows": number} for table, number in sorted(deleted.items())]

@@ -97,6 +97,10 @@ def _sentences(found: Why) -> Iterator[str]:
     regime = signal.metadata.get("regime")
     if regime is not None:
         yield f"  regime       {_pairs(regime)}"
+    for name, part in (signal.metadata.get("context") or {}).items():
+        if part is not None:
+            told = f"{part['source']}, {part['age_seconds']:g} s old, score {part['score']:g}"
+            yield f"  {name.replace('_', ' '):<12} {told}: {part['limits']}"
     components = signal.metadata.get("components")
     if components:
         parts = [f"{name} {part['value']:.2f} × {part['weight']:g}" for name, part in components.items()]

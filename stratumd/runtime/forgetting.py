@@ -104,7 +104,8 @@ async def _clean(config: Config, core: Core) -> None:
     batches = core.store.clean(keep, now) if config.retention is None else forgetting(config, core.store, now, keep)
     try:
         while (done := await transaction(partial(next, batches, None))) is not None:
-            deleted[done.table] += done.rows
+            if done.rows:
+                deleted[done.table] += done.rows
             await core.timer.sleep(REST)
     except StoreError as error:  # in an hour it is tried again; what was deleted stays so
         _log.warning("retention was broken off", error=str(error))

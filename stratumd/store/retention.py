@@ -43,6 +43,8 @@ Keys = list[tuple[Any, ...]]
 
 ROWS = 2000
 """Rows that one transaction deletes at most of one table: milliseconds, after which others have their turn."""
+LOOKED_AT = 500
+"""Events that are looked at until there is a pause, also where nothing of them is to go."""
 RESTART = 8 * DAY
 """Answers of a source's last so many days stay: a board is made of them."""
 _WAITING = ("pending", "in_flight")
@@ -80,6 +82,7 @@ class Cleaned(NamedTuple):
 
     table: str
     rows: int
+    """None where it was only looked for a while: whoever waits for a stop has a turn."""
 
 
 class Write(Protocol):
@@ -167,9 +170,11 @@ class _Cleaning:
     def records(self, length: Micros) -> Iterator[Cleaned]:
         """Delete consensus and other records that a newer one of their market replaced."""
         before = self._now - length
-        for event in self._events(events.c.first_seen < before):
+        for number, event in enumerate(self._events(events.c.first_seen < before), 1):
             for table in (consensus, records):
                 yield from self._repeated(table, _superseded(table, event, before))
+            if number % LOOKED_AT == 0:
+                yield Cleaned(str(consensus.name), 0)
 
     def quotes(self, length: Micros) -> Iterator[Cleaned]:
         """Delete all that is kept of the quotes of events that nobody observed any more."""

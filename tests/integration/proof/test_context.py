@@ -41,7 +41,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
-def test_signals_say_what_was_known_when_they_came(config: Path) -> None:
+def test_signals_say_what_was_known_when_they_came(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reader = open_reader(load_config(config).database.connect_url())
     signals = reader.signals()
     reader.close()
@@ -57,6 +57,10 @@ def test_signals_say_what_was_known_when_they_came(config: Path) -> None:
         else:
             assert injuries is None or injuries["source"] == "spread_velocity"
     assert len({injuries["source"] for _, injuries in told if injuries}) == 2
+    assert stratumd("why", signals[0].id, "--config", str(config)) == 0
+    shown = capsys.readouterr().out
+    assert f"injuries     sportsdataio, {told[0][1]['age_seconds']:g} s old, score" in shown
+    assert "pace         consensus_total, 0 s old" in shown
 
 
 @pytest.mark.parametrize("since", [None, OPENED + 2 * MINUTE])
