@@ -14,8 +14,8 @@ from stratumd.store import StoreError
 
 LOOK = 1.0
 """Seconds after which it looks by itself."""
-LOOK_SHARED = 0.1
-"""The same where others commit, too: they do not tell."""
+LOOK_SHARED = 0.05
+"""The same where others commit, too: they do not tell, and streams have 150 ms from a commit to every client."""
 _RETRY = 1.0
 
 _log = logger("stratumd.bulletin")
