@@ -13,7 +13,7 @@ from stratumd.plugin import HOUR
 from tests.faults import day, disks, unknown
 from tests.support import ROOT, postgres
 
-KILLS = 100
+KILLS = 200
 COMMITS = 8
 
 
