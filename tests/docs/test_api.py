@@ -1,5 +1,6 @@
 """What the API takes is explained, on its page and in its OpenAPI document."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,16 @@ async def test_summaries_are_written_alike(document: dict[str, Any]) -> None:
         assert found["summary"][0].isupper()
         assert not found["summary"].endswith(".")
         assert found["tags"][0][0].isupper()
+
+
+async def test_no_part_of_a_list_may_hold_a_comma(document: dict[str, Any]) -> None:
+    """Many clients write the comma between two parts as they would write one inside of a part."""
+    lists = [
+        (found["operationId"], each["schema"]["items"])
+        for found in operations(document)
+        for each in found.get("parameters", [])
+        if each["schema"].get("type") == "array"
+    ]
+    assert len(lists) > 4
+    takes = [name for name, item in lists if "enum" not in item and re.search(item.get("pattern", ""), "a,b")]
+    assert takes == []

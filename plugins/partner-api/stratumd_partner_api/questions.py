@@ -10,6 +10,8 @@ from msgspec import Meta
 
 Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 """A key of the data: printable ASCII without a space."""
+Part = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-+\--~]+$")]
+"""The same in a list, where a comma ends it."""
 Word = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 """A text on one line."""
 Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with its zone, such as 2026-07-15T15:45:30Z.")]
@@ -17,7 +19,7 @@ Limit = Annotated[int, Meta(ge=1, le=200, description="Rows of one page.")]
 LongLimit = Annotated[int, Meta(ge=1, le=1_000, description="Rows of one page.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=512, description="The `next` of the page before.")]
 Bucket = Literal["in play", "<15m", "15-60m", "1-3h", "3-12h", ">12h"]
-Types = Annotated[tuple[Key, ...], Meta(max_length=32, description="Types of signals, such as STEAM; all without it.")]
+Types = Annotated[tuple[Part, ...], Meta(max_length=32, description="Types of signals, such as STEAM; all without it.")]
 Strength = Annotated[int, Meta(ge=1, le=100)]
 
 
@@ -174,7 +176,7 @@ class ActionableQuery(msgspec.Struct, frozen=True, kw_only=True):
 class BatchQuery(msgspec.Struct, frozen=True, kw_only=True):
     """At which events."""
 
-    events: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=20)]
+    events: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=20)]
     """The events' ids."""
     market: Key | None = None
     """Of this market, such as `spreads`."""
@@ -283,7 +285,7 @@ class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Url = Annotated[str, Meta(min_length=1, max_length=2_000, description="Where signals are posted to: https.")]
-Markets = Annotated[tuple[Key, ...], Meta(max_length=32, description="Keys of markets; all without them.")]
+Markets = Annotated[tuple[Part, ...], Meta(max_length=32, description="Keys of markets; all without them.")]
 
 
 Whole = Annotated[float, Meta(ge=1, le=100, multiple_of=1)]
