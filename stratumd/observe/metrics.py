@@ -18,7 +18,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        into = self.registry
+        self._daemon(self.registry)
+        self._schedule(self.registry)
+        self._leases(self.registry)
+        self._credits(self.registry)
+        self._flow(self.registry)
+        self._messages(self.registry)
+        self._faults(self.registry)
+
+    def _daemon(self, into: CollectorRegistry) -> None:
         self.build = Gauge("stratumd_build_info", "1, with the versions.", ["version", "python"], registry=into)
         self.build.labels(__version__, platform.python_version()).set(1)
         self.started = Gauge("stratumd_start_time_seconds", "When the daemon started, Unix time.", registry=into)
@@ -34,6 +42,8 @@ class Metrics:
         self.component = Gauge(
             "stratumd_component_state", "1 for the state a component is in.", ["kind", "name", "state"], registry=into
         )
+
+    def _schedule(self, into: CollectorRegistry) -> None:
         self.polls = Counter(
             "stratumd_polls_total", "Exchanges with a provider, by outcome.", ["source", "outcome"], registry=into
         )
@@ -49,6 +59,8 @@ class Metrics:
             ["source"],
             registry=into,
         )
+
+    def _leases(self, into: CollectorRegistry) -> None:
         self.lease_held = Gauge(
             "stratumd_lease_held",
             "1 where this daemon works the pipeline, 0 where another does.",
@@ -61,6 +73,8 @@ class Metrics:
         self.lease_lost = Counter(
             "stratumd_leases_lost_total", "Times that another daemon took it away.", ["pipeline"], registry=into
         )
+
+    def _credits(self, into: CollectorRegistry) -> None:
         self.credits = Gauge(
             "stratumd_credits_remaining", "Credits left, by the provider's word.", ["source"], registry=into
         )
@@ -88,6 +102,8 @@ class Metrics:
             ["source", "budget"],
             registry=into,
         )
+
+    def _flow(self, into: CollectorRegistry) -> None:
         self.quote_age = Gauge(
             "stratumd_quote_age_seconds", "Age of the newest processed observation.", ["pipeline"], registry=into
         )
@@ -107,6 +123,8 @@ class Metrics:
         self.issues = Counter(
             "stratumd_quality_issues_total", "Quality issues, by rule.", ["pipeline", "rule"], registry=into
         )
+
+    def _messages(self, into: CollectorRegistry) -> None:
         self.deliveries = Gauge(
             "stratumd_deliveries", "Deliveries in the store, by state.", ["sink", "state"], registry=into
         )
@@ -125,6 +143,8 @@ class Metrics:
             ["state"],
             registry=into,
         )
+
+    def _faults(self, into: CollectorRegistry) -> None:
         self.loop_lag = Gauge(
             "stratumd_event_loop_lag_seconds", "Longest delay of the event loop, last interval.", registry=into
         )
