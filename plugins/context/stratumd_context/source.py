@@ -19,6 +19,7 @@ class SportsDataIO(Source):
 
     name = "context"
     format = "context"
+    quotes = False
     config = SourceOptions
     options: SourceOptions
 
