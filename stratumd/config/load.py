@@ -76,13 +76,13 @@ def understand(document: Document, *, extra: Iterable[ModuleType] = ()) -> Confi
     _unused(tables, fed, report)
     database, log = _database(reader, root), reader.section(LogSpec, root, "log")
     alerts = reader.section(Alerts, root, "alerts")
+    retention = reader.section(Retention, root, "retention") if "retention" in root.entries else None
     http, routes = serving.read_http(root, reader)
     warnings = report.close()
     # From here on nothing is wrong: whatever could not be read has been reported, and reports with errors do not close.
     assert database is not None, "a database that cannot be read is an error"
     assert log is not None, "a log that cannot be read is an error"
     known = {name: source for name, source in fed.items() if source is not None}
-    retention = reader.section(Retention, root, "retention") if "retention" in root.entries else None
     return Config(
         path=document.path,
         database=database,
