@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -47,12 +47,14 @@ class Pacer:
         clock: Clock,
         *,
         cycle: str = "",
+        cycles: Collection[str] = (),
         reserved: int = 0,
     ) -> None:
         """`cycle` names the cycle of the source that it decides for; without one, of a day's credits `reserved` are
-        left to cycles.
+        left to the `cycles`.
         """
         self.cycle = cycle
+        self._cycles = frozenset(cycles)
         self.account = till.account
         self.cadence = None if schedule is None else cadence_of(schedule)
         self.remembers = False
@@ -89,13 +91,18 @@ class Pacer:
         for charge in charges:
             if charge.at >= begun and not self.cycle:
                 self.account.spend(Spending(charge.at, charge.credits, charge.feature))
-            if _cycle_of(charge) != self.cycle:
+            if not self._is_mine(charge):
                 continue
             self._polled.update(dict.fromkeys(charge.events, charge.at))
             if charge.credits:
                 self._paid_at = charge.at
         if self.cadence is None and self._paid_at is not None:
             self._open_at = self._paid_at + self.period(self._clock.now())
+
+    def _is_mine(self, charge: Charge) -> bool:
+        """Say whether an exchange was made for what it decides: of a cycle, budget and band have the cycle's name."""
+        named = charge.feature if charge.feature == charge.tier else ""
+        return named == self.cycle if self.cycle else named not in self._cycles
 
     # ---- what
 
@@ -206,11 +213,6 @@ class Pacer:
         """Say whether all events that the source knows of are far away; one that has started is still listed."""
         known = self._source.fixtures()
         return known is not None and all(fixture.commence_at > now + ACTIVE for fixture in known)
-
-
-def _cycle_of(charge: Charge) -> str:
-    """Return the cycle that an exchange was made for: its budget and its band have one name; else nothing."""
-    return charge.feature if charge.feature == charge.tier else ""
 
 
 def _chosen(found: list[Due]) -> Chosen:

@@ -79,7 +79,8 @@ class Builder:
         if due is None and spec.schedule is not None and not self.parts.once:
             due = ticks(spec.schedule, name, self.core.timer, StoredInstants("source", name, self.core))
         timer, apart = self.core.timer, reserved(feed.cycles, spec.budget)
-        pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, timer, reserved=apart)
+        names = [cycle.name for cycle in feed.cycles]
+        pacer = Pacer(spec.schedule, spec.budget, feed.source, feed.till, timer, cycles=names, reserved=apart)
         cycles = [self._turning(spec, feed, cycle) for cycle in feed.cycles]
         return Collector(feed, due, self.core, partial(self.parts.stored, name), pacer=pacer, cycles=cycles)
 

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from stratumd.config import Budget, Schedule
+from stratumd.config.schedules import Band
 from stratumd.plugin import HOUR, MINUTE, SECOND, Cycle, Fixture, Micros, PluginConfig, Poll, Source
 from stratumd.runtime.account import Account
 from stratumd.runtime.collector import Collector, Turning
@@ -102,10 +103,20 @@ def test_a_restart_forgets_neither_what_was_polled_nor_what_it_cost() -> None:
 
 def test_what_cycles_polled_is_no_poll_of_the_schedule() -> None:
     desk = Desk(LIVE, Fixture("w", SPORT, NOON))
-    pacer = Pacer(Schedule(cadence="close-capture"), Budget(), desk.source, desk.till, desk.timer)
+    own = Schedule(cadence="close-capture")
+    pacer = Pacer(own, Budget(), desk.source, desk.till, desk.timer, cycles=["live"])
     pacer.remember([Charge(NOON, 1, "live", "live", ("w",))])
     assert [event.id for event in pacer.choose().events] == ["w"]
     assert desk.till.account.left("live", NOON) == 199
+
+
+@pytest.mark.parametrize(("band", "feature"), [("base", "base"), ("props", "props"), ("close", "base")])
+def test_a_band_may_be_called_like_a_budget(band: str, feature: str) -> None:
+    desk = Desk(LIVE, Fixture("w", SPORT, NOON + HOUR))
+    bands = (Band(name=band, within=timedelta(hours=3), every=timedelta(minutes=30)),)
+    pacer = Pacer(Schedule(cadence=bands), Budget(), desk.source, desk.till, desk.timer, cycles=["live"])
+    pacer.remember([Charge(NOON, 3, feature, band, ("w",))])
+    assert pacer.choose().events == ()
 
 
 def test_the_schedule_leaves_the_cycles_their_share() -> None:
