@@ -171,7 +171,6 @@ async def _house(config: Config, database: str | None) -> AsyncIterator[House]:
     from stratumd.runtime.bulletin import Bulletin
     from stratumd.runtime.clock import SystemTimer
     from stratumd.runtime.house import House
-    from stratumd.runtime.jobs import answered
     from stratumd.store import open_store, plugin_migrations
 
     folders = plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
@@ -183,17 +182,7 @@ async def _house(config: Config, database: str | None) -> AsyncIterator[House]:
         await to_thread.run_sync(store.notify, notice)
 
     try:
-        house = House(
-            config.routes,
-            config.registry,
-            clock=timer,
-            desk=store.desk(timer.now),
-            history=reader,
-            bulletin=Bulletin(),
-            pipelines=[*config.pipelines],
-            report=partial(answered, config, store.ledger),
-            notify=notify,
-        )
+        house = House.of(config, store, reader, clock=timer, bulletin=Bulletin(), notify=notify)
         async with house.opened():
             yield house
     finally:

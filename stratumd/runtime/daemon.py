@@ -30,7 +30,6 @@ from stratumd.runtime.courier import Courier
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.forgetting import forget
 from stratumd.runtime.house import House
-from stratumd.runtime.jobs import answered
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.lookout import Lookout
 from stratumd.runtime.notices import Notices
@@ -176,17 +175,7 @@ class _Daemon:
         store = self._store
         reader = await transaction(store.reader)
         try:
-            house = House(
-                config.routes,
-                config.registry,
-                clock=core.timer,
-                desk=store.desk(core.timer.now),
-                history=reader,
-                bulletin=core.bulletin,
-                pipelines=[*config.pipelines],
-                report=partial(answered, config, store.ledger),
-                notify=notices.notify,
-            )
+            house = House.of(config, store, reader, clock=core.timer, bulletin=core.bulletin, notify=notices.notify)
             alone = not core.store.sharing.shared and self._options.role == "all"
             async with anyio.create_task_group() as group, house.opened():
                 group.start_soon(partial(core.bulletin.watch, reader, shared=lambda: not alone))

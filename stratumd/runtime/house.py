@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 
 from stratumd import __version__
+from stratumd.config import Config
 from stratumd.config.spec import RoutesSpec
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
@@ -20,9 +21,11 @@ from stratumd.registry import Registered, Registry
 from stratumd.runtime.blame import blame
 from stratumd.runtime.bulletin import Bulletin
 from stratumd.runtime.core import Core
+from stratumd.runtime.jobs import answered
 from stratumd.runtime.office import BlockingDesk, Office, Report, Services, ThreadedArchive, ThreadedDesk
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import keep
+from stratumd.store import Store
 
 KIND = "routes"
 _PREFIX = "/api/"
@@ -65,6 +68,30 @@ class House:
         self.endpoints: Sequence[Endpoint] = [*self._endpoints()]
         self.schemes: Mapping[str, Scheme] = self._schemes()
         self._check()
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        store: Store,
+        reader: History,
+        *,
+        clock: Clock,
+        bulletin: Bulletin,
+        notify: Callable[[Notice], Awaitable[None]],
+    ) -> House:
+        """Build the routes of a file over one store, whose `reader` stays the caller's to close."""
+        return cls(
+            config.routes,
+            config.registry,
+            clock=clock,
+            desk=store.desk(clock.now),
+            history=reader,
+            bulletin=bulletin,
+            pipelines=[*config.pipelines],
+            report=partial(answered, config, store.ledger),
+            notify=notify,
+        )
 
     def now(self) -> Micros:
         """Return the present time."""
