@@ -37,6 +37,8 @@ class Condition:
     """Whether it counts without having lasted."""
     owner: str | None = None
     """The daemon that alone can know; None where it is the store's word."""
+    keeps: bool = False
+    """Whether it is too little to raise an alert, but enough for one that is there to stay."""
 
     @property
     def key(self) -> str:
@@ -71,7 +73,7 @@ def judged(conditions: Sequence[Condition], alerts: Sequence[Alert], rules: Rule
 def _present(condition: Condition, alert: Alert | None, rules: Rules) -> Change | None:
     if alert is None:
         lasted = condition.at_once or rules.now - condition.since >= rules.after
-        return _raised(condition, _new(condition, rules), rules) if lasted else None
+        return _raised(condition, _new(condition, rules), rules) if lasted and not condition.keeps else None
     if _anothers(alert, rules):
         return None
     worse = not alert.severity.reaches(condition.severity)

@@ -21,6 +21,8 @@ FEW = 4
 """Exchanges from which on a source is judged."""
 DEGRADED = 0.5
 """The part of a source's exchanges that fail from which on it counts as degraded."""
+STAYS = 0.5
+"""The part of a threshold from which on an alert that is there stays: about the threshold it would come and go."""
 QUOTA = "quota"
 """What the provider's own limit is called beside the budgets."""
 _OFF = {State.PERMANENT_ERROR, State.FATAL_ERROR}
@@ -67,12 +69,13 @@ def _down(facts: Facts) -> Iterator[Condition]:
 def _degraded(facts: Facts, now: Micros) -> Iterator[Condition]:
     down = {row.name for row in facts.breakers if row.kind == "source"}
     for each in facts.polled:
-        if each.source not in down and each.number >= FEW and each.failed >= DEGRADED * each.number:
-            title = f"The source {each.source} fails often"
-            text = (
-                f"{each.failed} of its {each.number} exchanges of the last 30 minutes failed, the newest: {each.error}"
-            )
-            yield Condition("source_degraded", each.source, Severity.WARNING, title, text, now, at_once=True)
+        if not each.failed or each.failed < STAYS * DEGRADED * each.number:
+            continue
+        few = each.number < FEW or each.failed < DEGRADED * each.number
+        title = f"The source {each.source} fails often"
+        text = f"{each.failed} of its {each.number} exchanges of the last 30 minutes failed, the newest: {each.error}"
+        keeps = few or each.source in down
+        yield Condition("source_degraded", each.source, Severity.WARNING, title, text, now, at_once=True, keeps=keeps)
 
 
 def _quotas(facts: Facts, budgets: Mapping[str, Budget], now: Micros) -> Iterator[Condition]:
@@ -104,14 +107,15 @@ def _parts(facts: Facts, source: str, budget: Budget) -> Iterator[Part]:
 def _flawed(facts: Facts, percent: float, now: Micros) -> Iterator[Condition]:
     for each in facts.flawed:
         number = sum(each.rules.values())
-        if each.quotes and number * 100 >= percent * each.quotes:
+        if each.quotes and number * 100 >= STAYS * percent * each.quotes:
+            keeps = number * 100 < percent * each.quotes
             worst = ", ".join(f"{rule} {count:,}" for rule, count in _falling(each.rules)[:3])
             title = f"The quotes of {each.pipeline} are worse than they may be"
             share = (
                 f"{number * 100 / each.quotes:.1f} findings in a hundred quotes of the last hour ({percent:g} may be)"
             )
             text = f"{share}: {worst}.\n`stratumd validate` shows them by book and market."
-            yield Condition("quality", each.pipeline, Severity.WARNING, title, text, now, at_once=True)
+            yield Condition("quality", each.pipeline, Severity.WARNING, title, text, now, at_once=True, keeps=keeps)
 
 
 def _given_up(facts: Facts, now: Micros) -> Iterator[Condition]:

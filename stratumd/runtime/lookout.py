@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from stratumd.config import Config
 from stratumd.config.alerts import Alerts
-from stratumd.errors import StratumError
 from stratumd.observe.logs import logger
 from stratumd.plugin import DAY, SECOND, Micros, Notice, Severity, iso, micros
-from stratumd.redaction import told
+from stratumd.redaction import described
 from stratumd.runtime import digest
 from stratumd.runtime.alerting import Rules, judged
 from stratumd.runtime.conditions import conditions, question
@@ -60,6 +60,8 @@ class Lookout:
             await self._report(options)
             if any(change.notice for change in changes):
                 self._notices.wake()
+        else:
+            await transaction(lambda: self._core.store.alerts.change(_none))
         await self._show()
 
     # ---- alerts
@@ -122,14 +124,20 @@ class Lookout:
         config = self._config()
         for name in config.pipelines if SUMMARY in config.registry.reports else ():
             try:
-                cells = answered(config, self._core.store.ledger, SUMMARY, {}, name)
-            except StratumError as error:  # the digest comes without it
-                _log.warning("the closing-line value cannot be reported", pipeline=name, error=told(error))
-                continue
-            for cell in cells:
-                if cell.get("valued") and (cell["reference"], cell["after_seconds"]) == ("consensus", 0):
-                    figures = cell.get("mean_percent"), cell.get("beat_close_percent")
-                    yield Worth(name, cell["type"], cell["valued"], *figures)
+                yield from [*_cells(name, answered(config, self._core.store.ledger, SUMMARY, {}, name))]
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything; the report comes without it
+                _log.warning("the closing-line value cannot be reported", pipeline=name, error=described(error))
+
+
+def _cells(pipeline: str, found: Sequence[Mapping[str, Any]]) -> Iterator[Worth]:
+    for cell in found:
+        if cell.get("valued") and (cell["reference"], cell["after_seconds"]) == ("consensus", 0):
+            figures = cell.get("mean_percent"), cell.get("beat_close_percent")
+            yield Worth(pipeline, cell["type"], cell["valued"], *figures)
+
+
+def _none(alerts: Sequence[Alert]) -> list[Change]:
+    return [Change(alert, over=True) for alert in alerts]
 
 
 def _say(change: Change) -> None:

@@ -12,7 +12,7 @@ from stratumd.config import Config, load_config
 from stratumd.plugin import HOUR, MINUTE, Notice, Severity, parse_iso
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.journal import Journal
-from stratumd.runtime.lookout import Lookout
+from stratumd.runtime.lookout import SUMMARY, Lookout
 from stratumd.runtime.notices import Notices
 from stratumd.runtime.states import State, States
 from stratumd.store import Outage, Store, Taker, open_store
@@ -192,6 +192,37 @@ async def test_nothing_is_told_where_alerts_are_off(opening: Opening, tmp_path: 
     for moment in (SUNDAY, "2026-11-23T13:00:00Z"):
         await watching.at(moment)
     assert await told(store) == []
+
+
+@SQLITE
+async def test_where_alerts_are_turned_off_nothing_is_shown_any_more(
+    opening: Opening, config: Config, tmp_path: Path
+) -> None:
+    path = tmp_path / "off.yaml"
+    path.write_text(f"alerts: {{enabled: false}}\n{FILE}")
+    store, timer = opening(), VirtualTimer(SUNDAY)
+    watching, off = (Watching(store, each, Sinks(LOG), timer) for each in (config, load_config(path, env={})))
+    watching.core.states.put("job", "main.clv", State.PERMANENT_ERROR, "no such table")
+    await watching.at("2026-11-22T20:02:00Z")
+    assert len(watching.core.journal.alerts) == 1
+    await off.at("2026-11-22T20:03:00Z")
+    assert off.core.journal.alerts == []
+    assert [notice.title for notice in await told(store)] == ["The job main.clv is off"]
+
+
+@SQLITE
+async def test_a_report_comes_without_what_a_plugin_fails_to_say(
+    opening: Opening, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered(*_: object) -> list[dict[str, Any]]:
+        return [{"valued": 3}]
+
+    monkeypatch.setattr("stratumd.runtime.lookout.answered", answered)
+    monkeypatch.setitem(config.registry.reports, SUMMARY, config.registry.sinks["log"])
+    watching = Watching(opening(), config, Sinks(LOG), VirtualTimer(SUNDAY))
+    await watching.at(SUNDAY)
+    await watching.at("2026-11-23T06:00:00Z")
+    assert [notice.kind for notice in await told(watching.core.store)] == ["daily_summary"]  # type: ignore[arg-type]
 
 
 @SQLITE

@@ -50,6 +50,17 @@ class Told:
         return [notice.title for notice in said]
 
 
+def test_what_wavers_about_its_threshold_is_told_once() -> None:
+    told = Told()
+    wavers = dataclasses.replace(DOWN, at_once=True)
+    hardly = dataclasses.replace(wavers, keeps=True)
+    assert told.look(START, hardly) == []
+    said = [told.look(START + n * AFTER, wavers if n % 3 else hardly) for n in range(1, 100)]
+    assert [title for titles in said for title in titles] == ["The source nba is down"]
+    assert told.look(START + 100 * AFTER) == []
+    assert told.look(START + 101 * AFTER) == ["Over: The source nba is down"]
+
+
 def test_it_is_told_when_it_has_lasted_and_once() -> None:
     told = Told()
     assert told.look(START + AFTER - 1, DOWN) == []

@@ -31,14 +31,15 @@ def brief(each: Condition) -> tuple[str, str, str]:
 
 
 def test_nothing_is_wrong_where_nothing_is() -> None:
-    polled = [Polled("nba", 100, 3, "x"), Polled("new", 3, 3, "x")]
-    well = Facts(polled=polled, told={"nba": Told(900, 100)}, flawed=[Flawed("main", 1_000, {"stale_book": 49})])
+    polled = [Polled("nba", 100, 3, "x"), Polled("new", 3, 0, "")]
+    well = Facts(polled=polled, told={"nba": Told(900, 100)}, flawed=[Flawed("main", 1_000, {"stale_book": 24})])
     assert found(well, state("source", "nba", State.OK), state("sink", "main.log", State.STARTING)) == []
 
 
 def test_a_source_that_is_left_alone_is_down_and_nothing_else() -> None:
     facts = Facts(breakers=[BREAKER], polled=[Polled("nba", 10, 10, "timeout")])
-    (down,) = found(facts, state("source", "nba", State.RECOVERABLE_ERROR))
+    down, *others = found(facts, state("source", "nba", State.RECOVERABLE_ERROR))
+    assert [(each.kind, each.keeps) for each in others] == [("source_degraded", True)]
     assert (brief(down), down.since, down.at_once) == (("source_down", "nba", "error"), START, False)
 
 
@@ -47,6 +48,19 @@ def test_a_source_half_of_whose_exchanges_fail_is_degraded() -> None:
     assert brief(degraded) == ("source_degraded", "nba", "warning")
     assert "5 of its 10 exchanges" in degraded.text
     assert "TransientError: busy" in degraded.text
+
+
+@pytest.mark.parametrize(
+    ("number", "failed", "keeps"),
+    [(10, 5, [False]), (10, 4, [True]), (10, 3, [True]), (10, 2, []), (3, 3, [True]), (0, 0, [])],
+)
+def test_what_hardly_fails_often_keeps_an_alert_and_raises_none(number: int, failed: int, keeps: list[bool]) -> None:
+    assert [each.keeps for each in found(Facts(polled=[Polled("nba", number, failed, "x")]))] == keeps
+
+
+@pytest.mark.parametrize(("flaws", "keeps"), [(50, [False]), (49, [True]), (25, [True]), (24, [])])
+def test_quotes_that_are_hardly_good_enough_keep_an_alert_and_raise_none(flaws: int, keeps: list[bool]) -> None:
+    assert [each.keeps for each in found(Facts(flawed=[Flawed("main", 1_000, {"stale_book": flaws})]))] == keeps
 
 
 @pytest.mark.parametrize(("remaining", "used", "severity"), [
@@ -105,7 +119,8 @@ def test_a_part_that_fails_is_this_daemons_word(at: State, severity: Severity) -
 def test_a_source_that_breaks_without_any_exchange_is_told_of_as_a_part() -> None:
     broken = state("source", "nba", State.RECOVERABLE_ERROR)
     assert [brief(each) for each in found(Facts(), broken)] == [("component", "source nba", "warning")]
-    assert found(Facts(polled=[Polled("nba", 3, 1, "busy")]), broken) == [], "its exchanges speak for it"
+    (speaks,) = found(Facts(polled=[Polled("nba", 3, 1, "busy")]), broken)
+    assert (speaks.kind, speaks.keeps) == ("source_degraded", True), "its exchanges speak for it"
 
 
 def test_a_source_that_is_off_is_told_of_though_its_breaker_is_open() -> None:
