@@ -138,7 +138,16 @@ class _Pipeline:
                 provided |= set(found.component.provides)
             options = self._options("detector", item, found, enabled and running)
             if enabled and options is not None:
-                yield DetectorSpec(item.name, found.component, options, self.reader.isolated(item.options))
+                yield DetectorSpec(item.name, found.component, options, self._apart(item, found))
+
+    def _apart(self, item: Item, found: Registered) -> bool:
+        """Say whether a detector is to run in a process of its own. What adds to signals of others does it here."""
+        isolated = self.reader.isolated(item.options)
+        if isolated and found.component.annotates is not None:
+            message = f"{item.name} adds to the signals of other detectors, and cannot be isolated"
+            hint = "remove it here"
+            self.reader.report.add(item.options.entries["isolate"].key, message, hint=hint, docs=docs(item.name))
+        return isolated
 
     def _found(self, kind: str, item: Item, enabled: bool) -> Registered | None:
         called = f"{self.name}.{_name(item)}"

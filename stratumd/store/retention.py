@@ -104,7 +104,7 @@ def clean(read: Read, write: Write, keep: Keep, now: Micros, rows: int = ROWS) -
     cleaning = _Cleaning(read, write, now, rows)
     if keep.issues is not None:
         yield from cleaning.aged(issues, issues.c.observed_at, keep.issues)
-        yield from cleaning.aged(failures, failures.c.observed_at, keep.issues)
+        yield from cleaning.failures(keep.issues)
     if keep.kpi is not None:
         yield from cleaning.aged(cycles, cycles.c.finished_at, keep.kpi)
     if keep.notices is not None:
@@ -134,6 +134,12 @@ class _Cleaning:
     def aged(self, table: Table, at: ColumnElement[int], length: Micros) -> Iterator[Cleaned]:
         """Delete what is older than `length` by the column `at`."""
         return self._repeated(table, _keys(table).where(at < self._now - length).order_by(at))
+
+    def failures(self, length: Micros) -> Iterator[Cleaned]:
+        """Delete where components failed, once the answer is gone: so long as it can be replayed, replay obeys them."""
+        at, old = failures.c.observed_at, failures.c.observed_at < self._now - length
+        there = exists().where(observations.c.id == failures.c.observation)
+        return self._repeated(failures, _keys(failures).where(old, ~there).order_by(at))
 
     def notices(self, length: Micros) -> Iterator[Cleaned]:
         """Delete old notices with what became of them, wherever they may wait still."""

@@ -46,10 +46,8 @@ class ClosingLines(Job):
         return f"{said}, {excluded} called off" if excluded else said
 
     def owes(self, at: Micros, ledger: Ledger) -> list[str]:
-        """Return the events that are to be closed still, and those that have not started."""
-        closed = {each.event for each in ledger.rows(Closed, pipeline=self.context.pipeline)}
-        reached = ledger.events(since=at - self.options.lookback_days * DAY)
-        return [each.event.id for each in reached if each.event.id not in closed]
+        """Return the events that it looks at: also one that is closed is closed anew where its signals are others."""
+        return [each.event.id for each in ledger.events(since=at - self.options.lookback_days * DAY)]
 
     def forget(self, at: Micros, ledger: Ledger, length: Micros | None = None) -> Iterator[int]:
         """Delete the rows of events that started long ago, some events at a time."""

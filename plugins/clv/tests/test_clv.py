@@ -283,13 +283,13 @@ def test_a_word_that_comes_after_the_close_closes_anew() -> None:
     assert ledger.kept == before
 
 
-def test_signals_are_owed_until_their_event_is_closed() -> None:
+def test_signals_are_owed_as_long_as_their_event_may_be_closed_anew() -> None:
     ledger = FakeLedger(spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5)))
     job = ClosingLines(Options(), Context())
     assert job.owes(START - HOUR, ledger) == ["game"]
     assert job.owes(START + HOUR, ledger) == ["game"]
     closed(ledger)
-    assert job.owes(START + HOUR, ledger) == []
+    assert job.owes(START + 6 * DAY, ledger) == ["game"], "without its signals their values would go with the next run"
     assert job.owes(START + 8 * DAY, FakeLedger(*ledger.pasts_by_id.values())) == []  # it is left as it is for good
 
 

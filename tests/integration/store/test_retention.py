@@ -163,8 +163,21 @@ def test_figures_of_cycles_polls_and_what_failed_go_by_their_age(store: Store, r
     store._write("cycles", lambda connection, _: cycles.append(connection, found))
     assert cleaned(store, Keep(kpi=30 * DAY)) == {"cycles": 1}
     assert cleaned(store, Keep(polls=30 * DAY)) == {"polls": 6, "charges": 6}
-    assert cleaned(store, Keep(issues=30 * DAY)) == {"issues": 6, "failures": 6}
+    assert cleaned(store, Keep(issues=30 * DAY)) == {"issues": 6}
     assert rows(reader)["polls"] == rows(reader)["charges"] == 2
+
+
+def test_where_a_component_failed_is_known_as_long_as_the_answer_can_be_replayed(store: Store, reader: Reader) -> None:
+    for at in (NOW - MINUTE, NOW):
+        keep(store, step(observation(at), event_number=1))
+        store.pending("nba", ["nba"], 100)  # so that the floor rises
+    before = len(reader.skipped("nba"))
+    cleaned(store, Keep(issues=30 * DAY))
+    assert len(reader.skipped("nba")) == before
+    gone = cleaned(store, Keep(observations=30 * DAY))["observations"]
+    assert gone
+    assert cleaned(store, Keep(issues=30 * DAY)) == {"failures": gone}
+    assert len(reader.skipped("nba")) == before - gone
 
 
 def test_nothing_goes_that_is_kept_for_ever(store: Store) -> None:

@@ -113,3 +113,11 @@ def test_components_run_in_a_process_of_their_own_where_the_file_says_so(tmp_pat
 def test_a_wrong_choice_is_told(tmp_path: Path, key: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=hint):
         config(tmp_path, f"average: {{{key}}}")
+
+
+@pytest.mark.parametrize("name", ["context", "regime"])
+def test_what_adds_to_the_signals_of_others_is_not_isolated(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "stratumd.yaml"
+    path.write_text(FILE.format(source="", detectors=f"consensus, {name}: {{isolate: process}}", sinks="log"))
+    with pytest.raises(ConfigError, match=rf":7:\d+: error: {name} adds to the signals of other detectors"):
+        load_config(path, env={}, extra=FAKES)
