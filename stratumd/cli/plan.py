@@ -83,6 +83,8 @@ def _show(found: Outlook) -> None:
     if found.chances:
         say("")
         emit([_signal(each) for each in found.chances], SIGNALS, as_json=False)
+    for line in found.shortages():
+        warn(line)
 
 
 def _source(each: Any) -> dict[str, Any]:

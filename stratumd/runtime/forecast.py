@@ -122,14 +122,18 @@ def _a_day(fixtures: Sequence[Fixture], most: int) -> list[Fixture]:
     return [each for day in days.values() for each in day[:most]]
 
 
-def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Micros) -> Forecast:
-    """Return what `source` will do from `now` on, under the schedule and the budget of `spec`."""
+def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Micros, taken: int = 0) -> Forecast:
+    """Return what `source` will do from `now` on, under the schedule and the budget of `spec`.
+
+    `taken` are the credits of a day that its cycles spend: a cadence has to do with the rest.
+    """
     schedule, price = spec.schedule, source.most()
     if schedule is None:
         return Forecast(spec.name, "continuous", spec.budget, None, (now,), None, None, None)
     cadence = cadence_of(schedule)
     if cadence is not None:
-        return _cadence(spec, schedule, cadence, source, known, now)
+        rest = replace(spec, budget=_rest(spec.budget, taken))
+        return replace(_cadence(rest, schedule, cadence, source, known, now), budget=spec.budget)
     apart = reserved(cycles_of(spec), spec.budget)
     pace = Till(spec.name, spec.budget, _Clock(now)).account.day_pace(price or 0, apart)
     if schedule.every is not None:
@@ -154,6 +158,12 @@ def forecast(spec: SourceSpec, source: Source, known: Sequence[Fixture], now: Mi
         _month(credits, spec.budget),
         every=every,
     )
+
+
+def _rest(budget: Budget, taken: int) -> Budget:
+    if budget.daily_credits is None:
+        return budget
+    return budget.model_copy(update={"daily_credits": max(1, budget.daily_credits - taken)})
 
 
 def _cron(schedule: Schedule, now: Micros, end: Micros) -> Iterator[Micros]:

@@ -27,8 +27,12 @@ class Outlook:
 
     def warnings(self) -> list[str]:
         """Return a line for each signal that cannot come to be, and for each budget that will not do."""
+        return [*self.shortages(), *self._blind()]
+
+    def shortages(self) -> list[str]:
+        """Return a line for each budget that will not do."""
         short, cut_off = filter(_is_short, self.sources), filter(_is_cut_off, self.sources)
-        return [*map(_short_of, short), *map(_cut_off, cut_off), *self._blind()]
+        return [*map(_short_of, short), *map(_cut_off, cut_off)]
 
     def _blind(self) -> list[str]:
         return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY)]
@@ -62,9 +66,10 @@ def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micr
     """Yield what the source will do, and each of its cycles."""
     sports = frozenset(feed.source.sports())
     own = [each for each in known if each.sport in sports]
-    yield replace(forecast(spec, feed.source, own, now), quotes=feed.source.quotes)
-    for cycle in feed.cycles:
-        yield cycle_forecast(spec, feed.source, cycle, own, now)
+    cycles = [cycle_forecast(spec, feed.source, cycle, own, now) for cycle in feed.cycles]
+    taken = sum([each.credits_day or 0 for each in cycles])
+    yield replace(forecast(spec, feed.source, own, now, taken), quotes=feed.source.quotes)
+    yield from cycles
 
 
 def _is_cut_off(forecast: Forecast) -> bool:

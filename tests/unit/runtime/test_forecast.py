@@ -198,12 +198,20 @@ def test_the_interval_leaves_the_cycles_their_share(tmp_path: Path) -> None:
     assert (own.interval, own.credits_day) == (648 * SECOND, 400)
 
 
+def test_a_cadence_is_reckoned_with_what_its_cycles_leave(tmp_path: Path) -> None:
+    cycles = "live: {every: 60s}\n    props: {markets: [player_points, player_assists]}"
+    own, odds, props = live(tmp_path, cycles, budget="{daily_credits: 1000, features: {live: 600, props: 90}}").sources
+    assert own.daily == 1_000
+    assert sum(each.credits_day or 0 for each in (own, odds, props)) <= 1_000
+
+
 def test_a_budget_that_ends_before_the_games_do_is_told(tmp_path: Path) -> None:
     (told, *_) = live(tmp_path, "live: {every: 60s}", budget="{features: {live: 100}}").warnings()
     assert told == (
         "nba live: what is watched can take 270 credits a day, and its budget is 100: then its polls end before the day"
         " does"
     )
+    assert live(tmp_path, "live: {every: 60s}", budget="{features: {live: 100}}").shortages() == [told]
 
 
 def test_only_watched_games_are_reckoned_with(tmp_path: Path) -> None:
