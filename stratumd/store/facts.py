@@ -27,6 +27,10 @@ class Question(NamedTuple):
     month: Mapping[str, Micros]
     """When the present month began, for the sources whose month is limited."""
 
+    def of(self, kind: str) -> Sequence[str]:
+        """Return the sources or sinks of the file: what is stored of others is nobody's trouble any more."""
+        return self.sources if kind == "source" else self.sinks
+
 
 class Polled(NamedTuple):
     """Exchanges of one source."""
@@ -88,8 +92,8 @@ class Facts(NamedTuple):
 def gather(connection: Connection, question: Question) -> Facts:
     """Return the facts at one moment."""
     return Facts(
-        breakers=overview.open_breakers(connection),
-        left_out=overview.left_out(connection),
+        breakers=[row for row in overview.open_breakers(connection) if row.name in question.of(row.kind)],
+        left_out=[row for row in overview.left_out(connection) if row.pipeline in question.pipelines],
         disabled=frozenset(connection.scalars(select(disabled_sinks.c.sink))),
         polled=[_polled(connection, source, question.polls_since) for source in question.sources],
         told=dict(_told(connection, question.sources)),

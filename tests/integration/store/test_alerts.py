@@ -62,6 +62,14 @@ def test_an_alert_and_its_notice_are_committed_together_and_survive_a_restart(
 
 
 @SQLITE
+def test_what_was_taken_out_of_the_file_is_no_trouble_any_more(store: Store) -> None:
+    outage = Outage("timeout", 3, START, START + HOUR, "x")
+    for kind, name in (("source", "nba"), ("source", "gone"), ("sink", "nba.chat"), ("sink", "gone.chat")):
+        store.trip(kind, name, outage)
+    assert [row.name for row in store.alerts.facts(ASKED).breakers] == ["nba.chat", "nba"]
+
+
+@SQLITE
 def test_status_shows_what_is_wrong_and_whether_anybody_was_told(
     store: Store, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
