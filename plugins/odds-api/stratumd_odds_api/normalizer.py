@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from sys import intern
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from stratumd.plugin import (
 from stratumd_odds_api.asked import Asked, read_request
 from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
 from stratumd_odds_api.scores import is_scores, read_scores
-from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, read_body
+from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, one_copy, read_body
 
 EARLY = 5 * MINUTE
 """How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
@@ -176,7 +175,7 @@ class OddsApiNormalizer(Normalizer):
                     issues.append(Issue("malformed_book", "its key is no name", event=fixture.id))
                     unreadable.append(Place())
                     continue
-                shelf = known.books[intern(book.key)] = _Book()
+                shelf = known.books[one_copy(book.key)] = _Book()
             if shelf.turn == turn:
                 issues.append(Issue("duplicate_book", _TWICE, event=fixture.id, book=book.key))
                 continue
@@ -239,8 +238,8 @@ class OddsApiNormalizer(Normalizer):
         elif last.turn == self._turn:
             issues.append(Issue("duplicate_market", _TWICE, event=event, book=book, market=wire.key))
             return None
-        key = intern(wire.key)  # each answer brings its own copy, and what was read of it stays
-        reading = read_outcomes(wire.outcomes, Asking(event, intern(book), key, known.sides, known.american))
+        key = one_copy(wire.key)
+        reading = read_outcomes(wire.outcomes, Asking(event, one_copy(book), key, known.sides, known.american))
         market = shelf.markets[key] = _Market(wire.outcomes.copy(), reading, last)
         return market
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -117,6 +118,11 @@ def read_body(body: bytes, *, enveloped: bool, one: bool) -> Body | None:
 def is_name(text: str) -> bool:
     """Say whether `text` can name something: not empty, not endless, no control characters."""
     return 0 < len(text) <= _LONGEST and _CONTROL.search(text) is None
+
+
+def one_copy(name: str) -> str:
+    """Return the copy of `name` that is kept while anybody has it: every answer brings its names anew."""
+    return intern(name)
 
 
 def _read_whole(body: bytes, enveloped: bool, one: bool) -> list[Fixture]:
