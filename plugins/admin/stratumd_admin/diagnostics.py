@@ -99,15 +99,16 @@ def cycles(
 def summary(history: History, now: Micros, source: str | None, since: Micros) -> Shown:
     """Return figures of the polls since then by source, and of the cycles by pipeline."""
     polls = history.polls(source=source, since=since, limit=MOST)
+    rows = history.cycles(since=since, limit=MOST)
     by_source: dict[str, list[PollRow]] = {}
     for poll in polls:
         by_source.setdefault(poll.source, []).append(poll)
     return {
         "since": iso(polls[0].started_at if len(polls) == MOST else since),
         "until": iso(now),
-        "truncated": len(polls) == MOST,
+        "truncated": MOST in (len(polls), len(rows)),
         "sources": [{"source": name, **_figures(found)} for name, found in sorted(by_source.items())],
-        "pipelines": _pipelines(history.cycles(since=since, limit=MOST)),
+        "pipelines": _pipelines(rows),
     }
 
 
