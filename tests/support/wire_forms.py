@@ -40,5 +40,7 @@ def _meanings(text: str) -> Iterator[Any]:
             yield kind(text)
         except ValueError:
             continue
+    if text == "null":
+        yield None
     if text in ("true", "false"):
         yield text == "true"

@@ -23,6 +23,8 @@ PARAMETERS: list[dict[str, Any]] = [
         ("events=false&market=false", True),
         ("events=a,b&events=c&limit=3", True),
         ("events=a&at=2026-01-01T00:00:00Z", True),
+        ("events=a&market=null", True),
+        ("events=a&limit=null", False),
         ("market=a", False),
         ("events=a&other=b", False),
         ("events=", False),
