@@ -25,6 +25,7 @@ STAYS = 0.5
 """The part of a threshold from which on an alert that is there stays: about the threshold it would come and go."""
 QUOTA = "quota"
 """What the provider's own limit is called beside the budgets."""
+MONTHLY = "monthly_credits"
 _OFF = {State.PERMANENT_ERROR, State.FATAL_ERROR}
 _ELSEWHERE = ("component", "store")
 """Kinds that the store speaks of, or that could not be stored."""
@@ -87,7 +88,13 @@ def _quotas(facts: Facts, budgets: Mapping[str, Budget], now: Micros) -> Iterato
                 severity = Severity.ERROR if spent_up else Severity.WARNING
                 title = f"{source}: {part.name} is " + ("used up" if spent_up else f"used to {share:.0f} %")
                 text = f"{part.spent:,} of {part.budget:,} credits. `stratumd quota` says how far it goes."
-                yield Condition("quota", f"{source} {part.name}", severity, title, text, now, at_once=True)
+                name, keeps = f"{source} {part.name}", _is_spent_evenly(part, now)
+                yield Condition("quota", name, severity, title, text, now, at_once=True, keeps=keeps)
+
+
+def _is_spent_evenly(part: Part, now: Micros) -> bool:
+    """Say whether a day's budget is spent no faster than the day goes by: that is what it is for."""
+    return part.name not in (QUOTA, MONTHLY) and part.spent * DAY <= part.budget * (now % DAY)
 
 
 def _parts(facts: Facts, source: str, budget: Budget) -> Iterator[Part]:
@@ -99,7 +106,7 @@ def _parts(facts: Facts, source: str, budget: Budget) -> Iterator[Part]:
     if budget.daily_credits is not None:
         yield Part("daily_credits", sum(spent.today.values()), budget.daily_credits)
     if budget.monthly_credits is not None:
-        yield Part("monthly_credits", spent.month, budget.monthly_credits)
+        yield Part(MONTHLY, spent.month, budget.monthly_credits)
     for name, cap in budget.features.items():
         yield Part(name, spent.today.get(name, 0), cap)
 

@@ -82,6 +82,16 @@ def test_every_budget_is_told_of_by_itself() -> None:
     assert START - DAY < asked.day <= START
 
 
+@pytest.mark.parametrize(("spent", "hour", "keeps"), [
+    (799, 12, []), (800, 12, [False]), (800, 19, [False]), (800, 20, [True]), (999, 23, [False]), (1_000, 24, [False]),
+])  # fmt: skip
+def test_a_day_s_budget_that_lasts_the_day_raises_no_alert(spent: int, hour: int, keeps: list[bool]) -> None:
+    budget, midnight = Budget(daily_credits=1_000), START // DAY * DAY
+    facts, now = Facts(spent={"nba": Spent({"base": spent}, spent)}), midnight + hour * HOUR - 1
+    told = conditions(facts, [], {"nba": budget}, 5.0, now=now + (hour == 20), me="me")
+    assert [each.keeps for each in told] == keeps
+
+
 def test_quotes_are_told_of_with_their_worst_rules() -> None:
     (quality,) = found(Facts(flawed=[Flawed("main", 1_000, {"stale_book": 20, "hold_range": 30})]))
     assert brief(quality) == ("quality", "main", "warning")
