@@ -50,6 +50,7 @@ def _source(name: str, entry: Entry, reader: Reader) -> SourceSpec | None:
         needed=enabled,
     )
     _capped(name, found, options, budget, table, entry, reader)
+    _told_apart(name, found, options, schedule, table, entry, reader)
     _readable(found, table, entry, reader)
     return SourceSpec(name, use, found.component, options, schedule, enabled, budget, reader.isolated(table))
 
@@ -132,6 +133,27 @@ def _capped(
                 table.entries.get(cycle.name, entry).key,
                 f"{cycle.name!r} of source {name!r} has no budget of its own",
                 hint=f"add 'budget: {{features: {{{cycle.name}: 200}}}}', in credits a day",
+                docs=docs(found.plugin),
+            )
+
+
+def _told_apart(
+    name: str,
+    found: Registered,
+    options: PluginConfig | None,
+    schedule: Schedule | None,
+    table: Table,
+    entry: Entry,
+    reader: Reader,
+) -> None:
+    """In the poll log a band and a cycle stand by their names."""
+    bands = {band.name for band in schedule.bands} if schedule is not None else set()
+    for cycle in () if options is None else found.component.cycles(options):
+        if cycle.name in bands:
+            reader.report.add(
+                table.entries.get("schedule", entry).key,
+                f"a band of source {name!r} is called {cycle.name!r}, like what it asks in a rhythm of its own",
+                hint="give the band another name",
                 docs=docs(found.plugin),
             )
 

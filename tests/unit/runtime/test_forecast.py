@@ -234,5 +234,12 @@ def test_a_cycle_without_a_budget_is_refused(tmp_path: Path) -> None:
     assert problem.hint == "add 'budget: {features: {live: 200}}', in credits a day"
 
 
+def test_a_band_called_like_a_cycle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        live(tmp_path, "live: {every: 60s}", schedule="{cadence: [{name: live, every: 5m}]}")
+    (problem,) = caught.value.problems
+    assert problem.message == "a band of source 'nba' is called 'live', like what it asks in a rhythm of its own"
+
+
 def test_budgets_are_nobodys_by_default() -> None:
     assert Budget().daily_credits is None
