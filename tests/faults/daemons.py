@@ -74,8 +74,10 @@ async def endure(folder: Path, server: postgres.Server, database: str, ordeal: O
 def examined(crowd: Crowd, url: str, period: Micros) -> Found:
     """Look at what is left."""
     with psycopg.connect(url) as connection:
-        taken = _column(connection, "SELECT instant FROM instants ORDER BY instant")
-        taken_at = _column(connection, "SELECT taken_at FROM instants ORDER BY taken_at")
+        # Reports have instants, too.
+        ours = "FROM instants WHERE schedule LIKE 'source %'"
+        taken = _column(connection, f"SELECT instant {ours} ORDER BY instant")
+        taken_at = _column(connection, f"SELECT taken_at {ours} ORDER BY taken_at")
         polls = len(_column(connection, "SELECT id FROM polls")) - 1  # the last one was asked for by hand
         states = dict(connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
         epochs = dict(connection.execute("SELECT pipeline, epoch FROM leases").fetchall())
