@@ -56,9 +56,9 @@ def replay(
         observations = _progress(_imported(config, source), "backfill")
     else:
         observations = _progress(merged(files or []), ", ".join(path.name for path in files or []))
-    from stratumd.runtime.garbage import settle
+    from stratumd.runtime.garbage import BATCH, settle
 
-    settle()
+    settle(BATCH)
     started = time.perf_counter()
     if database is None:
         summary = _run(observations, pipelines, None)

@@ -32,6 +32,7 @@ from starlette.routing import Route
 
 from stratumd.engine.outcome import Step
 from stratumd.http.server import address, bind, serve
+from stratumd.runtime.garbage import settle
 from tests.integration.partner_api.world import MINUTE, START, World, make_signal, make_step, world
 from tests.support import postgres, steps
 
@@ -287,6 +288,7 @@ async def measure(url: str, name: str, options: argparse.Namespace) -> dict[str,
         await held.commit(make_step(START, signals))
         await held.heard()
         body = (await held.get("intel/signals?limit=50")).content
+        settle()  # as the daemon does when all is built
         print(f"\n{name}: {len(body):,} bytes of {len(json.loads(body)['items'])} signals out of {len(signals)}")
         async with bare(body) as yardstick:
             await row("bare Starlette route", yardstick, path, seconds)

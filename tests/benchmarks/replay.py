@@ -97,12 +97,12 @@ def _peak_megabytes() -> float:
 def _replay(path: str, database: str | None) -> tuple[int, int, float]:
     from stratumd.cli.replay import _pipelines, _run
     from stratumd.recording import read
-    from stratumd.runtime.garbage import settle
+    from stratumd.runtime.garbage import BATCH, settle
     from stratumd.store import open_store
 
     pipelines = _pipelines(CONFIG)
     store = open_store(database) if database is not None else None
-    settle()
+    settle(BATCH)
     started = time.perf_counter()
     summary = _run(read(path), pipelines, store)
     seconds = time.perf_counter() - started
