@@ -18,16 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stratumd.http import problems
 from stratumd.http.endpoints import Straight, routes
 from stratumd.http.openapi import OPENAPI, document
+from stratumd.http.whole import SECURITY
 from stratumd.plugin import Micros
 from stratumd.plugin.routes import Endpoint, Scheme
-
-SECURITY = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-}
 
 
 class View(Protocol):
@@ -117,7 +110,7 @@ class _Pages:
 
 
 class SecurityHeaders:
-    """Adds the headers that keep a browser from doing anything with an answer but show it, where it has not its own."""
+    """Adds `SECURITY` to every answer that has not its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

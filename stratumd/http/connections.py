@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from httptools import HttpParserError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from stratumd.plugin.routes import network_of
 
@@ -36,12 +36,38 @@ def most() -> int:
 
 
 class Outlet:
-    """The way past the task of an answer, for what is sent to thousands at once: no task has to wake up for it."""
+    """The way past everything around an answer, for what is sent to thousands at once or thousands of times."""
 
     __slots__ = ("_cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+        """Send a whole answer in one piece; False where that cannot be: send it the usual way then.
+
+        It cannot after an answer has begun and while the other side takes nothing. Headers that hold anything but
+        printable ASCII are left to the usual way, too, which refuses what would end a line.
+        """
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
+            return False
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        text = "".join(lines)
+        if not (text.isascii() and text.isprintable()):
+            return False
+        if not cycle.keep_alive:
+            lines.append("connection: close")
+        own = b"".join([b"%b: %b\r\n" % each for each in cycle.default_headers])
+        head = b"%b%b%b\r\n\r\n" % (STATUS_LINE[status], own, "\r\n".join(lines).encode("ascii"))
+        cycle.waiting_for_100_continue = False
+        cycle.response_started = cycle.response_complete = True
+        cycle.transport.writelines([head] if cycle.scope["method"] == "HEAD" else [head, body])
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
 
     def write(self, chunk: bytes) -> bool:
         """Send a chunk of the answer's body behind all that its task has sent; False where that cannot be at present.

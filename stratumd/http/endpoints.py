@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import cache
@@ -22,6 +22,7 @@ from stratumd.http import problems
 from stratumd.http.connections import OUTLET
 from stratumd.http.dates import deprecation
 from stratumd.http.openapi import OPENAPI
+from stratumd.http.whole import Whole
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Scheme, Stream
@@ -54,7 +55,8 @@ class Door:
         """Answer a request."""
         headers = _headers(scope)
         given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        answer: Whole | _Streaming | Response
         try:
             answer = await self._answer(scope, receive, headers, request_id)
         except Refused as refused:
@@ -70,7 +72,7 @@ class Door:
 
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Mapping[str, str], request_id: str
-    ) -> Response | _Streaming:
+    ) -> Whole | _Streaming:
         prepared = self._methods.get(scope["method"])
         if prepared is None:
             raise Refused(405, f"this path answers {self._allow['allow']}", headers=self._allow)
@@ -187,15 +189,14 @@ class _Prepared:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Refused(400, "the body is not JSON that can be read") from None
 
-    def response(self, found: Answer | Stream) -> Response | _Streaming:
+    def response(self, found: Answer | Stream) -> Whole | _Streaming:
         if isinstance(found, Stream):
             return _Streaming(found, self._extra)
         body = found.body
         if body is not None and not isinstance(body, bytes):
             body = msgspec.json.encode(body)
         media_type = None if body is None else found.media_type
-        headers = {**found.headers, **self._extra}
-        return Response(body, found.status, headers, media_type)
+        return Whole(body, found.status, {**found.headers, **self._extra}, media_type)
 
 
 class _Streaming:

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from stratumd.http.app import SECURITY, create_app
+from stratumd.http.app import create_app
+from stratumd.http.whole import SECURITY
 
 pytestmark = pytest.mark.anyio
 
