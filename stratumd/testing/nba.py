@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from stratumd.odds import NBA_TEAMS, team_of
 from stratumd.plugin import HOUR, Micros, iso, to_datetime
-from stratumd.testing.provider_http import MANNERS, HttpReply, HttpRequest, LoopbackServer
+from stratumd.testing.provider_http import HttpReply, HttpRequest
+from stratumd.testing.site import JSON, FakeSite
 
 LIVE = "/static/json/liveData/scoreboard/todaysScoreboard_00.json"
 PAST = "/stats/scoreboardv3"
-FAULTS = ("403", "404", "429", "500", "503", "not_json", *MANNERS[1:])
-"""What `fail_next` takes."""
 
 _NEW_YORK_BEHIND = 5 * HOUR
-_JSON = {"content-type": "application/json"}
+_HTML = {"content-type": "text/html"}
 
 Row = dict[str, Any]
 
@@ -48,49 +46,27 @@ def nba_game(
     }
 
 
-class FakeNba:
+class FakeNba(FakeSite):
     """The NBA at `url` while entered: `today` is the live scoreboard, `days` those of past days, by `YYYY-MM-DD`.
 
-    A day is a list of games, or the bytes of a file.
+    A day is a list of games, or the bytes of a file. Both addresses of the source lead here.
     """
 
+    cut = b'{"scoreboard":'
+
     def __init__(self, today: Iterable[Row] | bytes = (), days: dict[str, Iterable[Row] | bytes] | None = None) -> None:
+        super().__init__()
         self.today: Iterable[Row] | bytes = today
         self.days: dict[str, Iterable[Row] | bytes] = days or {}
-        self.served: deque[HttpRequest] = deque(maxlen=1_000)
-        """The newest requests, oldest first."""
-        self._faults: deque[str] = deque()
-        self._server = LoopbackServer(self._reply)
 
-    @property
-    def url(self) -> str:
-        """`http://127.0.0.1:port`, known once entered; both addresses of the source lead there."""
-        return self._server.url
+    def refusal(self, status: int) -> HttpReply:
+        """Refuse as the NBA's edge does, with a page for people."""
+        return HttpReply(status, b"<html>Access Denied</html>", _HTML)
 
-    async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        return await self._server.__aexit__(*error)
-
-    def fail_next(self, kind: str, count: int = 1) -> None:
-        """Answer the next `count` requests with a fault of `FAULTS`."""
-        if kind not in FAULTS:
-            raise ValueError(f"unknown fault {kind!r}; there are {', '.join(FAULTS)}")
-        self._faults.extend([kind] * count)
-
-    async def _reply(self, request: HttpRequest) -> HttpReply:
-        self.served.append(request)
-        fault = self._faults.popleft() if self._faults else ""
-        if fault.isdigit():
-            return HttpReply(int(fault), b"<html>Access Denied</html>", {"content-type": "text/html"})
-        if fault == "not_json":
-            return HttpReply(200, b'{"scoreboard":', _JSON)
+    def answer(self, request: HttpRequest) -> HttpReply:
+        """Return a scoreboard."""
         body = self._body(request)
-        if body is None:
-            return HttpReply(404, b"<html>Not Found</html>", {"content-type": "text/html"})
-        return HttpReply(200, body, _JSON, fault or "whole")
+        return HttpReply(404, b"<html>Not Found</html>", _HTML) if body is None else HttpReply(200, body, JSON)
 
     def _body(self, request: HttpRequest) -> bytes | None:
         if request.path == LIVE:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import anyio
 import zstandard
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
+
+from stratumd.testing.listening import GONE, Listening, reset
 
 MANNERS = (
     *("whole", "slow", "hang", "reset", "reset_midway", "truncated", "garbage", "gzip", "deflate", "zstd", "bad_gzip"),
@@ -28,7 +27,6 @@ it unpacks to as much as the server's `bomb` says. Nothing here packs brotli: it
 _HEAD_LIMIT = 65536
 BOMB = 64 * 1024 * 1024
 _DRIP = 0.02
-_GONE = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class HttpRequest(NamedTuple):
@@ -53,7 +51,7 @@ class HttpReply(NamedTuple):
 Answer = Callable[[HttpRequest], Awaitable[HttpReply]]
 
 
-class LoopbackServer:
+class LoopbackServer(Listening):
     """Serves `answer` at `url` while it is entered.
 
     What `answer` raises ends the server and is raised by it.
@@ -61,23 +59,14 @@ class LoopbackServer:
 
     def __init__(self, answer: Answer, *, bomb: int = BOMB) -> None:
         """`bomb` is how many bytes a bomb unpacks to."""
+        super().__init__()
         self._answer = answer
         self._bomb = bomb
-        self._stack = AsyncExitStack()
-        self.url = ""
 
-    async def __aenter__(self) -> Self:
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-        await self._stack.enter_async_context(listener)
-        tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(listener.serve, self._converse)
-        port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket's attribute, no SQL
-        self.url = f"http://127.0.0.1:{port}"
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        return await self._stack.__aexit__(*error)  # type: ignore[arg-type]  # passed on as received
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:port`, known once entered."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def _converse(self, stream: SocketStream) -> None:
         received = BufferedByteReceiveStream(stream)
@@ -92,7 +81,7 @@ class LoopbackServer:
                     await _send(stream, reply, self._bomb)
                     if reply.manner not in ("whole", *_PACKERS):
                         return
-            except _GONE:
+            except GONE:
                 return
 
 
@@ -111,22 +100,16 @@ async def _send(stream: SocketStream, reply: HttpReply, bomb: int) -> None:
     if manner == "garbage":
         await stream.send(b"\x00\x01 this is no HTTP\r\n\r\n")
     elif manner == "reset":
-        _reset(stream)
+        reset(stream)
     elif manner in ("truncated", "reset_midway"):
         await stream.send(_head(reply, len(reply.body) or 1) + reply.body[: len(reply.body) // 2])
         if manner == "reset_midway":
-            _reset(stream)
+            reset(stream)
     elif manner == "slow":
         await _drip(stream, reply)
     else:
         body, encoding = _encoded(reply, bomb)
         await stream.send(_head(reply, len(body), encoding) + body)
-
-
-def _reset(stream: SocketStream) -> None:
-    """Make closing the connection send a reset instead of an end."""
-    raw: socket.socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  # the same
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def _drip(stream: SocketStream, reply: HttpReply) -> None:

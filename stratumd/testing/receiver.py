@@ -13,19 +13,18 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
+
+from stratumd.testing.listening import GONE, Listening, reset
 
 TOLERANCE = 300
 """Seconds that a timestamp may be off, either way."""
@@ -33,7 +32,6 @@ _HEAD_LIMIT = 65_536
 _DRIP = 0.02
 _FLOOD = b"x" * 65_536
 _PHRASES = {each.value: each.phrase for each in HTTPStatus}
-_GONE = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,12 @@ class Manner(NamedTuple):
     `hang`: no answer; `reset`: a broken connection instead of one."""
 
 
-class Receiver:
+class Receiver(Listening):
     """An asynchronous context manager: inside it, `url` is on a free port of 127.0.0.1."""
 
     def __init__(self, *secrets: str, path: str = "/hooks/stratumd", now: Callable[[], float] = time.time) -> None:
         """A request is good if one of `secrets` signed it. `now` is in seconds since 1970 UTC."""
+        super().__init__()
         self.requests: list[Received] = []
         """Every request that arrived whole, in order, whatever was answered."""
         self.taken: list[Received] = []
@@ -96,8 +95,6 @@ class Receiver:
         self._now = now
         self._script: deque[Manner] = deque()
         self._news = anyio.Event()
-        self._stack = AsyncExitStack()
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -141,20 +138,6 @@ class Receiver:
 
     # ---- the server
 
-    async def __aenter__(self) -> Self:
-        """Start to listen."""
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-        await self._stack.enter_async_context(listener)
-        tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(listener.serve, self._converse)
-        self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket's attribute, no SQL
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        """Stop, whatever still hangs."""
-        return await self._stack.__aexit__(*error)  # type: ignore[arg-type]  # passed on as received
-
     async def _converse(self, stream: SocketStream) -> None:
         self.connections += 1
         incoming = BufferedByteReceiveStream(stream)
@@ -162,7 +145,7 @@ class Receiver:
             try:
                 while True:
                     await self._answer(stream, await self._read(incoming))
-            except _GONE:
+            except GONE:
                 return
 
     async def _read(self, incoming: BufferedByteReceiveStream) -> Received:
@@ -186,7 +169,7 @@ class Receiver:
         if manner.way == "hang":
             await anyio.sleep_forever()
         if manner.way == "reset":
-            _reset(stream)
+            reset(stream)
             raise anyio.ClosedResourceError
         if not request.verified:
             manner = Manner(400, body=f"{request.problem}".encode())
@@ -237,9 +220,3 @@ def _head(manner: Manner) -> bytes:
     lines = [f"HTTP/1.1 {manner.status} {_PHRASES.get(manner.status, 'Unknown')}", f"Content-Length: {length}"]
     lines += [f"{name}: {value}" for name, value in manner.headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-def _reset(stream: SocketStream) -> None:
-    """Make the coming close a reset instead of an orderly end."""
-    raw: socket.socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610  # a socket's attribute, no SQL
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

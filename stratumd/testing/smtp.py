@@ -14,20 +14,21 @@ import base64
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 from anyio.streams.tls import TLSStream
 
+from stratumd.testing.listening import GONE, Listening
+
 _LINE = 65_536
-_GONE = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError)
+_GONE = (*GONE, ssl.SSLError)
 _REPLIES = {
     "HELO": (250, "here"),
     "MAIL": (250, "yes"),
@@ -78,26 +79,25 @@ class _Session:
         await self.stream.send("".join(f"{code}{m}{text}\r\n" for m, text in zip(marks, lines, strict=True)).encode())
 
 
-class FakeSmtp:
+class FakeSmtp(Listening):
     """An asynchronous context manager: inside it, the server is on `port` of 127.0.0.1."""
 
     def __init__(
         self, *, logins: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, implicit: bool = False
     ) -> None:
         """`logins` are passwords by user. With `tls` it offers STARTTLS, or speaks TLS at once where `implicit`."""
+        super().__init__()
         self.mails: list[Mail] = []
         """What was taken, in order."""
         self.commands: list[str] = []
         """The verb of every command, in order."""
         self.connections = 0
-        self.port = 0
         self._logins = dict(logins or {})
         self._tls = tls
         self._implicit = implicit
         self._script: dict[str, deque[tuple[int, str]]] = defaultdict(deque)
         self._stuck: dict[str, str] = {}
         self._reached: dict[str, anyio.Event] = defaultdict(anyio.Event)
-        self._stack = AsyncExitStack()
 
     # ---- what it is told
 
@@ -122,20 +122,6 @@ class FakeSmtp:
         await self._reached[command].wait()
 
     # ---- the server
-
-    async def __aenter__(self) -> Self:
-        """Start to listen."""
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-        await self._stack.enter_async_context(listener)
-        tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(listener.serve, self._converse)
-        self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket's attribute, no SQL
-        return self
-
-    async def __aexit__(self, *error: object) -> bool | None:
-        """Stop, whatever still hangs."""
-        return await self._stack.__aexit__(*error)  # type: ignore[arg-type]  # passed on as received
 
     async def _converse(self, raw: SocketStream) -> None:
         self.connections += 1
