@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from stratumd.client import Client, checked
+from stratumd.client import Client
+from stratumd.client.asking import ask
 from stratumd.errors import RateLimited, SourceError, TransientError, Unauthorized
-from stratumd.plugin import Context, Observation, Poll, Request, Source
+from stratumd.plugin import Context, Poll, Request, Source
 from stratumd_context.options import SourceOptions
 from stratumd_context.wire import path_of, read_players
 
 HEADER = "Ocp-Apim-Subscription-Key"
-KEPT_HEADERS = ("content-type", "date", "last-modified")
 
 
 class SportsDataIO(Source):
@@ -53,26 +53,8 @@ class SportsDataIO(Source):
 
     async def _ask(self, request: Request) -> Poll:
         assert self._client is not None, "opened before it is polled"
-        clock = self.context.clock
-        started = clock.now()
-        try:
-            answer = await self._client.get(request.path, deadline=self.options.timeout.total_seconds())
-        except SourceError as error:
-            return Poll(request, started, clock.now() - started, error=error)
-        now = clock.now()
-        if answer.status != 200:
-            return Poll(request, started, now - started, error=_refusal(answer.status))
-        wrong = await checked(answer.body)
-        observation = Observation(
-            source=self.context.name,
-            format=self.format,
-            received_at=now,
-            request=request,
-            status=answer.status,
-            body=answer.body,
-            headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
-        )
-        return Poll(request, started, now - started, observation, wrong)
+        deadline = self.options.timeout.total_seconds()
+        return await ask(self, self._client, request, deadline=deadline, refusal=_refusal)
 
 
 def _refusal(status: int) -> SourceError:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import structlog
 
 from stratumd.errors import BadPayload, RateLimited, SourceError, TransientError, Unauthorized
-from stratumd.plugin import Clock, Log, Poll, Secret, Source, parse_iso
-from stratumd.testing.clock import VirtualClock
+from stratumd.plugin import Poll, Secret, parse_iso
+from stratumd.testing.lent import SourceContext
 from stratumd.testing.sportsdata import KEY, PATH, FakeSportsData, injured
 from stratumd_context import SportsDataIO
 
@@ -19,27 +18,11 @@ pytestmark = pytest.mark.anyio
 NOON = parse_iso("2026-01-10T17:00:00Z")
 
 
-class Context:
-    def __init__(self) -> None:
-        self.name = "injuries"
-        self.clock: Clock = VirtualClock(NOON)
-        self.log: Log = structlog.get_logger()
-
-    def source(self, use: str, options: Mapping[str, Any]) -> Source:
-        raise AssertionError("it stands in front of no other")
-
-    def is_over(self, event: str) -> bool:
-        return False
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"it needs no {name}")
-
-
 @asynccontextmanager
 async def opened(fake: FakeSportsData, **options: Any) -> AsyncIterator[SportsDataIO]:
     async with fake:
         given = {"base_url": fake.url, "key": Secret(KEY), **options}
-        source = SportsDataIO(SportsDataIO.config.model_validate(given), Context())
+        source = SportsDataIO(SportsDataIO.config.model_validate(given), SourceContext("injuries", NOON))
         await source.open()
         try:
             yield source

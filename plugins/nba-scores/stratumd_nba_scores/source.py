@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from stratumd.client import Answer, Client, checked
+from stratumd.client import Client
+from stratumd.client.asking import ask
 from stratumd.errors import RateLimited, SourceError, TransientError
-from stratumd.plugin import Context, Micros, Observation, Poll, Request, Source, micros, to_datetime
+from stratumd.plugin import Context, Micros, Poll, Request, Source, micros, to_datetime
 from stratumd_nba_scores.options import NbaScoresOptions
 from stratumd_nba_scores.wire import FINAL, LIVE, PAST, is_off, read_board, read_game
 
 NEW_YORK = ZoneInfo("America/New_York")
 """Where the NBA's days begin and end."""
-KEPT_HEADERS = ("content-type", "date", "last-modified")
 
 
 class NbaScores(Source):
@@ -80,28 +80,8 @@ class NbaScores(Source):
         return due
 
     async def _ask(self, client: Client, request: Request) -> Poll:
-        clock = self.context.clock
-        started = clock.now()
-        try:
-            answer = await client.get(request.path, request.params, deadline=self.options.timeout.total_seconds())
-        except SourceError as error:
-            return Poll(request, started, clock.now() - started, error=error)
-        now = clock.now()
-        if answer.status != 200:
-            return Poll(request, started, now - started, error=_refusal(answer.status))
-        wrong = await checked(answer.body)
-        return Poll(request, started, now - started, self._observation(request, answer, now), wrong)
-
-    def _observation(self, request: Request, answer: Answer, now: Micros) -> Observation:
-        return Observation(
-            source=self.context.name,
-            format=self.format,
-            received_at=now,
-            request=request,
-            status=answer.status,
-            body=answer.body,
-            headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
-        )
+        deadline = self.options.timeout.total_seconds()
+        return await ask(self, client, request, deadline=deadline, refusal=_refusal)
 
 
 def _refusal(status: int) -> SourceError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import structlog
 
 from stratumd.errors import BadPayload, RateLimited, SourceError, TransientError
-from stratumd.plugin import DAY, HOUR, Clock, Log, Poll, Source, parse_iso
+from stratumd.plugin import DAY, HOUR, Poll, parse_iso
 from stratumd.testing.clock import VirtualClock
+from stratumd.testing.lent import SourceContext
 from stratumd.testing.nba import LIVE, FakeNba, nba_game
 from stratumd_nba_scores import NbaScores
 
@@ -21,27 +21,11 @@ ENDED = nba_game("BOS", "NYK", NOON - DAY, status=3, score=(101, 99))
 OPEN = nba_game("UTA", "MIA", NOON - DAY, status=2)
 
 
-class Context:
-    def __init__(self) -> None:
-        self.name = "scores"
-        self.clock: Clock = VirtualClock(NOON)
-        self.log: Log = structlog.get_logger()
-
-    def source(self, use: str, options: Mapping[str, Any]) -> Source:
-        raise AssertionError("it stands in front of no other")
-
-    def is_over(self, event: str) -> bool:
-        return False
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"it needs no {name}")
-
-
 @asynccontextmanager
 async def opened(nba: FakeNba, **options: Any) -> AsyncIterator[NbaScores]:
     async with nba:
         chosen = NbaScores.config.model_validate({"base_url": nba.url, "stats_url": nba.url, **options})
-        source = NbaScores(chosen, Context())
+        source = NbaScores(chosen, SourceContext("scores", NOON))
         await source.open()
         try:
             yield source
