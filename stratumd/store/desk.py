@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from psycopg import errors as postgres
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, delete, func, select
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects import sqlite
@@ -22,7 +21,7 @@ from stratumd.plugin.desk import Act, Reading, Writing
 from stratumd.plugin.views import DeliveryRow
 from stratumd.store import audit, letters
 from stratumd.store.audit import Image
-from stratumd.store.errors import mapped
+from stratumd.store.errors import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, UNIQUE_VIOLATION, mapped, sqlstate
 from stratumd.store.ledger import Write
 from stratumd.store.letters import Wanted
 from stratumd.store.shelves import table_of
@@ -84,7 +83,7 @@ def _met(error: BaseException) -> bool:
     cause = error.__cause__
     if isinstance(cause, DBAPIError):
         cause = cause.orig
-    return isinstance(cause, postgres.SerializationFailure | postgres.DeadlockDetected | postgres.UniqueViolation)
+    return sqlstate(cause) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED, UNIQUE_VIOLATION)
 
 
 class Shelf:

@@ -16,12 +16,11 @@ Every call of the store may be repeated with the same arguments: what is already
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
-import alembic.util
-import psycopg
-from psycopg import errors as postgres
 from sqlalchemy import exc
 
 from stratumd.errors import StartupError, StratumError
@@ -94,29 +93,54 @@ _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_MISMATCH: StoreRefused,
 }
 
-# The first that matches counts: the order is from the special to the general.
-_POSTGRES: tuple[tuple[type[Exception], type[StoreError]], ...] = (
-    (postgres.DiskFull, StoreFull),
-    (postgres.OutOfMemory, StoreBusy),
-    (postgres.TooManyConnections, StoreDown),
-    (postgres.SerializationFailure, StoreBusy),
-    (postgres.DeadlockDetected, StoreBusy),
-    (postgres.LockNotAvailable, StoreBusy),
-    (postgres.QueryCanceled, StoreBusy),
-    (postgres.ReadOnlySqlTransaction, StoreDown),
-    (postgres.IdleInTransactionSessionTimeout, StoreDown),
-    (postgres.DataCorrupted, StoreBroken),
-    (postgres.IndexCorrupted, StoreBroken),
-    (postgres.IoError, StoreBroken),
-    (psycopg.DataError, StoreRefused),
-    (psycopg.IntegrityError, StoreRefused),
-    (psycopg.OperationalError, StoreDown),
-    (psycopg.InterfaceError, StoreDown),
-)
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED, UNIQUE_VIOLATION = "40001", "40P01", "23505"
+"""Codes of PostgreSQL, as `sqlstate` returns them."""
 
 
-_UNFIT = (sqlite3.ProgrammingError, sqlite3.InterfaceError, psycopg.ProgrammingError)
-"""What the drivers themselves raise, before any statement is sent: of a type that they cannot bind."""
+@cache
+def _postgres() -> tuple[tuple[type[Exception], type[StoreError]], ...]:
+    """Return what psycopg's errors mean. The first that matches counts: from the special to the general."""
+    import psycopg
+    from psycopg import errors as postgres
+
+    return (
+        (postgres.DiskFull, StoreFull),
+        (postgres.OutOfMemory, StoreBusy),
+        (postgres.TooManyConnections, StoreDown),
+        (postgres.SerializationFailure, StoreBusy),
+        (postgres.DeadlockDetected, StoreBusy),
+        (postgres.LockNotAvailable, StoreBusy),
+        (postgres.QueryCanceled, StoreBusy),
+        (postgres.ReadOnlySqlTransaction, StoreDown),
+        (postgres.IdleInTransactionSessionTimeout, StoreDown),
+        (postgres.DataCorrupted, StoreBroken),
+        (postgres.IndexCorrupted, StoreBroken),
+        (postgres.IoError, StoreBroken),
+        (psycopg.DataError, StoreRefused),
+        (psycopg.IntegrityError, StoreRefused),
+        (psycopg.OperationalError, StoreDown),
+        (psycopg.InterfaceError, StoreDown),
+    )
+
+
+def _raised_by(module: str, name: str) -> tuple[type[Exception], ...]:
+    """Return an exception of a library, or none where it was never imported: that takes long and raises nothing.
+
+    PostgreSQL's driver is imported for a database on PostgreSQL, Alembic for one that is to be migrated.
+    """
+    found = getattr(sys.modules.get(module), name, None)
+    return () if found is None else (found,)
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    alembic, psycopg = _raised_by("alembic.util", "CommandError"), _raised_by("psycopg", "Error")
+    return (sqlite3.Error, *psycopg, exc.SQLAlchemyError, *alembic, OSError)
+
+
+def sqlstate(error: BaseException | None) -> str | None:
+    """Return PostgreSQL's code for what went wrong; None where it is no error of PostgreSQL's."""
+    code = getattr(error, "sqlstate", None)
+    return code if isinstance(code, str) else None
 
 
 def translate(error: BaseException) -> StratumError:
@@ -133,7 +157,7 @@ def mapped() -> Iterator[None]:
     """Turn every exception of the drivers, of SQLAlchemy and of Alembic into a `StoreError`."""
     try:
         yield
-    except (sqlite3.Error, psycopg.Error, exc.SQLAlchemyError, alembic.util.CommandError, OSError) as error:
+    except _foreign() as error:
         raise translate(error) from error
 
 
@@ -148,13 +172,14 @@ def starting(name: str) -> Iterator[None]:
 
 
 def _kind(error: BaseException) -> type[StoreError]:
-    if type(error) in _UNFIT:
+    # What the drivers themselves raise, before any statement is sent: of a type that they cannot bind.
+    if type(error) in (sqlite3.ProgrammingError, sqlite3.InterfaceError, *_raised_by("psycopg", "ProgrammingError")):
         return StoreRefused
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code; extended codes add where it happened.
         return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF, StoreError)
-    if isinstance(error, psycopg.Error):
-        return next((ours for theirs, ours in _POSTGRES if isinstance(error, theirs)), StoreError)
+    if isinstance(error, _raised_by("psycopg", "Error")):
+        return next((ours for theirs, ours in _postgres() if isinstance(error, theirs)), StoreError)
     if isinstance(error, exc.TimeoutError | exc.DisconnectionError | exc.PendingRollbackError):
         return StoreDown
     return StoreBroken if isinstance(error, OSError) else StoreError

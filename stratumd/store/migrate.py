@@ -6,24 +6,27 @@ name, so that no two plugins meet and none touches the core's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from stratumd import failpoints
 from stratumd.errors import PluginError, StartupError
 from stratumd.store.files import core_migrations
 from stratumd.store.tables import metadata
 
+if TYPE_CHECKING:  # only a database that is not as new as the program needs Alembic, which takes long to import
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
 CORE = "stratumd"
+_NAMED = re.compile(r"""^revision\s*(?::[^=\n]+)?=\s*["']([^"'\n]+)["']\s*$""", re.MULTILINE)
+_BEFORE = re.compile(r"^down_revision\s*(?::[^=\n]+)?=(.*)$", re.MULTILINE)
+_QUOTED = re.compile(r"""["']([^"'\n]+)["']""")
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -52,7 +55,29 @@ class _History(NamedTuple):
     def version_table(self) -> str:
         return "alembic_version" if self.owner == CORE else f"{self.prefix}alembic_version"
 
+    def newest(self) -> str | None:
+        """Return the one revision on which no other builds, where the texts of its files plainly say so."""
+        named: set[str] = set()
+        before: set[str] = set()
+        for file in self.folder.glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            own = _NAMED.findall(text)
+            if len(own) != 1:
+                return None
+            named.update(own)
+            before.update(each for line in _BEFORE.findall(text) for each in _QUOTED.findall(line))
+        heads = named - before
+        return heads.pop() if len(heads) == 1 else None
+
+    def stands_at(self, connection: Connection) -> list[str]:
+        """Return the revisions that the database says it has: none or one, unless somebody branched."""
+        if not inspect(connection).has_table(self.version_table):
+            return []
+        return list(connection.scalars(select(column("version_num")).select_from(table(self.version_table))))
+
     def config(self, connection: Connection) -> Config:
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", _escaped(core_migrations()))
         config.set_main_option("version_locations", _escaped(self.folder))
@@ -88,12 +113,9 @@ def migrate(engine: Engine, plugins: Mapping[str, Path] | None = None) -> None:
     """
     for history in _histories(plugins):
         with engine.connect() as connection:
-            config = history.config(connection)
-            missing = _missing(ScriptDirectory.from_config(config), _revision(connection, history))
-            connection.rollback()
-            for revision in missing:
-                command.upgrade(config, revision)
-                failpoints.reached(f"migration: {history.owner} {revision}")
+            revision = _revision(connection, history)
+            if not revision.fresh:
+                _upgrade(connection, history, revision)
 
 
 def revisions(engine: Engine, plugins: Mapping[str, Path] | None = None) -> list[Revision]:
@@ -114,7 +136,31 @@ def _histories(plugins: Mapping[str, Path] | None) -> list[_History]:
     return [_History(CORE, core_migrations() / "versions"), *others]
 
 
+def _upgrade(connection: Connection, history: _History, revision: Revision) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = history.config(connection)
+    walk = ScriptDirectory.from_config(config).iterate_revisions(revision.head, revision.current or "base")
+    missing = [script.revision for script in walk][::-1]
+    connection.rollback()
+    for each in missing:
+        command.upgrade(config, each)
+        failpoints.reached(f"migration: {history.owner} {each}")
+
+
 def _revision(connection: Connection, history: _History) -> Revision:
+    """Return where the history stands. Alembic decides, except where the database plainly has the newest."""
+    newest = history.newest()
+    if newest is not None and history.stands_at(connection) == [newest]:
+        return Revision(history.owner, newest, newest)
+    return _revision_by_alembic(connection, history)
+
+
+def _revision_by_alembic(connection: Connection, history: _History) -> Revision:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(history.config(connection))
     context = MigrationContext.configure(connection, opts={"version_table": history.version_table})
     current = context.get_current_revision()
@@ -123,14 +169,9 @@ def _revision(connection: Connection, history: _History) -> Revision:
     return Revision(history.owner, current, scripts.get_current_head())
 
 
-def _missing(scripts: ScriptDirectory, revision: Revision) -> list[str]:
-    if revision.fresh:
-        return []
-    walk = scripts.iterate_revisions(revision.head, revision.current or "base")
-    return [script.revision for script in walk][::-1]
-
-
 def _require_known(scripts: ScriptDirectory, owner: str, revision: str) -> None:
+    from alembic.util import CommandError
+
     try:
         scripts.get_revision(revision)
     except CommandError as error:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from psycopg import errors as postgres
 from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import DBAPIError
 
@@ -46,7 +45,15 @@ from stratumd.store.charges import Charge
 from stratumd.store.cycles import Kpi
 from stratumd.store.deliveries import Waiting
 from stratumd.store.desk import StoreDesk, serializable
-from stratumd.store.errors import StoreDown, StoreError, StoreRefused, mapped
+from stratumd.store.errors import (
+    DEADLOCK_DETECTED,
+    SERIALIZATION_FAILURE,
+    StoreDown,
+    StoreError,
+    StoreRefused,
+    mapped,
+    sqlstate,
+)
 from stratumd.store.ledger import StoreLedger
 from stratumd.store.lock import FileLock, Owner
 from stratumd.store.lookup import find_event
@@ -441,4 +448,4 @@ def _again(error: StoreError) -> bool:
     cause = error.__cause__
     if isinstance(cause, DBAPIError):
         cause = cause.orig
-    return isinstance(cause, postgres.SerializationFailure | postgres.DeadlockDetected)
+    return sqlstate(cause) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED)

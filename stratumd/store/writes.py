@@ -11,16 +11,18 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import psycopg
 from sqlalchemy import Column, Connection, Dialect, LargeBinary, Table, Text
 from sqlalchemy.dialects import postgresql
 
 from stratumd import failpoints
 from stratumd.store import tables
 from stratumd.store.engines import PIPELINES
+
+if TYPE_CHECKING:
+    import psycopg
 
 Row = tuple[Any, ...]
 
