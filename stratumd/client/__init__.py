@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from stratumd.client.unpacking import ENCODINGS, unpacking
 from stratumd.errors import BadPayload, SourceError, TransientError
 from stratumd.plugin import Secret, check_json
 
-__all__ = ["FAILURES", "MOST_BYTES", "Answer", "Client", "checked", "mapped"]
+__all__ = ["FAILURES", "MOST_BYTES", "Answer", "Client", "authorities", "checked", "mapped"]
 
 MOST_BYTES = 10 << 20
 """The longest body that is read, unpacked."""
@@ -75,7 +76,7 @@ class Client:
         `headers` are sent besides the client's own, or instead of one of the same name in any case.
         """
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0)
-        inner = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        inner = httpx.AsyncHTTPTransport(verify=authorities(), limits=limits, trust_env=False)
         self._most = most_bytes
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -147,6 +148,12 @@ class _Keyed(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+
+@cache
+def authorities() -> ssl.SSLContext:
+    """Return whom every client of this process believes who a server is. To read them takes longer than a request."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def checked(body: bytes) -> BadPayload | None:

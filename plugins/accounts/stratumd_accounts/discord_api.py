@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import anyio
 import httpx
 
+from stratumd.client import authorities
 from stratumd.plugin import Secret
 from stratumd_accounts.options import DiscordOptions
 
@@ -83,7 +84,7 @@ class Discord:
         self._options = options
         self._api = httpx.URL(options.api_url)
         self._client = httpx.AsyncClient(
-            transport=_Veil(httpx.AsyncHTTPTransport(trust_env=False)),
+            transport=_Veil(httpx.AsyncHTTPTransport(verify=authorities(), trust_env=False)),
             trust_env=False,
             follow_redirects=False,
             timeout=DEADLINE,

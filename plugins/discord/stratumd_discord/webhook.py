@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import httpx
 
+from stratumd.client import authorities
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
 from stratumd_discord.answers import Answer, closed_for, is_shared, message_id, pause_after, text_of
@@ -53,7 +54,7 @@ class Webhook:
 
     def __init__(self, webhook: Secret, *, deadline: float = DEADLINE, budget: Budget | None = None) -> None:
         """`budget` is what all webhooks of the process have in common; by default the process's own."""
-        veil = Veil(webhook, httpx.AsyncHTTPTransport(trust_env=False))
+        veil = Veil(webhook, httpx.AsyncHTTPTransport(verify=authorities(), trust_env=False))
         self._url = veil.stand_in
         self._client = httpx.AsyncClient(
             transport=veil,

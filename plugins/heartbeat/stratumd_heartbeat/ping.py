@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 import httpcore
-import httpx
 
+from stratumd.client import authorities
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
 from stratumd_heartbeat.options import address
@@ -26,9 +26,7 @@ class Ping:
         self._headers = [(b"host", parts.netloc), (b"user-agent", b"stratumd")]
         self._deadline = deadline
         # Pings are too far apart for a connection to be worth keeping.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), max_keepalive_connections=0
-        )
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=authorities(), max_keepalive_connections=0)
 
     async def send(self) -> None:
         """Ping. `DeliveryError` where the answer is not 2xx or does not come in time."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import anyio
 import httpcore
-import httpx
 
+from stratumd.client import authorities
 from stratumd.client.webhooks.guard import Guard
 from stratumd.client.webhooks.urls import endpoint, port_of
 from stratumd.errors import DeliveryError
@@ -42,7 +42,7 @@ class Endpoint:
         self._url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=port, target=parts.raw_path)
         self._deadline = deadline
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), max_connections=connections, network_backend=guard
+            ssl_context=authorities(), max_connections=connections, network_backend=guard
         )
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
