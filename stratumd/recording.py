@@ -39,7 +39,7 @@ _ENCODER = msgspec.json.Encoder()
 def read(path: Path | str) -> Iterator[Observation]:
     """Yield the observations of a recording in the order of the file. `ConfigError` names a line that is broken."""
     with _open(Path(path)) as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_unpacked(lines, path), start=1):
             if line.strip():
                 yield _observation(line, f"{path}:{number}")
 
@@ -63,6 +63,13 @@ def _open(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the recording: {error.strerror}") from error
+
+
+def _unpacked(lines: IO[bytes], path: Path | str) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except (lzma.LZMAError, EOFError) as error:
+        raise ConfigError(f"{path}: it is not compressed by xz, damaged, or cut off: {error}") from error
 
 
 def _observation(line: bytes, place: str) -> Observation:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
-from stratumd.cli.past import From, To, pasts
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, written
+from stratumd.cli.past import From, To, one_past
 from stratumd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def backtest(
     scores: Annotated[
         Path | None, typer.Option("--scores", help="Final scores, JSON Lines; else those that are stored.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the bankroll there, as SVG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", parser=written, metavar="FILE", help="Draw the bankroll there, as SVG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a strategy bet over the stored past, and settle its bets by the final scores.
@@ -50,9 +52,7 @@ def backtest(
     from stratumd.proof.settling import read_scores, stored_scores
 
     built = _built(strategy, settings or [])
-    with pasts(config, database, pipeline) as (past, *others):
-        if others:
-            raise ConfigError(f"several pipelines are configured: name one by --pipeline, such as {past.spec.name}")
+    with one_past(config, database, pipeline) as past:
         known = stored_scores(past.reader) if scores is None else read_scores(scores)
         ran = Backtest(built, known, Bankroll(bankroll, commission))
         turns = past.as_taken(past.start(since))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, say, written
 from stratumd.cli.past import From, Only, To, pasts
 from stratumd.plugin import iso
 
@@ -26,7 +26,10 @@ def certify(
     since: From = None,
     until: To = None,
     pipeline: Only = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the certificates there, as JSON Lines.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", parser=written, metavar="FILE", help="Write the certificates there, as JSON Lines."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay what was recorded and compare every signal with the one emitted live. Exit code 1 where one differs.

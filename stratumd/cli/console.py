@@ -45,6 +45,18 @@ DatabaseUrl = Annotated[
     typer.Option("--database", parser=_database_url, metavar="URL", help="Use this database, not the file's."),
 ]
 """Option of every command that opens the store; `ConfigError` where it is none."""
+
+
+def written(text: str) -> Path:
+    """Take a file that is to be written, and refuse it before hours of work where it never could be."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}: create it, or name another file")
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder: name a file in it")
+    return path
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 """Option of every command that prints rows."""
 
@@ -188,6 +200,11 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
             warn(traceback.format_exc())
         warn(str(error) if isinstance(error, ConfigError) else f"error: {told(error)}")
         return error.exit_code
+    except OSError as error:
+        if debug:
+            warn(traceback.format_exc())
+        warn(_refused(error))
+        return FAILED
     except Exception as error:  # noqa: BLE001  # the last guard: what nobody foresaw still ends in one line
         if debug:
             warn(traceback.format_exc())
@@ -196,8 +213,15 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
     return result if isinstance(result, int) else OK
 
 
+def _refused(error: OSError) -> str:
+    """Return what the system says of a file; of anything else, what it is."""
+    if error.filename is None or error.strerror is None:
+        return f"error: {described(error)} (run `stratumd --debug …` for the traceback)"
+    return f"error: {error.filename}: {error.strerror}"
+
+
 def _wrong_usage(error: TyperException) -> int:
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # pydantic's, before words of ours
     context = getattr(error, "ctx", None)
     if "\n" in message:  # the help of a group that was named without a command
         warn(message)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, emit_lines, say
+from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, emit_lines, say, written
 from stratumd.cli.moving import OfEvent, OfMarket
 from stratumd.cli.past import From, To
 from stratumd.cli.read import Pipeline, reading
@@ -34,7 +34,7 @@ def export(
         Literal["jsonl", "csv", "parquet"], typer.Option("--format", help="JSON Lines, CSV or Parquet.")
     ] = "jsonl",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Into this file; Parquet needs one.")
+        Path | None, typer.Option("--out", parser=written, metavar="FILE", help="Into this file; Parquet needs one.")
     ] = None,
 ) -> None:
     """Write signals, changed quotes or the consensus to standard output or a file, in the order of time.
@@ -70,7 +70,9 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     for number, row in enumerate(rows):
         if number == 0:
             yield _line(row)
-        yield _line([_json(value).decode() if isinstance(value, (list, dict)) else value for value in row.values()])
+        yield _line(
+            [_json(value).decode() if isinstance(value, (list, tuple, dict)) else value for value in row.values()]
+        )
 
 
 def _line(cells: Iterable[Any]) -> bytes:

@@ -40,6 +40,21 @@ def pasts(config: Path, database: str | None, pipeline: str | None) -> Iterator[
         reader.close()
 
 
+@contextmanager
+def one_past(config: Path, database: str | None, pipeline: str | None) -> Iterator[Past]:
+    """Open the stored past of one pipeline: of the only one that has any, where none is named."""
+    with pasts(config, database, pipeline) as found:
+        yield _only(found)
+
+
+def _only(found: list[Past]) -> Past:
+    having = [past for past in found if past.reader.steps(past.spec.name)] or found
+    if len(having) > 1:
+        names = ", ".join(past.spec.name for past in having)
+        raise typer.BadParameter(f"several pipelines are configured: name one by --pipeline; there are {names}")
+    return having[0]
+
+
 def chosen(config: Config, pipeline: str | None) -> list[str]:
     """Return the names of the pipelines that are asked for. `ConfigError` where there is none of that name."""
     if pipeline is None:

@@ -24,7 +24,7 @@ from stratumd.cli.console import (
     fits,
     say,
 )
-from stratumd.plugin import Micros, micros, parse_duration, parse_iso, ranked
+from stratumd.plugin import Micros, micros, parse_duration, parse_iso, ranked, to_datetime
 
 if TYPE_CHECKING:
     from stratumd.store import Reader
@@ -45,17 +45,26 @@ def register(app: typer.Typer) -> None:
 
 
 def moment(text: str) -> Micros:
-    """Read a length before now, such as 2h, or an ISO 8601 time with its zone."""
-    try:
-        return now() - micros(parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        return parse_iso(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is neither a length before now, such as 2h, nor a time, such as 2026-07-14T21:30:00Z"
-        ) from None
+    """Read a length before now, such as 2h, a day, which is its beginning in UTC, or an ISO 8601 time with its zone."""
+    for form in (_before_now, _midnight, parse_iso):
+        try:
+            return form(text)
+        except (ValueError, OverflowError):
+            continue
+    raise typer.BadParameter(
+        f"{text!r} is neither a length before now, such as 2h, nor a day, such as 2026-07-14, nor a time,"
+        " such as 2026-07-14T21:30:00Z"
+    )
+
+
+def _before_now(text: str) -> Micros:
+    at = now() - micros(parse_duration(text))
+    to_datetime(at)  # or the length goes back beyond all calendars
+    return at
+
+
+def _midnight(text: str) -> Micros:
+    return parse_iso(f"{date.fromisoformat(text)}T00:00:00Z")
 
 
 def _day(text: str) -> date:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, written
 from stratumd.cli.desk import opened, shown
 from stratumd.errors import StratumError
 
@@ -35,7 +35,9 @@ def fit(
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", help="On the consensus of this pipeline.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the parameters there, as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=written, metavar="FILE", help="Write the parameters there, as JSON.")
+    ] = None,
     version: Annotated[str, typer.Option("--version", help="The version to write into the file.")] = "1",
     made_from: Annotated[str, typer.Option("--made-from", help="What to say of where they come from.")] = "own history",
     min_events: Annotated[int | None, typer.Option("--min-events", min=1, help="No model for fewer events.")] = None,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, written
 from stratumd.errors import StratumError
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def replay(
         bool, typer.Option("--from-store", help="Instead of files: what `backfill` put into the file's database.")
     ] = False,
     source: Annotated[str | None, typer.Option("--source", help="With --from-store: only this source's past.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the signals there, as JSON Lines.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", parser=written, metavar="FILE", help="Write the signals there, as JSON Lines."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Step recordings through every pipeline of the configuration. Nothing is stored unless --database names where."""

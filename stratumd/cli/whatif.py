@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
-from stratumd.cli.past import From, To, chosen
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, written
+from stratumd.cli.past import From, To, one_past
+from stratumd.cli.read import database_url
 from stratumd.errors import ConfigError
 from stratumd.plugin import iso
 
@@ -40,24 +41,23 @@ def whatif(
     until: To = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", help="The pipeline, where there are several.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; as many as cores by default.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Write the proposal there.")] = Path("proposal.yaml"),
+    out: Annotated[
+        Path, typer.Option("--out", parser=written, metavar="FILE", help="Write the proposal there.")
+    ] = Path("proposal.yaml"),
     as_json: AsJson = False,
 ) -> None:
     """Run the detectors over the stored past under other options, and compare what they give.
 
     Each --set is one setting. The result is a table and a proposal file; the configuration is never changed.
     """
-    from stratumd.config import load_config
     from stratumd.proof.whatif import Range
     from stratumd.proof.whatif import whatif as run
 
-    loaded = load_config(config)
-    (name, *others) = chosen(loaded, pipeline)
-    if others:
-        raise ConfigError(f"several pipelines are configured: name one by --pipeline, such as {name}")
+    with one_past(config, database, pipeline) as past:
+        name = past.spec.name
     if out.exists() and out.samefile(config):
         raise ConfigError(f"{out} is the configuration itself, which is never changed: give the proposal another name")
-    asked = Range(config, database or loaded.database.connect_url(), name, since, until)
+    asked = Range(config, database_url(config, database), name, since, until)
     started = time.perf_counter()
     outcomes = run(asked, settings, jobs or os.cpu_count() or 1)
     seconds = time.perf_counter() - started

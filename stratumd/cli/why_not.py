@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
-from stratumd.cli.past import pasts
+from stratumd.cli.past import one_past
 from stratumd.cli.read import EventId, Market, moment
-from stratumd.errors import ConfigError
 from stratumd.plugin import Micros, iso
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ def why_not(
     """
     from stratumd.proof.why_not import why_not as explain
 
-    with pasts(config, database, pipeline) as (past, *others):
-        if others:
-            raise ConfigError(f"several pipelines are configured: name one by --pipeline, such as {past.spec.name}")
+    with one_past(config, database, pipeline) as past:
         whole = past.reader.event(event)
         found = explain(past, type.upper(), whole.id, at, market, outcome)
     if as_json:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stratumd.config.messages import told
+from stratumd.config.report import suggest
 from stratumd.errors import ConfigError
 from stratumd.plugin import PluginConfig
 from stratumd.runtime.builds import plain
@@ -45,4 +47,7 @@ def _under(options: O, path: Sequence[str], value: Any, change: str) -> O:
     try:
         return type(options).model_validate(whole)
     except ValidationError as error:
-        raise ConfigError(f"--set {change}: {error.errors(include_url=False)[0]['msg']}") from error
+        mistake = told(error.errors(include_url=False)[0], None)
+        known = [name for name in inner if name != path[-1]]
+        hint = suggest(path[-1], known, listed="there are") if mistake.kind == "extra" else mistake.hint
+        raise ConfigError(f"--set {change}: {mistake.text}{f'; {hint}' if hint else ''}") from error

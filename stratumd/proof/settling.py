@@ -43,7 +43,11 @@ def stored_scores(reader: Reader) -> dict[str, Score]:
 def read_scores(path: Path) -> dict[str, Score]:
     """Read JSON Lines of `event`, `home_score`, `away_score`, `final_at`. `ConfigError` names a line that is broken."""
     found = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the scores: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
         try:
             row = msgspec.json.decode(line, type=_Line)
             found[row.event] = Score(row.home_score, row.away_score, parse_iso(row.final_at))

@@ -51,6 +51,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(recording.read(tmp_path / "nowhere.jsonl"))
 
 
+@pytest.mark.parametrize("body", [b"no xz at all", b"", b"cut off"])
+def test_a_file_that_is_not_whole_or_not_compressed_is_named(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "r.jsonl.xz"
+    recording.write(path, [ANSWER])
+    path.write_bytes(path.read_bytes()[:40] if body == b"cut off" else body)
+    with pytest.raises(ConfigError, match=r"r\.jsonl\.xz: it is not compressed by xz, damaged, or cut off"):
+        list(recording.read(path))
+
+
 def test_the_id_is_what_was_received() -> None:
     """Any part that differs makes another observation; nothing else does."""
     assert ANSWER.under("nba").id == ANSWER.id

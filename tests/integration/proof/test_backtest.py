@@ -94,8 +94,8 @@ def test_no_decision_depends_on_what_came_later(config: Path) -> None:
     ("words", "said"),
     [
         (["no-such"], "no strategy 'no-such' is installed"),
-        (["follow", "--set", "typs=[STEAM]"], "Extra inputs"),
-        (["follow", "--set", "staking.method=all"], "Input should be"),
+        (["follow", "--set", "typs=[STEAM]"], "unknown option; did you mean 'types'?"),
+        (["follow", "--set", "staking.method=all"], "expected one of flat"),
         (["follow", "--set", "types"], "expected option=value"),
     ],
 )

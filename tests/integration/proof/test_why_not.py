@@ -209,6 +209,24 @@ def test_the_command(config: Path, reader: Reader, capsys: pytest.CaptureFixture
     assert "no detector of the pipeline gives signals of type 'STREAM'" in capsys.readouterr().err
 
 
+def test_a_pipeline_that_never_ran_is_no_choice(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file of `init` has two, one of which waits for a key."""
+    other = "  idle: {sources: [demo], detectors: [consensus]}\n"
+    (tmp_path / "two.yaml").write_text(config.read_text() + other)
+    given = ["-c", str(tmp_path / "two.yaml")]
+    assert stratumd("why-not", "steam", events()[0], "--at", "2026-01-11", *given) == 0
+    out = ["--out", str(tmp_path / "p.yaml"), "--jobs", "1"]
+    assert stratumd("whatif", "--set", "steam.operators=3", *out, *given) == 0
+    assert stratumd("backtest", "follow", *given) == 0
+    capsys.readouterr()
+    empty = ["--database", f"sqlite:///{tmp_path / 'empty.db'}"]
+    assert stratumd("db", "upgrade", *empty, *given) == 0
+    assert stratumd("backtest", "follow", *empty, *given) == 2
+    assert "name one by --pipeline; there are main, idle" in capsys.readouterr().err
+
+
 def test_an_event_that_was_not_observed_by_then(past: Past) -> None:
     with pytest.raises(ProofError, match="did not observe"):
         why_not(past, "STEAM", events()[0], OPENED - MINUTE)

@@ -58,6 +58,16 @@ def test_csv_says_the_same(filled: str, capsys: Any) -> None:
     assert [float(row["fair_line"]) for row in table] == [row["fair_line"] for row in lines]
 
 
+@pytest.mark.parametrize(("kind", "lists"), [("signals", ["books", "metadata"]), ("consensus", ["contributors"])])
+def test_lists_and_mappings_are_json_in_csv(kind: str, lists: list[str], filled: str, capsys: Any) -> None:
+    lines = exported(capsys, kind, "--database", filled)
+    assert stratumd("export", kind, "--database", filled, "--format", "csv") == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [[json.loads(row[name]) for name in lists] for row in table] == [
+        [row[name] for name in lists] for row in lines
+    ]
+
+
 def test_few_rows_are_held_at_once(filled: str) -> None:
     reader = open_reader(filled)
     try:

@@ -149,13 +149,52 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"stratumd {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["nope"], ["signals", "--min-strength", "200"], ["signals", "--since", "soon"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nope"],
+        ["signals", "--min-strength", "200"],
+        ["signals", "--since", "soon"],
+        ["signals", "--since", "900000000d"],
+    ],
+)
 def test_wrong_usage_is_one_line_and_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd(*words) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert "--help" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "signals", "--out", "nowhere/x"],
+        ["replay", "x.jsonl", "--out", "nowhere/x"],
+        ["certify", "--out", "nowhere/x"],
+        ["whatif", "--set", "steam.window=5m", "--out", "nowhere/x"],
+        ["backtest", "follow", "--plot", "nowhere/x"],
+        ["regime", "fit", "--out", "nowhere/x"],
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd(*words) == 2
+    assert "there is no folder nowhere" in capsys.readouterr().err
+    assert stratumd(*words[:-1], "/") == 2
+
+
+def test_a_file_that_the_system_refuses_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_guarded(fails(PermissionError(13, "Permission denied", "/a/file"))) == 1
+    assert capsys.readouterr().err == "error: /a/file: Permission denied\n"
+    assert run_guarded(fails(ConnectionError("gone"))) == 1
+    assert "gone" in capsys.readouterr().err
+
+
+def test_a_wrong_choice_is_told_in_words_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("run", "--role", "chef") == 2
+    assert capsys.readouterr().err.startswith("error: Invalid value for '--role': 'chef' is not one of 'all'")
 
 
 @pytest.mark.parametrize("words", [[], ["config"], ["db"]])

@@ -77,6 +77,8 @@ def test_signals_are_the_bytes_of_the_replay(
         (["--since", "2026-01-01T13:00:00Z"], lambda s: iso(s.observed_at) >= "2026-01-01T13:00:00Z"),
         (["--until", "2026-01-01T13:00:00+00:00"], lambda s: iso(s.observed_at) <= "2026-01-01T13:00:00Z"),
         (["--since", "1h"], lambda s: False),
+        (["--since", "2026-01-01"], lambda s: True),
+        (["--until", "2026-01-01"], lambda s: False),
         (["--pipeline", "other"], lambda s: False),
     ],
 )

@@ -104,3 +104,8 @@ def test_scores_are_read_and_a_broken_line_is_named(tmp_path: Path) -> None:
     path.write_text(path.read_text() + '{"event":"b"}\n')
     with pytest.raises(ConfigError, match=r"scores.jsonl:2"):
         read_scores(path)
+
+
+def test_a_file_of_scores_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere: cannot read the scores"):
+        read_scores(tmp_path / "nowhere")
