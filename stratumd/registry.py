@@ -6,7 +6,8 @@ import inspect
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -131,9 +132,9 @@ class Registry:
 def discover() -> dict[str, Found]:
     """Return the installed plugins by name, in order of name, without importing any."""
     found: dict[str, Found] = {}
+    owner_of = cache(_owner)  # the points of a distribution share it, and each look into it reads the whole file
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        owner = point.dist
-        distribution, version = (owner.name, owner.version) if owner is not None else ("unknown", "")
+        distribution, version = owner_of(point.dist)
         first = found.get(point.name)
         if first is None:
             found[point.name] = Found(point.name, distribution, version, point)
@@ -141,6 +142,11 @@ def discover() -> dict[str, Found]:
             rivals = (*first.rivals, f"{distribution} {version}")
             found[point.name] = Found(first.name, first.distribution, first.version, first.entry_point, rivals)
     return found
+
+
+def _owner(distribution: Distribution | None) -> tuple[str, str]:
+    """Return the name and the version of a distribution."""
+    return ("unknown", "") if distribution is None else (distribution.name, distribution.version)
 
 
 def load(names: Iterable[str], *, extra: Iterable[ModuleType] = ()) -> Registry:

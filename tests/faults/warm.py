@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import alembic.script
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 
-from stratumd.store import engines, migrate
+from stratumd.store import engines
 
 _engines: dict[str, Engine] = {}
 _scripts: dict[str, ScriptDirectory] = {}
@@ -16,7 +17,7 @@ _scripts: dict[str, ScriptDirectory] = {}
 def keep() -> None:
     """Keep engines, whose pools are empty between two lives, and the scripts of migrations."""
     engines.create_engine = _engine
-    migrate.ScriptDirectory = _Scripts
+    alembic.script.ScriptDirectory = _Scripts  # type: ignore[misc, assignment]
 
 
 def _engine(url: Any, **options: Any) -> Engine:
