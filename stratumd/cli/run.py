@@ -58,6 +58,8 @@ def run(
     Exit codes: 0 ended as asked, 1 something failed (with --once), 2 usage, 75 something needed is down and a restart
     may help, 78 the configuration is wrong.
     """
+    if once and role is Role.API:
+        raise typer.BadParameter("--once polls, which --role api never does: leave one of them out")
     from stratumd.runtime.stop import exit_quietly
 
     exit_quietly()

@@ -119,8 +119,10 @@ def _own(context: Mapping[str, Any], node: Node | None) -> Mistake:
     error = context.get("error")
     text = " ".join(str(error).split()) or "this value is refused"
     hint = getattr(error, "hint", None)
-    if hint is None and text.startswith("expected a duration") and isinstance(node, Scalar):
+    if hint is None and text.startswith("expected a duration such") and isinstance(node, Scalar):
         hint = _meant_duration(node.text)
+    if hint is None and text.startswith("expected a duration of less"):
+        hint = "write 14d, for example"
     return Mistake("value", text, hint)
 
 
@@ -136,7 +138,7 @@ def _meant_duration(text: str) -> str | None:
 _TOLD: dict[str, Callable[[Mapping[str, Any], Node | None], Mistake]] = {
     "int_": _expected("a whole number"),
     "float_": _expected("a number"),
-    "finite_number": _expected("a number that is not infinite"),
+    "finite_number": _expected("a finite number", "write one that a person would, such as 11.2"),
     "decimal_": _expected("a number"),
     "bool_": _expected("true or false"),
     "string_type": _text,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
-from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -256,8 +255,8 @@ def _among(value: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _sigma(points: float) -> float:
-    if not 0 < points < inf:
-        raise Hinted("must be more than 0, and finite", "write it in points, such as 11.2")
+    if points <= 0:
+        raise Hinted("must be more than 0", "write it in points, such as 11.2")
     return points
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stratumd.config.report import suggest
@@ -119,6 +119,8 @@ class Schedule(Section):
                 "expected the five fields of cron: minute, hour, day, month, weekday",
                 '"*/5 * * * *" is every five minutes, "0 9 * * 1" Mondays at nine',
             )
+        if cron is not None and not _comes(cron):
+            raise Hinted("this never comes: no day is like that", "February has 29 days at most, April has 30")
         return cron
 
     @field_validator("timezone")
@@ -184,6 +186,14 @@ _BELONGS = {
     "max_events_per_cycle": "cadence",
 }
 """Options that one way of saying when has and the others have not."""
+
+
+def _comes(cron: str) -> bool:
+    try:
+        croniter(cron, 0.0).get_next()
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 @cache

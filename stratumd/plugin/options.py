@@ -41,7 +41,13 @@ Duration = Annotated[timedelta, BeforeValidator(read_duration), WithJsonSchema(D
 class PluginConfig(BaseModel):
     """Base of every component's options. Unknown options are errors; options never change after the start."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -192,6 +192,11 @@ def test_a_file_that_the_system_refuses_is_named(capsys: pytest.CaptureFixture[s
     assert "gone" in capsys.readouterr().err
 
 
+def test_one_poll_by_who_polls_nothing_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("run", "--role", "api", "--once") == 2
+    assert "--role api never does" in capsys.readouterr().err
+
+
 def test_a_wrong_choice_is_told_in_words_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("run", "--role", "chef") == 2
     assert capsys.readouterr().err.startswith("error: Invalid value for '--role': 'chef' is not one of 'all'")
