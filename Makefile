@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test lint types walls docs bench bench-cycle bench-api fuzz-api walks kill past properties hostile matrix power daemons revocation timing delivery billing-kills billing-orders prove score schedules credits retention growth clean
+.PHONY: help run test lint types walls docs bench bench-cycle bench-api fuzz-api walks kill past properties hostile matrix power flips daemons revocation timing delivery billing-kills billing-orders prove score schedules credits retention growth clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -86,6 +86,9 @@ kill: $(READY) ## Kill at every failpoint, cut off commits, kill the daemon; che
 power: $(READY) ## Cut the power and fill the disk of a store (root, loop devices)
 	@$(BIN)/python -m tests.faults.power --cuts $(CUTS)
 	@$(BIN)/python -m tests.faults.full
+
+flips: $(READY) ## Turn bits over in a thousand copies of a SQLite file, and read them
+	@$(BIN)/python -m tests.faults.flips
 
 daemons: $(READY) ## Kill and freeze four daemons on one PostgreSQL for ten minutes (DAEMONS_SECONDS=60 is quicker)
 	@$(BIN)/python -m tests.faults.daemons

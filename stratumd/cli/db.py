@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratumd.cli.backups import backup, check, restore
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, warn
 from stratumd.cli.moving import export_tables, import_tables
 from stratumd.errors import ConfigError
@@ -42,6 +43,9 @@ def register(app: typer.Typer) -> None:
     group.command()(upgrade)
     group.command()(stats)
     group.command()(clean)
+    group.command()(check)
+    group.command()(backup)
+    group.command()(restore)
     group.command("export")(export_tables)
     group.command("import")(import_tables)
     app.add_typer(group, name="db")

@@ -255,9 +255,9 @@ def _changed(metrics: Metrics, new: ComponentState) -> None:
 
 
 def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that a person can do something about, where there is one among `errors`."""
+    """Return the error that a person can do something about, where there is one among `errors`, or the only one."""
     found, _ = errors.split(StratumError)
     cause: BaseException = found or errors
-    while found and isinstance(cause, BaseExceptionGroup):
+    while isinstance(cause, BaseExceptionGroup) and (found or len(cause.exceptions) == 1):
         cause = cause.exceptions[0]
     return cause

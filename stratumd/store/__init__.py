@@ -1,6 +1,7 @@
 """Everything that is kept, in SQLite or PostgreSQL: the only room that knows SQL."""
 
 from stratumd.store.alerts import Alert, Alerts, Change, Decide
+from stratumd.store.backup import backup, restore
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge, Quota
 from stratumd.store.cycles import Kpi
@@ -20,6 +21,7 @@ from stratumd.store.moving import FORMS, Moved, Part
 from stratumd.store.notices import Errand, Routed, Taker
 from stratumd.store.opening import (
     audit_breaks,
+    damage,
     enable_sink,
     open_desk,
     open_ledger,
@@ -32,6 +34,7 @@ from stratumd.store.reader import Reader
 from stratumd.store.retention import LENGTHS, Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
 from stratumd.store.sinks import Disabled
+from stratumd.store.soundness import Damage
 from stratumd.store.store import Commit, NewDelivery, Store
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "Charge",
     "Cleaned",
     "Commit",
+    "Damage",
     "Decide",
     "Disabled",
     "Errand",
@@ -80,6 +84,8 @@ __all__ = [
     "Waiting",
     "Wanted",
     "audit_breaks",
+    "backup",
+    "damage",
     "enable_sink",
     "open_desk",
     "open_ledger",
@@ -87,5 +93,6 @@ __all__ = [
     "open_store",
     "plugin_migrations",
     "replay_deliveries",
+    "restore",
     "schema",
 ]

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import msgspec
+import zstandard
 from sqlalchemy import exc
 
 from stratumd.errors import StartupError, StratumError
@@ -132,9 +134,16 @@ def _raised_by(module: str, name: str) -> tuple[type[Exception], ...]:
     return () if found is None else (found,)
 
 
+_UNREADABLE = (UnicodeDecodeError, msgspec.DecodeError, zstandard.ZstdError)
+"""What reading a value ends in that is not what was written."""
+_NO_TEXT = "Could not decode to UTF-8"
+"""How `sqlite3` begins to say the same, without a code."""
+DAMAGED = "what is stored is damaged: `stratumd db check` shows where, `stratumd db restore` puts a backup in its place"
+
+
 def _foreign() -> tuple[type[Exception], ...]:
     alembic, psycopg = _raised_by("alembic.util", "CommandError"), _raised_by("psycopg", "Error")
-    return (sqlite3.Error, *psycopg, exc.SQLAlchemyError, *alembic, OSError)
+    return (sqlite3.Error, *psycopg, exc.SQLAlchemyError, *alembic, OSError, *_UNREADABLE)
 
 
 def sqlstate(error: BaseException | None) -> str | None:
@@ -149,12 +158,12 @@ def translate(error: BaseException) -> StratumError:
         return error
     if isinstance(error, exc.StatementError) and error.orig is not None:
         return translate(error.orig)
-    return _kind(error)(_line(error))
+    return StoreBroken(f"{DAMAGED} ({_line(error)})") if _is_damage(error) else _kind(error)(_line(error))
 
 
 @contextmanager
 def mapped() -> Iterator[None]:
-    """Turn every exception of the drivers, of SQLAlchemy and of Alembic into a `StoreError`."""
+    """Turn every exception of the drivers, of SQLAlchemy, of Alembic and of unreadable values into a `StoreError`."""
     try:
         yield
     except _foreign() as error:
@@ -169,6 +178,13 @@ def starting(name: str) -> Iterator[None]:
             yield
     except StoreError as error:
         raise StartupError(f"cannot open the database {name}: {error}") from error
+
+
+def _is_damage(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or str(error).startswith(_NO_TEXT)
+    return isinstance(error, _UNREADABLE)
 
 
 def _kind(error: BaseException) -> type[StoreError]:

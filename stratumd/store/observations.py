@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, select
 from stratumd.plugin import Observation, Poll, Request
 from stratumd.redaction import described, told
 from stratumd.store import writes
+from stratumd.store.errors import DAMAGED, StoreBroken
 from stratumd.store.keys import poll_key, request_key
 from stratumd.store.tables import observations
 from stratumd.store.text import clean
@@ -49,7 +50,7 @@ class Recorder:
     """Compresses observations. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
 
     def row(self, position: int, observation: Observation) -> writes.Row:
         """Return the row of `observation`."""
@@ -98,7 +99,10 @@ def poll_row(source: str, poll: Poll) -> writes.Row:
 
 
 def restored(row: Row[*tuple[Any, ...]]) -> Observation:
-    """Return the observation of a row of `STORED`, equal to the one that was received."""
+    """Return the observation of a row of `STORED`, equal to the one that was received.
+
+    `ZstdError` where the body is not what was written: it carries a checksum.
+    """
     return Observation(
         id=row.id,
         source=row.source,
@@ -113,9 +117,15 @@ def restored(row: Row[*tuple[Any, ...]]) -> Observation:
 
 
 def fetch(connection: Connection, ids: Sequence[str]) -> Iterator[Observation]:
-    """Yield the stored observations `ids`, in this order; not all of their bodies are held at once."""
+    """Yield the stored observations `ids`, in this order; not all of their bodies are held at once.
+
+    `StoreBroken` where one that the database names is not there.
+    """
     for first in range(0, len(ids), _TOGETHER):
         some = ids[first : first + _TOGETHER]
         rows = connection.execute(select(*STORED).where(observations.c.id.in_(some))).all()
         found = {row.id: restored(row) for row in rows}
+        lost = [id for id in some if id not in found]
+        if lost:
+            raise StoreBroken(f"the answer {lost[0]} is not there any more: {DAMAGED}")
         yield from (found[id] for id in some)

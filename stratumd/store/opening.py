@@ -24,6 +24,7 @@ from stratumd.store.migrate import Revision, require, revisions
 from stratumd.store.migrate import migrate as run_migrations
 from stratumd.store.reader import Reader
 from stratumd.store.sharing import LEASE
+from stratumd.store.soundness import Damage, damages
 from stratumd.store.store import Store
 
 T = TypeVar("T")
@@ -129,6 +130,16 @@ def audit_breaks(url: str) -> list[AuditBreak]:
     try:
         with mapped(), engine.begin() as connection:
             return [*audit.verify(connection)]
+    finally:
+        engine.dispose()
+
+
+def damage(url: str) -> list[Damage]:
+    """Return what of the database is not as it was written, also beside a daemon. Raises as `open_store` does."""
+    engine = _reading_engine(url)
+    try:
+        with mapped(), engine.begin() as connection:
+            return [*damages(connection)]
     finally:
         engine.dispose()
 

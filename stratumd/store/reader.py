@@ -124,7 +124,7 @@ class Reader:
             if event is not None:
                 query = query.where(columns.event == lookup.find_event(connection, event))
             rows = connection.execute(query).all()
-        return [restored_signal(row) for row in reversed(rows)]
+            return [restored_signal(row) for row in reversed(rows)]
 
     def odds(
         self,
