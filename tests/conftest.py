@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from stratumd import redaction
-from tests.support import EXAMPLES, postgres
+from tests.support import EXAMPLES, daemon, postgres
 
 # How long a case takes says how busy the machine is, and nothing of the property.
 settings.register_profile("suite", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,6 +28,14 @@ def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process stars the secrets of its configuration; a test's process has had many."""
     monkeypatch.setattr(redaction._process, "_forms", set())
     monkeypatch.setattr(redaction._process, "_pattern", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """Daemons are forked off one process that has imported everything; it is started when the first is needed."""
+    daemon.nursery = daemon.Nursery()
+    yield
+    daemon.nursery.close()
 
 
 @pytest.fixture(scope="session")

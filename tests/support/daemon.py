@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +23,92 @@ PATIENCE = 60.0
 COMMAND = (sys.executable, "-c", "from stratumd.cli import main; main()")
 
 
+class Forked:
+    """A process that the nursery made, as much of it as `subprocess.Popen` has and is needed."""
+
+    def __init__(self, pid: int, end: Path) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._end = end
+
+    def poll(self) -> int | None:
+        """Return how it ended, or None."""
+        if self.returncode is None and self._end.exists():
+            self.returncode = int(self._end.read_text())
+        return self.returncode
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return how."""
+        until = time.monotonic() + PATIENCE
+        while (code := self.poll()) is None:
+            assert time.monotonic() < until, f"process {self.pid} does not end"
+            time.sleep(0.005)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Nursery:
+    """The process of `nursery.py`, started when the first daemon is asked for."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, arguments: Sequence[str], log: Path, env: Mapping[str, str]) -> Forked:
+        """Start the command with these arguments."""
+        control, end = self._opened(), log.with_suffix(".end")
+        asked = {"arguments": arguments, "log": str(log), "end": str(end), "folder": str(log.parent), "env": {**env}}
+        control.sendall(json.dumps(asked).encode())
+        return Forked(int(control.recv(64)), end)
+
+    def close(self) -> None:
+        """End it; what it started runs on."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait()
+        self._control = self._process = None
+
+    def _opened(self) -> socket.socket:
+        if self._control is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            source = Path(__file__).with_name("nursery.py").read_text()
+            with theirs:
+                self._process = subprocess.Popen([sys.executable, "-c", source], stdin=theirs.fileno())
+        return self._control
+
+
+nursery: Nursery | None = None
+"""Where daemons come from; None where each is a Python of its own, as outside the test suite."""
+
+
+def _started(arguments: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes] | Forked:
+    """Start the command. What Python or a failpoint reads from the environment takes a Python of its own."""
+    whole = {**os.environ, **env}
+    with log.open("wb") as out:
+        if nursery is not None and not any(name.startswith(("PYTHON", "STRATUMD_")) for name in env):
+            return nursery.start(arguments, log, whole)
+        return subprocess.Popen([*COMMAND, *arguments], stdout=out, stderr=out, cwd=log.parent, env=whole)
+
+
 class Daemon:
     """One run of the daemon. What it says is kept in a file."""
 
     def __init__(self, config: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self.log = config.with_suffix(f".{time.monotonic_ns()}.log")
-        with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [*COMMAND, "run", str(config), *arguments],
-                stdout=out,
-                stderr=out,
-                cwd=config.parent,
-                env={**os.environ, **(env or {})},
-            )
+        self.process = _started(["run", str(config), *arguments], self.log, env or {})
 
     @property
     def said(self) -> str:

@@ -1,0 +1,85 @@
+"""A process that has imported what a daemon needs, and becomes one by a fork: a Python of its own takes a second.
+
+It runs by its source, `python -c`, so that nothing of the tests is imported. It reads a packet of JSON for each daemon
+and answers with the process id. How a daemon ended is written to the file that the packet names.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+from importlib import import_module
+from typing import Any
+
+IMPORTED = ("stratumd.cli.run", "stratumd.runtime.daemon", "stratumd.registry", "psycopg", "alembic.command")
+
+
+def serve(control: socket.socket) -> None:
+    """Make daemons until nobody asks any more."""
+    for name in IMPORTED:
+        import_module(name)
+    assert threading.active_count() == 1, "a thread does not survive a fork"
+    gc.collect()
+    gc.freeze()  # what is shared stays shared
+    woken, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waking.fileno())
+    ends: dict[int, str] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        selector.register(woken, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if woken in ready:
+                woken.recv(4096)
+                _reap(ends)
+            if control in ready:
+                packet = control.recv(1 << 17)
+                if not packet:
+                    return
+                asked = json.loads(packet)
+                child = os.fork()
+                if child == 0:
+                    for each in (control, woken, waking):
+                        each.close()
+                    _become(asked)
+                ends[child] = asked["end"]
+                control.sendall(f"{child}\n".encode())
+
+
+def _reap(ends: dict[int, str]) -> None:
+    for child in list(ends):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            path = ends.pop(child)
+            with open(f"{path}.new", "w", encoding="ascii") as file:
+                file.write(str(os.waitstatus_to_exitcode(status)))
+            os.replace(f"{path}.new", path)
+
+
+def _become(asked: dict[str, Any]) -> None:
+    """Be the command, in this very process, which ends here."""
+    from stratumd.cli import main
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["folder"])
+    out = os.open(asked["log"], os.O_WRONLY | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.close(out)
+    sys.argv = ["stratumd", *asked["arguments"]]
+    main()
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=os.dup(0)))
