@@ -13,6 +13,7 @@ from stratumd.config import load_config
 from stratumd.plugin import parse_iso
 from stratumd.registry import load
 from stratumd.runtime.build import build_pipeline
+from stratumd.runtime.garbage import resting
 from stratumd.runtime.jobs import assigned
 from stratumd.runtime.replaying import replay
 from stratumd.store import StoreLedger, open_ledger, open_store, plugin_migrations
@@ -33,8 +34,9 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreLedger]:
     (spec,) = CONFIG.pipelines.values()
     store = open_store(url, plugins=folders)
     try:
-        for _ in replay(observations, [build_pipeline(spec, CONFIG.registry)], store):
-            pass
+        with resting():
+            for _ in replay(observations, [build_pipeline(spec, CONFIG.registry)], store):
+                pass
     finally:
         store.close()
     with open_ledger(url, spec.name, folders) as opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from stratumd.config import load_config
 from stratumd.engine import Step
 from stratumd.plugin import ConsensusPoint, Signal, parse_iso
 from stratumd.runtime.build import build_pipeline
+from stratumd.runtime.garbage import resting
 from stratumd.runtime.replaying import replay
 from stratumd.store import open_reader, open_store
 from tests.support import ROOT, shared
@@ -37,13 +39,10 @@ def steps_of(name: str, config: Path = CONFIG, database: str | None = None) -> l
     observations = recording.read(shared(name))
     loaded = load_config(config)
     pipelines = [build_pipeline(spec, loaded.registry) for spec in loaded.pipelines.values()]
-    if database is None:
-        return list(replay(observations, pipelines))
-    store = open_store(database)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(resting())  # the steps of a whole recording stay: there is nothing to collect
+        store = None if database is None else stack.enter_context(closing(open_store(database)))
         return list(replay(observations, pipelines, store))
-    finally:
-        store.close()
 
 
 def signals_of(steps: Sequence[Step]) -> list[Signal]:
