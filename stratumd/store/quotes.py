@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
@@ -12,7 +12,7 @@ from stratumd.plugin import Micros
 from stratumd.plugin.views import Comparison, PathPoint, QuoteRow
 from stratumd.store.conditions import equal, first_instants, within
 from stratumd.store.keys import event_key
-from stratumd.store.tables import changes, coverage, latest, series
+from stratumd.store.tables import changes, coverage, latest, processed, series
 
 _Market = tuple[str, str | None]
 
@@ -27,7 +27,7 @@ def present(connection: Connection, event: str, pipeline: str) -> list[QuoteRow]
     )
     confirmed = _coverage(connection, event, pipeline)
     rows = connection.execute(query).all()
-    return _ordered(_quote(event, row, row.changed_at, confirmed) for row in rows)
+    return _ordered(_quote(event, row, row.changed_at, confirmed.get(_market(row), row.changed_at)) for row in rows)
 
 
 def offered(connection: Connection, event: str, pipeline: str) -> bool:
@@ -46,16 +46,53 @@ def at_time(connection: Connection, event: str, pipeline: str, at: Micros, toler
     """Return what was offered at `at`, by nothing that was observed later.
 
     A quote is known to be confirmed whenever its market was observed: at the last observation of the market if that
-    was no later than `at`, else at the last one up to `at` in which something in the market changed. With `tolerance`,
-    quotes that were confirmed longer ago are left out.
+    was no later than `at`, else at the last one up to `at` in which something in the market changed, or in which the
+    request was answered again in whose answer the quote came. With `tolerance`, quotes that were confirmed longer ago
+    are left out.
     """
     rows = connection.execute(_newest(event, pipeline, at)).all()
-    confirmed = {m: seen for m, seen in _coverage(connection, event, pipeline).items() if seen <= at}
+    observed = _coverage(connection, event, pipeline)
+    confirmed = {market: seen for market, seen in observed.items() if seen <= at}
     for row in rows:
-        market = (row.market, row.player)
+        market = _market(row)
         confirmed[market] = max(row.observed_at, confirmed.get(market, row.observed_at))
-    quotes = [_quote(event, row, row.observed_at, confirmed) for row in rows if row.price is not None]
+    until = {market: min(at, seen) for market, seen in observed.items()}
+    answered = _Answered(connection, pipeline, rows)
+    quotes = [
+        _quote(
+            event, row, row.observed_at, max(confirmed[_market(row)], answered.last(row, until.get(_market(row), 0)))
+        )
+        for row in rows
+        if row.price is not None
+    ]
     return _ordered(q for q in quotes if tolerance is None or at - q.confirmed_at <= tolerance)
+
+
+class _Answered:
+    """When the requests were answered in whose answers quotes came."""
+
+    def __init__(self, connection: Connection, pipeline: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> None:
+        self._connection = connection
+        # An error page confirms nothing.
+        self._mine = (processed.c.pipeline == pipeline, processed.c.quotes > 0)
+        times = {row.observed_at for row in rows}
+        query = select(processed.c.received_at, processed.c.request_key)
+        self._requests: dict[Micros, set[int]] = {}
+        for at, key in connection.execute(query.where(*self._mine, processed.c.received_at.in_(times))):
+            self._requests.setdefault(at, set()).add(key)
+        self._last: dict[tuple[int, Micros], Micros] = {}
+
+    def last(self, row: Row[*tuple[Any, ...]], until: Micros) -> Micros:
+        """Return when the request that brought this change was answered last up to `until`; 0 where nobody knows."""
+        requests = self._requests.get(row.observed_at, ())
+        return min([self._newest(key, until) for key in requests], default=0)
+
+    def _newest(self, key: int, until: Micros) -> Micros:
+        if (key, until) not in self._last:
+            up_to = (processed.c.request_key == key, processed.c.received_at <= until)
+            query = select(func.max(processed.c.received_at)).where(*self._mine, *up_to)
+            self._last[key, until] = self._connection.execute(query).scalar_one() or 0
+        return self._last[key, until]
 
 
 def path(
@@ -158,7 +195,11 @@ def _coverage(connection: Connection, event: str, pipeline: str) -> dict[_Market
     return {(row.market, row.player or None): row.observed_at for row in connection.execute(query)}
 
 
-def _quote(event: str, row: Row[*tuple[Any, ...]], changed_at: Micros, confirmed: dict[_Market, Micros]) -> QuoteRow:
+def _market(row: Row[*tuple[Any, ...]]) -> _Market:
+    return row.market, row.player
+
+
+def _quote(event: str, row: Row[*tuple[Any, ...]], changed_at: Micros, confirmed_at: Micros) -> QuoteRow:
     return QuoteRow(
         event,
         row.pipeline,
@@ -169,7 +210,7 @@ def _quote(event: str, row: Row[*tuple[Any, ...]], changed_at: Micros, confirmed
         row.line,
         row.price,
         changed_at,
-        max(changed_at, confirmed.get((row.market, row.player), changed_at)),
+        max(changed_at, confirmed_at),
         row.last_update,
     )
 

@@ -83,6 +83,26 @@ def test_a_tolerance_leaves_out_what_is_too_old(game, reader):
     assert reader.odds(EVENT, at=START + 32, tolerance=1) == []
 
 
+@pytest.mark.parametrize(("at", "confirmed"), [(5, 0), (12, 10), (19, 10), (25, 20)])
+def test_a_quote_that_stood_still_is_confirmed_by_the_answers_up_to_then(game, reader, at, confirmed):
+    """Nothing changed at 10, but the same request was answered, and the quote was still there."""
+    quote = next(q for q in reader.odds(EVENT, at=START + at) if q.book == "betmgm")
+    assert (quote.changed_at, quote.confirmed_at) == (START, START + confirmed)
+    assert "betmgm" in prices(reader.odds(EVENT, at=START + at, tolerance=at - confirmed))
+
+
+def test_an_answer_to_another_question_confirms_nothing(store, reader):
+    other = steps.observation(START + 10, path="/events/other/odds")
+    steps.keep(
+        store,
+        quoted(0, change("betmgm", 1.8), events=(fixture(),)),
+        Step("nba", other, other.received_at, quotes=2),
+        quoted(20),
+    )
+    (quote,) = reader.odds(EVENT, at=START + 15)
+    assert quote.confirmed_at == START
+
+
 def test_odds_asked_for_the_future_of_one_market_are_not_confirmed_by_another(store, reader):
     steps.keep(
         store,
