@@ -69,7 +69,7 @@ class Feed:
     async def signals(self, asked: Asked) -> Page:
         """The feed."""
         query: questions.SignalQuery = asked.call.query
-        return await self._ranked(asked, "signals", query, query.types, query)
+        return await self._ranked(asked, "signals", query, questions.wanted_types(query.types), query)
 
     async def dislocations(self, asked: Asked) -> Page:
         """The feed of one type."""

@@ -20,6 +20,13 @@ LongLimit = Annotated[int, Meta(ge=1, le=1_000, description="Rows of one page.")
 Cursor = Annotated[str, Meta(min_length=1, max_length=512, description="The `next` of the page before.")]
 Bucket = Literal["in play", "<15m", "15-60m", "1-3h", "3-12h", ">12h"]
 Types = Annotated[tuple[Part, ...], Meta(max_length=32, description="Types of signals, such as STEAM; all without it.")]
+
+
+def wanted_types(types: tuple[str, ...]) -> frozenset[str]:
+    """Return types of signals as signals write them: `steam` is `STEAM`, and does not quietly match nothing."""
+    return frozenset(type.upper() for type in types)
+
+
 Strength = Annotated[int, Meta(ge=1, le=100)]
 
 

@@ -120,7 +120,7 @@ class Streams:
     async def signals(self, asked: Asked) -> Stream:
         """Signals as they come."""
         query: questions.StreamQuery = asked.call.query
-        types, market, least = frozenset(query.types), query.market, query.min_strength
+        types, market, least = questions.wanted_types(query.types), query.market, query.min_strength
 
         def encode(signal: Signal, shape: Shape) -> bytes | None:
             if types and signal.type not in types:

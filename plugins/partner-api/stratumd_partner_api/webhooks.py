@@ -155,7 +155,7 @@ class Webhooks:
                 id=id,
                 account=asked.account,
                 url=body.url.strip(),
-                types=" ".join(sorted(set(body.types))),
+                types=" ".join(sorted(questions.wanted_types(body.types))),
                 markets=" ".join(sorted(set(body.markets))),
                 min_strength=int(body.min_strength),
                 generation=1,
@@ -277,7 +277,7 @@ def _changed(row: Webhook, body: questions.WebhookChange) -> Webhook:
     if isinstance(body.url, str):
         changes["url"] = body.url.strip()
     if isinstance(body.types, tuple):
-        changes["types"] = " ".join(sorted(set(body.types)))
+        changes["types"] = " ".join(sorted(questions.wanted_types(body.types)))
     if isinstance(body.markets, tuple):
         changes["markets"] = " ".join(sorted(set(body.markets)))
     if not isinstance(body.min_strength, msgspec.UnsetType):

@@ -88,7 +88,7 @@ async def test_a_filter_and_an_id_in_the_query(tmp_path: Path) -> None:
     async with world(f"sqlite:///{tmp_path}/s.db", background=True) as held:
         signals = [make_signal(f"s{n}", START + n, type=["MOVE", "STEAM"][n % 2], strength=n * 10) for n in range(1, 9)]
         await held.signals(*signals)
-        async with opened(held, "stream/signals?types=STEAM&min_strength=30&after=0") as reader:
+        async with opened(held, "stream/signals?types=Steam&min_strength=30&after=0") as reader:
             assert await reader.ids(3) == ["s3", "s5", "s7"]
 
 

@@ -115,7 +115,7 @@ async def test_every_signal_that_was_there_is_seen_once(database_url: str, recen
                 for _ in range(8):
                     await writer.write(20)
             begun, there = held.clock.now(), [*writer.there.values()]
-            path, types = draw.choice([("intel/signals", set(TYPES)), ("intel/signals?types=MOVE", {"MOVE"})])
+            path, types = draw.choice([("intel/signals", set(TYPES)), ("intel/signals?types=move", {"MOVE"})])
             rows = await walk(line, writer, path, "key_ann", draw.choice([7, 50, 200]))
             seen = [row["id"] for row in rows]
             assert len(seen) == len(set(seen)), f"walk {number}: seen twice"

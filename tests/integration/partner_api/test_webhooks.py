@@ -57,7 +57,7 @@ async def hooked(url: str, **body: Any) -> AsyncIterator[Hook]:
 
 
 async def test_a_partner_is_sent_what_it_asked_for_signed_and_in_order(database_url: str) -> None:
-    async with hooked(database_url, types=["STEAM"], min_strength=50) as hook:
+    async with hooked(database_url, types=["steam"], min_strength=50) as hook:
         await hook.held.signals(
             make_signal("s1", START + 1),
             make_signal("weak", START + 2, strength=10),
