@@ -57,11 +57,14 @@ class Account:
         self._at = now
 
     def spend(self, spending: Spending) -> None:
-        """Count what an exchange cost."""
+        """Count what an exchange cost; one that ended in an earlier day or month is none of this one's."""
         self.go_to(spending.at)
+        if spending.at < self._at and month_of(spending.at) < month_of(self._at):
+            return
         self._level -= spending.credits * DAY
         self._month += spending.credits
-        self._today[spending.feature] += spending.credits
+        if spending.at // DAY == self._at // DAY:
+            self._today[spending.feature] += spending.credits
 
     def take(self, feature: str, credits: int, now: Micros) -> bool:
         """Put credits aside for a request; False where a budget does not allow it."""

@@ -20,7 +20,7 @@ from stratumd.errors import (
     Unauthorized,
 )
 from stratumd.observe.logs import logger
-from stratumd.plugin import SECOND, Micros, Poll
+from stratumd.plugin import HOUR, SECOND, Micros, Poll
 from stratumd.redaction import told
 from stratumd.runtime.backoff import Backoff, seconds
 from stratumd.runtime.build import Feed
@@ -39,6 +39,9 @@ GRACE = 2.0
 """Seconds that an exchange at hand gets to end when the daemon stops: its answer is paid for."""
 LONGEST_WAIT = LONGEST_ASKED / SECOND
 """Seconds. A provider that asks for more is asked again after this."""
+
+LATE: Micros = HOUR
+"""How late another daemon's exchange may come to the log: it waits where the store is down."""
 
 T = TypeVar("T")
 
@@ -95,6 +98,8 @@ class Collector:
         self._deadlines = deadlines
         self._pacer = pacer or Pacer(None, Budget(), feed.source, feed.till, core.timer)
         self._cycles = cycles
+        self._logged: set[str] = set()
+        """Exchanges of the log that are counted, as far back as others are looked for."""
         self._entry = core.journal.source(self.name)
         self._log = logger("stratumd.source", source=self.name)
 
@@ -164,6 +169,7 @@ class Collector:
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
         await self._look_for_ends()
+        await self._hear()
         pacer = pacer or self._pacer
         errors: list[SourceError] = []
         asked = answered = 0
@@ -232,11 +238,23 @@ class Collector:
         """Read back from the poll log what was spent and polled, once: a restart forgets nothing."""
         if self._pacer.remembers:
             return
-        since = self._pacer.needed_since()
+        await self._learn(self._pacer.needed_since())
+
+    async def _hear(self) -> None:
+        """Take up what others asked for meanwhile, such as another daemon or a backfill: a budget is one for all."""
+        try:
+            await self._learn(self._core.timer.now() - LATE)
+        except StoreError as error:  # the poll goes on, and its answer waits for the store
+            self._log.warning("what others spent cannot be read", error=str(error))
+
+    async def _learn(self, since: Micros) -> None:
         charges = await transaction(partial(self._core.store.charges, self.name, since))
-        for pacer in self._pacers():
-            pacer.remember(charges)
-        self._show_account()
+        news = [charge for charge in charges if charge.id not in self._logged]
+        self._logged = {charge.id for charge in charges}
+        if news or not self._pacer.remembers:
+            for pacer in self._pacers():
+                pacer.remember(news)
+            self._show_account()
 
     async def _keep(self, poll: Poll) -> None:
         """T1. What was answered is worth credits: while the store is down, no more is asked and this one waits."""
@@ -244,7 +262,7 @@ class Collector:
         waiting = Backoff(longest=30 * SECOND)
         while True:
             try:
-                await transaction(lambda: self._core.store.observe([(self.name, poll)]))
+                self._logged.update(await transaction(lambda: self._core.store.observe([(self.name, poll)])))
             except StoreBroken:
                 raise
             except StoreError as error:

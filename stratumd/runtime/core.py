@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -124,8 +124,11 @@ class Store(Queue, Protocol):
     def sharing(self) -> Sharing:
         """What is shared out among several daemons."""
 
-    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
-        """Store exchanges by source in one transaction; what is already there is not written again."""
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> Collection[str]:
+        """Store exchanges by source in one transaction; what is already there is not written again.
+
+        Returns their ids in the poll log.
+        """
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Store everything that follows from some observations in one transaction, or nothing of it."""

@@ -82,22 +82,27 @@ class Pacer:
         return min(month_of(now), now - REMEMBERED)
 
     def remember(self, charges: Iterable[Charge]) -> None:
-        """Take up what the poll log tells, oldest first: credits spent, events polled. Once, at the start.
+        """Take up what the poll log tells, oldest first: credits spent, events polled. All of it at the start, and what
+        another daemon asked for since whenever there is something.
 
         The credits are counted once for all cycles, where there is none.
         """
         self.remembers = True
         begun = month_of(self._clock.now())
+        paid_at = self._paid_at or 0
         for charge in charges:
             if charge.at >= begun and not self.cycle:
                 self.account.spend(Spending(charge.at, charge.credits, charge.feature))
             if not self._is_mine(charge):
                 continue
-            self._polled.update(dict.fromkeys(charge.events, charge.at))
+            for event in charge.events:
+                self._polled[event] = max(charge.at, self._polled.get(event, 0))
             if charge.credits:
-                self._paid_at = charge.at
-        if self.cadence is None and self._paid_at is not None:
-            self._open_at = self._paid_at + self.period(self._clock.now())
+                paid_at = max(charge.at, paid_at)
+        if paid_at > (self._paid_at or 0):
+            self._paid_at = paid_at
+            if self.cadence is None:
+                self._open_at = max(self._open_at, paid_at + self.period(self._clock.now()))
 
     def _is_mine(self, charge: Charge) -> bool:
         """Say whether an exchange was made for what it decides: of a cycle, budget and band have the cycle's name."""

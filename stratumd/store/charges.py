@@ -25,6 +25,8 @@ class Charge(NamedTuple):
     tier: str
     events: tuple[str, ...]
     """Ids of the only events that were asked for; none where all were."""
+    id: str = ""
+    """Its id in the poll log."""
 
 
 class Quota(NamedTuple):
@@ -52,10 +54,17 @@ def row(poll_id: str, source: str, poll: Poll) -> writes.Row:
 
 def since(connection: Connection, source: str, start: Micros) -> list[Charge]:
     """Return the exchanges of `source` from `start` on, oldest first."""
-    columns = (charges.c.charged_at, charges.c.credits, charges.c.feature, charges.c.tier, charges.c.asked)
+    columns = (
+        charges.c.charged_at,
+        charges.c.credits,
+        charges.c.feature,
+        charges.c.tier,
+        charges.c.asked,
+        charges.c.poll,
+    )
     mine = (charges.c.source == source) & (charges.c.charged_at >= start)
     rows = connection.execute(select(*columns).where(mine).order_by(charges.c.charged_at, charges.c.poll))
-    return [Charge(at, spent, feature, tier, tuple(_READ.decode(asked))) for at, spent, feature, tier, asked in rows]
+    return [Charge(*row[:4], tuple(_READ.decode(row.asked)), row.poll) for row in rows]
 
 
 def quotas(connection: Connection, now: Micros, month: Micros) -> list[Quota]:

@@ -132,8 +132,11 @@ class Store:
             self._file_lock.close()
             self._file_lock = None
 
-    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
-        """Store what sources were answered, and the poll log: (source name, poll). T1, one transaction."""
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> list[str]:
+        """Store what sources were answered, and the poll log: (source name, poll). T1, one transaction.
+
+        Returns the ids of the exchanges in the log.
+        """
         answers = [poll.observation for _, poll in polls if poll.observation is not None]
         recorder = Recorder()
         bodies = [recorder.row(0, answer)[1:] for answer in answers]
@@ -149,6 +152,7 @@ class Store:
                 bulk(writes.CHARGES, costs)
 
         self._write("observe", write)
+        return [row[0] for row in log]
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Store all that follows from these steps. T2, one transaction; steps that are there already are left out.

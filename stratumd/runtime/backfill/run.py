@@ -6,7 +6,7 @@ that was the end.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
@@ -39,8 +39,8 @@ def history_of(source: str) -> str:
 class Keeping(Protocol):
     """What a backfill does with the store. The calls block."""
 
-    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
-        """Store exchanges by source."""
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> Collection[str]:
+        """Store exchanges by source; return their ids in the poll log."""
 
     def answered(self, source: str) -> Answered:
         """Return what is stored of a source, by what was asked."""

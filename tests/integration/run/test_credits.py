@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from itertools import cycle
+
 import pytest
 
 from stratumd.config import Budget, Schedule
@@ -49,6 +52,29 @@ async def test_a_restart_forgets_neither_credits_nor_polls() -> None:
         assert second.provider.used == 0, "it was polled in this minute"
         await second.until(BEGIN + DAY, MINUTE)
         assert sum(poll.cost for poll in second.polls) <= 60
+
+
+async def test_two_daemons_in_turn_spend_one_budget_and_ask_for_nothing_twice() -> None:
+    schedule, budget = Schedule(cadence="close-capture"), Budget(daily_credits=120)
+    games = [("basketball_nba", BEGIN + HOUR), ("basketball_nba", BEGIN + 3 * HOUR)]
+
+    async def spent(daemons: int) -> list[tuple[int, tuple[str, ...], int]]:
+        async with AsyncExitStack() as stack:
+            first = await stack.enter_async_context(running(schedule, budget, games))
+            others = [
+                await stack.enter_async_context(running(schedule, budget, games, store=first.store))
+                for _ in range(daemons - 1)
+            ]
+            turns = cycle([first, *others])
+            for minute in range(4 * 60):
+                daemon = next(turns)
+                daemon.timer.wall = BEGIN + minute * MINUTE
+                await daemon.collector.poll()
+            return [(poll.started_at, poll.events, poll.cost) for poll in first.polls if poll.cost]
+
+    alone = await spent(1)
+    assert sum(cost for _, _, cost in alone) <= 120
+    assert await spent(3) == alone
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Tokyo"])

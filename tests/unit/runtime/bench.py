@@ -95,6 +95,10 @@ class NoNotices:
         raise AssertionError("nothing was lent out")
 
 
+def _id(poll: Poll) -> str:
+    return f"{poll.request.path} {poll.started_at}"
+
+
 class MemoryStore:
     """The daemon's store, in memory. `down` holds errors that the next calls raise, one each."""
 
@@ -110,9 +114,10 @@ class MemoryStore:
         if self.down:
             raise self.down.pop(0)
 
-    def observe(self, polls: Sequence[tuple[str, Poll]]) -> None:
+    def observe(self, polls: Sequence[tuple[str, Poll]]) -> list[str]:
         self._fail()
         self.polls += polls
+        return [_id(poll) for _, poll in polls]
 
     def commit(self, commits: Sequence[Commit]) -> None:
         self._fail()
@@ -142,7 +147,7 @@ class MemoryStore:
 
     def charges(self, source: str, since: Micros) -> list[Charge]:
         polls = [poll for name, poll in self.polls if name == source and poll.started_at >= since]
-        return [Charge(p.started_at + p.elapsed, p.cost, p.feature, p.tier, p.events) for p in polls]
+        return [Charge(p.started_at + p.elapsed, p.cost, p.feature, p.tier, p.events, _id(p)) for p in polls]
 
     def over(self, since: Micros) -> list[str]:
         return []
