@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,12 +61,24 @@ def test_a_yaml_block_passes_the_check(block: Block, tmp_path: Path) -> None:
     assert load_config(path, env=SECRETS).warnings == ()
 
 
+@cache
+def of_core() -> Any:
+    """Return the commands of the core."""
+    return typer.main.get_command(build())
+
+
+@cache
+def of_plugins(group: str) -> Any:
+    """Return the commands of the plugins that stand under `group`."""
+    return typer.main.get_command(operations.group(group))
+
+
 def command(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that the words name, and the words after it."""
-    found: Any = typer.main.get_command(build())
+    found = of_core()
     rest = list(words)
     if rest and rest[0] in operations.groups():
-        found = typer.main.get_command(operations.group(rest.pop(0)))
+        found = of_plugins(rest.pop(0))
     while rest and rest[0] in getattr(found, "commands", {}):
         found = found.commands[rest.pop(0)]
     return found, rest
