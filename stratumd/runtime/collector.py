@@ -20,7 +20,7 @@ from stratumd.errors import (
     Unauthorized,
 )
 from stratumd.observe.logs import logger
-from stratumd.plugin import HOUR, SECOND, Micros, Poll
+from stratumd.plugin import MINUTE, SECOND, Micros, Poll
 from stratumd.redaction import told
 from stratumd.runtime.backoff import Backoff, seconds
 from stratumd.runtime.build import Feed
@@ -40,8 +40,9 @@ GRACE = 2.0
 LONGEST_WAIT = LONGEST_ASKED / SECOND
 """Seconds. A provider that asks for more is asked again after this."""
 
-LATE: Micros = HOUR
-"""How late another daemon's exchange may come to the log: it waits where the store is down."""
+LATE: Micros = 10 * MINUTE
+"""How late another daemon's exchange may come to the log and still be heard of before a restart: it waits where the store
+is down. Each poll reads so much of the log."""
 
 T = TypeVar("T")
 
