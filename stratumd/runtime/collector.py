@@ -41,8 +41,8 @@ LONGEST_WAIT = LONGEST_ASKED / SECOND
 """Seconds. A provider that asks for more is asked again after this."""
 
 LATE: Micros = 10 * MINUTE
-"""How late another daemon's exchange may come to the log and still be heard of before a restart: it waits where the store
-is down. Each poll reads so much of the log."""
+"""How late another daemon's exchange may come to the log, as it waits where the store is down, and still be heard of
+before a restart. Each poll reads so much of the log."""
 
 T = TypeVar("T")
 
