@@ -1,6 +1,7 @@
 """Building and installing for real, without a network: what is built stands in an environment of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +27,12 @@ class Environment:
     def python(self) -> str:
         """The interpreter."""
         return str(self.folder / "bin" / "python")
+
+    @property
+    def packages(self) -> Path:
+        """Where its packages are."""
+        (found,) = self.folder.glob("lib/python*/site-packages")
+        return found
 
     def install(self, *things: Path) -> None:
         """Install wheels, or folders with a pyproject, without a network."""
@@ -65,17 +72,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment into which the wheel was installed. Tests that install more make their own."""
+    """An environment into which the wheel was installed. Tests that install more make a copy."""
     return environment(tmp_path_factory.mktemp("installed"), wheel)
 
 
 def environment(folder: Path, *things: Path) -> Environment:
     """Return a new environment with `things` installed in it."""
-    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-    made = Environment(folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
+    made = _empty(folder)
     # A path in a .pth file is added behind this environment's own packages, and the .pth files there, such as the one
     # of an editable install, are not read.
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    (made.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     made.install(*things)
     return made
+
+
+def copied(environment: Environment, folder: Path, *things: Path) -> Environment:
+    """Return a new environment with what another one has, and `things`: to install a wheel compiles all of it."""
+    made = _empty(folder)
+    shutil.copytree(environment.packages, made.packages, dirs_exist_ok=True)
+    script = made.folder / "bin" / "stratumd"
+    shutil.copy(environment.folder / "bin" / "stratumd", script)
+    script.write_text(script.read_text().replace(str(environment.folder), str(made.folder)))
+    if things:
+        made.install(*things)
+    return made
+
+
+def _empty(folder: Path) -> Environment:
+    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+    return Environment(folder)

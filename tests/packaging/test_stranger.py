@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.conftest import Environment, environment, run
+from tests.packaging.conftest import Environment, copied, run
 from tests.support import ROOT
 from tests.support.daemon import PATIENCE
 
@@ -33,9 +33,9 @@ pipelines:
 
 
 @pytest.fixture(scope="module")
-def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def place(installed: Environment, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """The wheel, and the stranger beside it."""
-    return environment(tmp_path_factory.mktemp("venv"), wheel, STRANGER)
+    return copied(installed, tmp_path_factory.mktemp("venv"), STRANGER)
 
 
 def ran(place: Environment, folder: Path, *types: str, ledger: str = "ledger.txt") -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def test_both_run_beside_the_bundled(place: Environment, tmp_path: Path) -> None
     assert {line.split()[2] for line in ledger} <= {signal["type"] for signal in found}
 
 
-def test_a_detector_that_raises_is_named_and_the_rest_goes_on(wheel: Path, tmp_path: Path) -> None:
+def test_a_detector_that_raises_is_named_and_the_rest_goes_on(installed: Environment, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(STRANGER, broken)
     text = (broken / "stale_line.py").read_text()
@@ -101,7 +101,7 @@ def test_a_detector_that_raises_is_named_and_the_rest_goes_on(wheel: Path, tmp_p
     (broken / "stale_line.py").write_text(
         text.replace(loop, f"        raise ZeroDivisionError('made to raise')\n{loop}")
     )
-    place = environment(tmp_path / "venv", wheel, broken)
+    place = copied(installed, tmp_path / "venv", broken)
     failures = [line for line in ran(place, tmp_path, "MOVE") if line["event"] == "plugin failed"]
     (named,) = {(each["plugin"], each["version"], each["error"]) for each in failures}
     assert named == ("stale-line", "1.4.2", "ZeroDivisionError: made to raise")
@@ -122,11 +122,11 @@ def test_a_sink_that_raises_is_named_and_the_others_deliver(place: Environment, 
     assert (tmp_path / "signals.jsonl").read_text().count("\n") > 0
 
 
-def test_a_plugin_that_cannot_be_imported_is_named(wheel: Path, tmp_path: Path) -> None:
+def test_a_plugin_that_cannot_be_imported_is_named(installed: Environment, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(STRANGER, broken)
     (broken / "ledger.py").write_text("import a_module_that_is_nowhere\n")
-    place = environment(tmp_path / "venv", wheel, broken)
+    place = copied(installed, tmp_path / "venv", broken)
     lines = {line.split()[0]: line for line in place.stratumd("plugins", cwd=tmp_path).stdout.splitlines()}
     assert "a_module_that_is_nowhere" in lines["ledger"]
     assert "stranger 1.4.2" in lines["ledger"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.conftest import Environment, environment
+from tests.packaging.conftest import Environment, copied
 from tests.support import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -90,7 +90,7 @@ def test_the_installed_wheel_makes_its_database(installed: Environment, tmp_path
     assert installed.stratumd("events", "--json", cwd=tmp_path).stdout == ""
 
 
-def test_a_bundled_plugin_builds_and_loads_as_a_strangers(wheel: Path, tmp_path: Path) -> None:
+def test_a_bundled_plugin_builds_and_loads_as_a_strangers(installed: Environment, tmp_path: Path) -> None:
     """Nothing about `move` depends on where it came from: taken out of the wheel, it comes back from elsewhere."""
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(ROOT / "plugins" / "move" / "stratumd_move", elsewhere / "stratumd_move")
@@ -100,7 +100,7 @@ def test_a_bundled_plugin_builds_and_loads_as_a_strangers(wheel: Path, tmp_path:
         '[project.entry-points."stratumd.plugins"]\nmove = "stratumd_move"\n'
         '[tool.hatch.build.targets.wheel]\npackages = ["stratumd_move"]\n'
     )
-    place = environment(tmp_path / "venv", wheel)
+    place = copied(installed, tmp_path / "venv")
     take_out(place, "move")
     names = [line.split()[0] for line in place.stratumd("plugins", cwd=tmp_path).stdout.splitlines()]
     assert "move" not in names
@@ -113,9 +113,8 @@ def test_a_bundled_plugin_builds_and_loads_as_a_strangers(wheel: Path, tmp_path:
 
 def take_out(place: Environment, name: str) -> None:
     """Remove a bundled plugin from an installed wheel."""
-    (packages,) = place.folder.glob("lib/python*/site-packages")
-    shutil.rmtree(packages / package(name))
-    (points,) = packages.glob("stratumd-*.dist-info/entry_points.txt")
+    shutil.rmtree(place.packages / package(name))
+    (points,) = place.packages.glob("stratumd-*.dist-info/entry_points.txt")
     lines = points.read_text().splitlines(keepends=True)
     points.write_text("".join(line for line in lines if not line.startswith(f"{name} =")))
 
