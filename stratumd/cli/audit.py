@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, ending_at_once, say
 from stratumd.cli.past import From, Only, To, chosen, pasts
 from stratumd.plugin import iso
 
@@ -78,7 +78,9 @@ def _recorded(
     observations: list[Observation] = list(merged(files))
     for name in chosen(loaded, pipeline):
         build = partial(build_pipeline, loaded.pipelines[name], loaded.registry)
-        yield audit(lambda: observations, build, since, until)
+        with ending_at_once():
+            found = audit(lambda: observations, build, since, until)
+        yield found
 
 
 def _show(found: Audit) -> None:

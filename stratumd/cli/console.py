@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -180,6 +181,20 @@ def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
         table.add_row(*[Text(row[number]) for number in filled])
     with _printing():
         Console().print(table)  # honours NO_COLOR
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the program on the spot while plugins step through the past, which only reads, or is rolled back.
+
+    Inside of a step a `KeyboardInterrupt` is contained as the fault of the plugin whose code is running: what is worked
+    out would go on, and be wrong.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:

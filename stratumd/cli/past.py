@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratumd.cli.console import ending_at_once
 from stratumd.cli.read import moment
 from stratumd.errors import ConfigError
 from stratumd.plugin import Micros
@@ -35,7 +36,8 @@ def pasts(config: Path, database: str | None, pipeline: str | None) -> Iterator[
     names = chosen(loaded, pipeline)
     reader = open_reader(database or loaded.database.connect_url())
     try:
-        yield [Past(reader, loaded.pipelines[name], loaded.registry) for name in names]
+        with ending_at_once():
+            yield [Past(reader, loaded.pipelines[name], loaded.registry) for name in names]
     finally:
         reader.close()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit
+from stratumd.cli.console import DEFAULT_CONFIG, FAILED, AsJson, ConfigPath, DatabaseUrl, emit, ending_at_once
 from stratumd.cli.past import Only, chosen
 
 _COLUMNS = {"pipeline": "PIPELINE", "table": "TABLE", "before": "ROWS BEFORE", "after": "ROWS AFTER", "equal": "EQUAL"}
@@ -43,7 +43,8 @@ def rebuild(
         reader = open_reader(url)
         try:
             for name in names:
-                found = run(Past(reader, loaded.pipelines[name], loaded.registry), store, check=check)
+                with ending_at_once():
+                    found = run(Past(reader, loaded.pipelines[name], loaded.registry), store, check=check)
                 rows += [{"pipeline": name, **each._asdict()} for each in found]
         finally:
             reader.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, ending_at_once, say
 from stratumd.cli.past import From, Only, To, chosen
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def _of_recordings(recordings: list[Path], config: Path, pipeline: str | None) -
     spec = loaded.pipelines[chosen(loaded, pipeline)[0]]
     validation = Validation(spec.name, spec.operators)
     for path in recordings:  # each by itself: they need not be of one time
-        judged(build_judge(spec, loaded.registry), recording.read(path), validation)
+        with ending_at_once():
+            judged(build_judge(spec, loaded.registry), recording.read(path), validation)
     return validation
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, written
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, ending_at_once, say, written
 from stratumd.cli.past import From, To, one_past
 from stratumd.cli.read import database_url
 from stratumd.errors import ConfigError
@@ -59,7 +60,9 @@ def whatif(
         raise ConfigError(f"{out} is the configuration itself, which is never changed: give the proposal another name")
     asked = Range(config, database_url(config, database), name, since, until)
     started = time.perf_counter()
-    outcomes = run(asked, settings, jobs or os.cpu_count() or 1)
+    jobs = jobs or os.cpu_count() or 1
+    with ending_at_once() if jobs == 1 else nullcontext():  # processes of its own are to end with this one
+        outcomes = run(asked, settings, jobs)
     seconds = time.perf_counter() - started
     rows = [outcome.public(outcomes[0]) for outcome in outcomes]
     _propose(out, asked, rows)

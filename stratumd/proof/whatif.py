@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -93,7 +94,8 @@ def whatif(asked: Range, settings: Sequence[str], jobs: int) -> list[Outcome]:
     if jobs == 1:
         found = [_run(asked, wanted)]
     else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        ending = (signal.SIGINT, signal.SIG_DFL)  # inside of a step Ctrl-C would be contained as a plugin's fault
+        with ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, ending) as pool:
             found = list(pool.map(_run, [asked] * jobs, shares))
     by_setting = {outcome.setting: outcome for some in found for outcome in some}
     return [by_setting[setting] for setting in wanted]
