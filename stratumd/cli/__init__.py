@@ -23,6 +23,7 @@ GROUPS = (
     "plugins",
     "read",
     "cycles",
+    "tap",
     "db",
     "sinks",
     "alerts",

@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def _length(text: str) -> timedelta:
+def length(text: str) -> timedelta:
+    """Read a length such as 10m."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -47,7 +48,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Poll each source once, deliver, and end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")] = False,
     duration: Annotated[
-        timedelta | None, typer.Option("--for", parser=_length, metavar="LENGTH", help="End after 30s, 10m, 2h …")
+        timedelta | None, typer.Option("--for", parser=length, metavar="LENGTH", help="End after 30s, 10m, 2h …")
     ] = None,
     role: Annotated[
         Role, typer.Option(help="all; worker: without HTTP; api: HTTP alone, beside daemons that work.")
