@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-from stratumd.plugin import MINUTE, SECOND, Micros
+from stratumd.plugin import DAY, MINUTE, SECOND, Micros
 from stratumd_demo.desks import FAMILY, Desk, Family, Game, markets_of
 from stratumd_demo.jumps import Jump, way
 from stratumd_demo.labels import Kind, Label
@@ -22,6 +22,8 @@ QUIET: Final = 25 * MINUTE
 """At least so long from one incident of a game to the next, so that each can be told from the others."""
 MEAN_GAP: Final = 15 * MINUTE
 """What is added to it on average."""
+RARELY: Final = 365_000 * DAY
+"""The longest mean gap: however small the rate is, the next incident has a time."""
 OPENING: Final = 6 * MINUTE
 """The first incident of the first game; each further game's comes `STAGGER` later."""
 STAGGER: Final = 2 * MINUTE
@@ -98,7 +100,7 @@ class Incidents:
             self._late_move(self.tempo.span(self.random.uniform(*LATE_MOVE)))
 
     def _gap(self) -> Micros:
-        return self.tempo.span(QUIET) + self.tempo.wait(self.random, MEAN_GAP / self.rate)
+        return self.tempo.span(QUIET) + self.tempo.wait(self.random, min(MEAN_GAP / self.rate, RARELY))
 
     def _any(self) -> None:
         kinds, weights = tuple(FREQUENCY), tuple(FREQUENCY.values())

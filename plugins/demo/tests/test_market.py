@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stratumd.plugin import HOUR, MINUTE, SECOND, Micros, parse_iso
@@ -73,6 +73,7 @@ def test_no_team_plays_twice_at_once() -> None:
 
 
 @settings(max_examples=4, deadline=None)
+@example(1, 0.5, 3, 5e-324)
 @given(SEEDS, st.sampled_from([0.5, 1.0, 30.0]), st.integers(1, BOOKS), st.floats(0, 10))
 def test_it_goes_on_for_days_with_as_many_games(seed: int, pace: float, books: int, incidents: float) -> None:
     market = Market(seed, OPENED, games=2, books=books, pace=pace, incidents=incidents)
