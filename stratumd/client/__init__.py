@@ -179,6 +179,9 @@ def mapped(error: Exception) -> SourceError:
     """Return what an exception of httpx means here."""
     if _is_tls(error):
         return TransientError("the provider's certificate was not accepted", code="tls")
+    why = _system_words(error) if isinstance(error, httpx.ConnectError) else None
+    if why is not None:
+        return TransientError(f"cannot connect: {why}", code="connect")
     for kind, reaction, code in FAILURES:
         if isinstance(error, kind):
             return reaction(f"the request failed: {type(error).__name__}", code=code)
@@ -191,3 +194,14 @@ def _is_tls(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _system_words(error: BaseException | None) -> str | None:
+    """Return what the system said, such as `Connection refused`: no address and no key is in its words."""
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            return _system_words(error.exceptions[0])
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        error = error.__cause__ or error.__context__
+    return None
