@@ -9,6 +9,8 @@ error = await checked(answer.body)
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import sys
 from collections.abc import Mapping
@@ -201,7 +203,8 @@ def _system_words(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, BaseExceptionGroup):
             return _system_words(error.exceptions[0])
-        if isinstance(error, OSError) and error.strerror:
-            return error.strerror
+        if isinstance(error, OSError) and error.errno:
+            # What does not resolve has numbers of its own; the text of other errors may be asyncio's, with the address.
+            return error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
         error = error.__cause__ or error.__context__
     return None

@@ -10,7 +10,6 @@ import pytest
 from stratumd.client import Client, mapped
 from stratumd.errors import TransientError
 
-
 pytestmark = pytest.mark.anyio
 
 
