@@ -196,7 +196,7 @@ class _Daemon:
                 hold(part, posts, self._core)
             async with self._reloading(Exchange(self._core, parts, posts), view):
                 duration = self._options.duration
-                with anyio.move_on_after(duration.total_seconds() if duration else inf):
+                with anyio.move_on_after(inf if duration is None else duration.total_seconds()):
                     await self._stop.asked.wait()
             self._notifier.stopping()
             for part in parts.running():

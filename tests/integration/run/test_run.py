@@ -150,9 +150,10 @@ async def test_a_dry_run_prints_and_sends_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "signals.jsonl").exists()
 
 
-async def test_for_ends_by_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", ["500ms", "0s"])
+async def test_for_ends_by_itself(length: str, tmp_path: Path) -> None:
     async with benched(tmp_path) as bench:
-        daemon = bench.start("--for", "500ms")
+        daemon = bench.start("--for", length)
         assert await daemon.end() == 0, daemon.said
 
 
