@@ -250,8 +250,6 @@ def _default(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "" if value is False else "`true`"
-    if isinstance(value, timedelta):
-        return f"`{format_duration(value)}`"
     return f"`{_flow(value)}`"
 
 
@@ -261,6 +259,8 @@ def _flow(value: Any) -> str:
         return f"{{{', '.join(f'{key}: {_flow(each)}' for key, each in value.items())}}}"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, timedelta):
+        return format_duration(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -147,6 +147,8 @@ async def operate(
         except LookupError:
             plugin = name.partition(".")[0]
             raise ConfigError(f"{path}: add '- {plugin}' to 'routes' under 'http', then ask again") from None
+        except ConfigError as wrong:
+            raise typer.BadParameter(str(wrong)) from None
         if operation.sensitive:
             _confirmed(operation.target, confirm)
         act = Act(

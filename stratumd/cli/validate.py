@@ -34,9 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    recordings: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RECORDING]...", help="Recordings to judge in place of the store.")
-    ] = None,
+    recordings: Annotated[list[Path] | None, typer.Argument(help="Recordings to judge in place of the store.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     since: From = None,

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from anyio import CapacityLimiter, to_thread
 from pydantic import ValidationError
 
+from stratumd.config.messages import told
 from stratumd.errors import ConfigError
 from stratumd.observe.logs import logger
 from stratumd.plugin import Clock, Log, Notice
@@ -145,7 +146,13 @@ class Office:
         try:
             options = found.component.config.model_validate(dict(arguments))
         except ValidationError as error:
-            wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
-            raise ConfigError("; ".join(wrong)) from None
+            raise ConfigError("; ".join(_wrong(error))) from None
         operation: Operation = found.component(options, self)
         return operation
+
+
+def _wrong(error: ValidationError) -> list[str]:
+    """Return what is wrong with each argument; of a list, with its entries where these are wrong."""
+    found = {tuple(each["loc"]): told(each, None).text for each in error.errors(include_url=False)}
+    inner = {place[:depth] for place in found for depth in range(1, len(place))}
+    return [f"{'.'.join(map(str, place))}: {text}" for place, text in found.items() if place not in inner]

@@ -70,3 +70,20 @@ def test_what_is_sensitive_is_not_done_without_its_target_typed_once_more(
 def test_a_mistake_is_one_line_that_says_what_to_do(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("keys", "show", "nothing", "--config", path) == 1
     assert capsys.readouterr().err.strip().endswith("There is no such key.")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["accounts", "set-plan", "ann@example.org", "desk"], "kind: expected one of web, api"),
+        (["accounts", "list", "--limit", "0"], "limit: must be at least 1"),
+        (["accounts", "list", "--status", "gone"], "status: expected one of active, suspended"),
+    ],
+)
+def test_a_wrong_argument_is_wrong_usage(
+    words: list[str], said: str, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd(*words, "--config", path) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: Invalid value: {said} (see `stratumd {words[0]} {words[1]} --help`)")
+    assert shown.count("\n") == 1
