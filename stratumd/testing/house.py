@@ -14,6 +14,8 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -167,7 +169,19 @@ def _loaded(plugins: tuple[str, ...], extra: tuple[ModuleType, ...]) -> Registry
 
 def _opened(url: str, registry: Registry) -> Store:
     folders = plugin_migrations((each.plugin, each.component) for _, each in registry.components())
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and not Path(path).exists():
+        Path(path).write_bytes(_made(tuple(sorted(folders.items()))))
     return open_store(url, plugins=folders)
+
+
+@cache
+def _made(folders: tuple[tuple[str, Path], ...]) -> bytes:
+    """Return a database file with all tables: migrations take twenty times as long as a copy."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "made.db"
+        open_store(f"sqlite:///{path}", plugins=dict(folders)).close()
+        return path.read_bytes()
 
 
 def _spec(name: str, options: Mapping[str, Any], registry: Registry) -> RoutesSpec:
