@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-import structlog
 
-from stratumd.observe.logs import QUIET
 from stratumd.testing.discord import TOKEN, FakeDiscord
 from tests.support.cli import stratumd
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_logs")]
 
 PIPELINE = """
 database: sqlite:///{folder}/stratumd.db
@@ -33,19 +29,6 @@ pipelines:
       - discord: {{webhook: "{webhook}", allow_loopback: true, watchlist: [nobody]}}
       - file: {{name: off, path: "{folder}/off.jsonl", enabled: false}}
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_logs() -> Iterator[None]:
-    """Leave the logs of the test session as they were."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    quiet = {name: logging.getLogger(name).level for name in QUIET}
-    yield
-    root.handlers[:], root.level = before, level
-    for name, own in quiet.items():
-        logging.getLogger(name).setLevel(own)
-    structlog.reset_defaults()
 
 
 async def run(folder: Path, discord: FakeDiscord, *arguments: str, webhook: str | None = None) -> int:

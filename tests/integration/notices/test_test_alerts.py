@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-import structlog
 
-from stratumd.observe.logs import QUIET
 from stratumd.testing.discord import FakeDiscord
 from stratumd.testing.receiver import Receiver
 from stratumd.testing.smtp import FakeSmtp
 from tests.support.cli import stratumd
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_logs")]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FILE = """
@@ -30,19 +26,6 @@ pipelines:
     sources: [demo]
     sinks: [{sinks}]
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_logs() -> Iterator[None]:
-    """Leave the logs of the test session as they were."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    quiet = {name: logging.getLogger(name).level for name in QUIET}
-    yield
-    root.handlers[:], root.level = before, level
-    for name, own in quiet.items():
-        logging.getLogger(name).setLevel(own)
-    structlog.reset_defaults()
 
 
 async def run(folder: Path, *sinks: dict[str, Any]) -> int:
