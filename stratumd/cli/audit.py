@@ -141,7 +141,7 @@ def log(
     with open_desk(_url(config, database), {}, lambda: 0) as desk:
         rows = desk.read(lambda reading: reading.find(AuditRow, newest=True, limit=limit, **wanted))
     shown = [msgspec.structs.asdict(row) | {"at": iso(row.at)} for row in rows]
-    emit(shown, _ACTS, as_json=as_json, none="nobody did anything yet")
+    emit(shown, _ACTS, as_json=as_json, none="nobody did anything yet, or nothing that these options admit")
 
 
 def _url(config: Path, database: str | None) -> str:
