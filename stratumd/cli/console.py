@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -49,13 +50,15 @@ DatabaseUrl = Annotated[
 
 
 def written(text: str) -> Path:
-    """Take a file that is to be written, and refuse it before hours of work where it never could be."""
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}: create it, or name another file")
-    if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder: name a file in it")
-    return path
+    """Take a file that is to be written, and look before hours of work whether it can be; nothing is touched."""
+    out = Path(text)
+    if out.is_dir():
+        raise StratumError(f"cannot write {out}: it is a folder")
+    if not out.parent.is_dir():
+        raise StratumError(f"cannot write {out}: there is no folder {out.parent}; create it first")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise StratumError(f"cannot write {out}: {os.strerror(errno.EACCES)}")
+    return out
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]

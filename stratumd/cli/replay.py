@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import heapq
-import os
 import signal
 import sys
 import time
@@ -51,7 +49,6 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Step recordings through every pipeline of the configuration. Nothing is stored unless --database names where."""
-    _refuse_unwritable(out)
     if from_store == bool(files):
         raise typer.BadParameter("name recordings, or say --from-store")
     pipelines = _pipelines(config)
@@ -77,18 +74,6 @@ def replay(
     if out is not None:
         _write(out, summary.in_order())
     summary.show(as_json)
-
-
-def _refuse_unwritable(out: Path | None) -> None:
-    """Look before a replay that takes hours; nothing is touched before it is over."""
-    if out is None:
-        return
-    if out.is_dir():
-        raise StratumError(f"cannot write {out}: it is a folder")
-    if not out.parent.is_dir():
-        raise StratumError(f"cannot write {out}: there is no folder {out.parent}; create it first")
-    if not os.access(out if out.exists() else out.parent, os.W_OK):
-        raise StratumError(f"cannot write {out}: {os.strerror(errno.EACCES)}")
 
 
 def _write(out: Path, signals: Sequence[Signal]) -> None:

@@ -180,9 +180,9 @@ def test_wrong_usage_is_one_line_and_2(words: list[str], capsys: pytest.CaptureF
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert stratumd(*words) == 2
-    assert "there is no folder nowhere" in capsys.readouterr().err
-    assert stratumd(*words[:-1], "/") == 2
+    assert stratumd(*words) == 1
+    assert capsys.readouterr().err == "error: cannot write nowhere/x: there is no folder nowhere; create it first\n"
+    assert stratumd(*words[:-1], "/") == 1
 
 
 def test_a_file_that_the_system_refuses_is_named(capsys: pytest.CaptureFixture[str]) -> None:
