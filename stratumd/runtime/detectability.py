@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from stratumd.config import PipelineSpec
 from stratumd.plugin import DAY, SECOND, Micros, Window, format_duration
-from stratumd.runtime.forecast import Forecast
+from stratumd.runtime.forecast import NEAREST, Forecast
 
 LIVE = "live"
 """The name of the cycle that asks for odds in play."""
@@ -24,6 +24,8 @@ class Can(StrEnum):
     NEAR = "near a start"
     HARDLY = "hardly"
     """The window is longer than an interval and shorter than two: one late poll, and there is nothing to compare."""
+    AT_FIRST = "at first"
+    """It can, and the month's credits do not last for the month."""
     NO = "no"
 
 
@@ -38,7 +40,7 @@ class Chance(NamedTuple):
     interval: Micros | None
     can: Can
     within: Micros | None
-    """`near a start`: from how long before it on."""
+    """Where only events near a start are polled often enough: from how long before it on."""
     changes: tuple[str, ...]
     """The smallest changes of which each makes it possible; none where it is."""
     cycle: str = ""
@@ -55,12 +57,15 @@ class Chance(NamedTuple):
         text = f"{self.detector}: {self.type}: window {length(self.window)}, {poll} ({self.origin}): {_SAID[self.can]}"
         if self.within is not None:
             text += f" from {length(self.within)} before the start on"
+        if self.can is Can.AT_FIRST:
+            text += ", until the month's credits run short"
         return f"{text}; with {', or '.join(self.changes)} it can" if self.changes else text
 
 
 _SAID = {
     Can.YES: "can fire",
     Can.NEAR: "can fire",
+    Can.AT_FIRST: "can fire",
     Can.HARDLY: "fires only while no poll is late",
     Can.NO: "cannot fire",
 }
@@ -91,7 +96,12 @@ def _looking(window: Window, sources: Collection[str], forecasts: Sequence[Forec
 
 def _chance(pipeline: str, detector: str, type: str, window: Window, forecast: Forecast) -> Chance:
     can, within = (_in_play if window.in_play else _judge)(window.length, forecast)
-    changes = () if can in (Can.YES, Can.NEAR) else tuple(_changes(detector, window, forecast))
+    if can not in (Can.YES, Can.NEAR):
+        changes = tuple(_changes(detector, window, forecast))
+    elif forecast.overspends(forecast.credits_day):
+        can, changes = Can.AT_FIRST, tuple(_lasting(detector, window, forecast))
+    else:
+        changes = ()
     interval = None if window.in_play and _ends_at_start(forecast) else forecast.interval
     return Chance(
         pipeline, detector, type, forecast.source, window.length, interval, can, within, changes, forecast.cycle
@@ -129,14 +139,26 @@ def _changes(detector: str, window: Window, forecast: Forecast) -> Iterator[str]
         if wanted:
             yield f"polls in play, at least every {length(wanted)}"
         return
-    together = [*_rhythm(wanted, forecast), *_credits(wanted, forecast)]
-    if together and wanted:
-        yield " and ".join(together)
-    if forecast.interval is not None:
-        yield f"{detector} {window.option}: {length(INTERVALS * forecast.interval)}"
+    together = [*_rhythm(wanted, forecast), *_daily(wanted, forecast)] if wanted else []
+    if together:
+        yield " and ".join([*together, *_monthly(forecast, _credits(wanted, forecast))])
+    if forecast.interval is not None and INTERVALS * forecast.interval > window.length:
+        longer = f"{detector} {window.option}: {length(INTERVALS * forecast.interval)}"
+        yield " and ".join([longer, *_monthly(forecast, forecast.credits_day)])
     price = _affordable(wanted, forecast)
     if price:
         yield f"polls of {price} credit{'s' if price > 1 else ''} (now {forecast.price})"
+
+
+def _lasting(detector: str, window: Window, forecast: Forecast) -> Iterator[str]:
+    """Yield the smallest change of each kind that makes a month's credits last, where the rhythm would do."""
+    yield from _monthly(forecast, forecast.credits_day)
+    if forecast.cycle or forecast.cadence is not None or not forecast.monthly or not forecast.price:
+        return
+    pace = -(-forecast.price * DAY // forecast.monthly // SECOND) * SECOND
+    slower = f"schedule every: {length(pace)}"
+    fits = INTERVALS * pace <= window.length
+    yield slower if fits else f"{slower} and {detector} {window.option}: {length(INTERVALS * pace)}"
 
 
 def _rhythm(wanted: Micros, forecast: Forecast) -> Iterator[str]:
@@ -146,27 +168,41 @@ def _rhythm(wanted: Micros, forecast: Forecast) -> Iterator[str]:
     if forecast.cycle:
         yield f"{forecast.cycle} every: {length(wanted)}"
     elif forecast.cadence is not None:
-        yield f"a band {{within: 1h, every: {length(wanted)}}}"
+        yield f"a band {{within: {length(NEAREST)}, every: {length(wanted)}}}"
     else:
         yield f"schedule every: {length(wanted)}"
 
 
-def _credits(wanted: Micros, forecast: Forecast) -> Iterator[str]:
-    daily, price = forecast.budget.daily_credits, forecast.price
-    if daily is None or not price or not wanted or forecast.cycle:
-        return
-    if forecast.cadence is None:
-        needed = -(-price * DAY // wanted)
-        if needed > daily:
-            yield f"budget daily_credits: {needed}"
-    elif forecast.wants is not None and forecast.every is not None and forecast.every <= wanted:
-        yield f"budget daily_credits: {forecast.wants()}"
+def _daily(wanted: Micros, forecast: Forecast) -> Iterator[str]:
+    daily = forecast.budget.daily_credits
+    needed = None if daily is None or forecast.cycle else _credits(wanted, forecast)
+    if needed is not None and daily is not None and needed > daily:
+        yield f"budget daily_credits: {needed}"
+
+
+def _monthly(forecast: Forecast, day: int | None) -> Iterator[str]:
+    needed = forecast.overspends(day)
+    if needed is not None:
+        yield f"budget monthly_credits: {needed}"
+
+
+def _credits(wanted: Micros, forecast: Forecast) -> int | None:
+    """Return the credits of a day at a rhythm of at least `wanted`; None where nobody can say."""
+    if not forecast.price:
+        return None
+    if forecast.cycle:
+        day = -(-(forecast.credits_day or 0) * max(wanted, forecast.every or 0) // wanted)
+        return day if forecast.daily is None else min(day, forecast.daily)
+    if forecast.wants is None or forecast.every is None:
+        return -(-forecast.price * DAY // wanted)
+    return forecast.wants(min(wanted, forecast.every))
 
 
 def _affordable(wanted: Micros, forecast: Forecast) -> int | None:
-    """Return the credits that a poll may cost so that the budget is no hindrance; None where it is none."""
-    daily, price = forecast.budget.daily_credits, forecast.price
-    if daily is None or price is None or forecast.cadence is not None or (forecast.every or 0) > wanted:
+    """Return the credits that a poll may cost so that the budgets are no hindrance; None where they are none."""
+    price = forecast.price
+    limits = [each for each in (forecast.budget.daily_credits, forecast.monthly) if each is not None]
+    if not limits or price is None or forecast.cadence is not None or (forecast.every or 0) > wanted:
         return None
-    affordable = daily * wanted // DAY
+    affordable = min(limits) * wanted // DAY
     return affordable if affordable < price else None

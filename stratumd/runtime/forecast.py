@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from statistics import median_low
 from typing import Any
 
 from stratumd.config import SourceSpec
-from stratumd.config.schedules import Budget, Schedule
+from stratumd.config.schedules import Band, Budget, Schedule
 from stratumd.plugin import DAY, HOUR, MINUTE, Cycle, Fixture, Micros, PluginConfig, Source, format_duration, micros
 from stratumd.runtime.account import Spending
 from stratumd.runtime.build import cycles_of
-from stratumd.runtime.cadence import Cadence, cadence_of
+from stratumd.runtime.cadence import NEVER, Cadence, cadence_of
 from stratumd.runtime.pacing import Pacer
 from stratumd.runtime.schedule import next_after
 from stratumd.runtime.till import Till
@@ -31,6 +31,10 @@ DAYS = 3
 """How many days are run ahead; the first fills the bucket and does not count."""
 SHOWN = 3
 """Instants that are shown."""
+MONTH = 30
+"""Days that a month's credits are reckoned to last."""
+NEAREST: Micros = HOUR
+"""How near to a start the band begins that is advised where a cadence has none that is tight enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,17 @@ class Forecast:
     """When each event was polled in the run ahead, where the schedule is a cadence."""
     every: Micros | None = None
     """The shortest interval that the schedule itself allows."""
-    wants: Callable[[], int] | None = None
-    """Works out the credits of the dearest day, if there were no budget, where the schedule is a cadence."""
+    wants: Callable[[Micros], int] | None = None
+    """Works out the credits of the dearest day, if there were no budget, where the schedule is a cadence; polled at
+    least so often within `NEAREST` of a start."""
     cycle: str = ""
     """The cycle of the source that this is about; empty for its schedule."""
     quotes: bool = True
     """Whether its answers hold odds."""
     wanted: int | None = None
     """The credits of a cycle's dearest day, if there were no budget; None for a schedule."""
+    others: int = 0
+    """The credits of a day that the source's other rhythms take of the same month."""
 
     @property
     def name(self) -> str:
@@ -77,6 +84,18 @@ class Forecast:
         """What may be spent a day: all of the source's credits, or those of the cycle."""
         limits = {str(feature): limit for feature, limit in self.budget.features.items()}
         return limits.get(self.cycle) if self.cycle else self.budget.daily_credits
+
+    @property
+    def monthly(self) -> int | None:
+        """What may be spent a day so that a month's credits last for 30 days; None where a month has no limit."""
+        budget = self.budget.monthly_credits
+        return None if budget is None else max(0, budget // MONTH - self.others)
+
+    def overspends(self, day: int | None) -> int | None:
+        """Return what a month with `day` credits a day takes, where that is more than it has; None where it is not."""
+        if self.monthly is None or day is None or day <= self.monthly:
+            return None
+        return MONTH * (day + self.others)
 
     def near(self, longest: Micros) -> Micros | None:
         """Return from how long before their starts events are polled at least every `longest`, by the middle one."""
@@ -106,7 +125,7 @@ def cycle_forecast(spec: SourceSpec, source: Source, cycle: Cycle, known: Sequen
     found = replace(found, cycle=cycle.name, schedule=_every(cycle), assumed=not known)
     spent, limit = found.credits_day or 0, found.daily
     unlimited = limit is None or spent < limit
-    wanted = spent if unlimited else _wanted(schedule, watched, fixtures, midnight, cycle.name)
+    wanted = spent if unlimited else _wanted(schedule, watched, fixtures, midnight, cycle.name, NEVER)
     return replace(found, wanted=wanted)
 
 
@@ -180,7 +199,7 @@ def _within(credits: int, budget: Budget, apart: int) -> int:
 def _month(credits: int | None, budget: Budget) -> int | None:
     if credits is None:
         return None
-    month = 30 * credits
+    month = MONTH * credits
     return month if budget.monthly_credits is None else min(month, budget.monthly_credits)
 
 
@@ -205,7 +224,7 @@ def _cadence(
 ) -> Forecast:
     midnight = now // DAY * DAY
     fixtures = list(known) if known or cycle else slate(source.sports(), midnight, DAYS + 7)
-    ahead = run_ahead(schedule, spec.budget, source, fixtures, midnight, midnight + DAYS * DAY, cycle)
+    ahead = run_ahead(schedule, _by_day(spec.budget), source, fixtures, midnight, midnight + DAYS * DAY, cycle)
     counted = {day: sum(c for at, c in ahead.paid if at // DAY == day) for day in ahead.days[1:]}
     credits = max(counted.values(), default=0) if known else round(sum(counted.values()) / len(counted))
     soon = sorted({at for f in fixtures for at, _ in cadence.instants(f.commence_at, now, now + DAY)})
@@ -227,11 +246,22 @@ def _cadence(
         assumed=not known,
         polled=starting,
         every=min(phase.every for phase in cadence.phases),
-        wants=partial(_wanted, schedule, source, fixtures, midnight, cycle),
+        wants=cache(partial(_wanted, schedule, source, fixtures, midnight, cycle)),
     )
 
 
-def _wanted(schedule: Schedule, source: Source, fixtures: Sequence[Fixture], midnight: Micros, cycle: str) -> int:
+def _by_day(budget: Budget) -> Budget:
+    """Return what limits a day: the days that are run ahead say nothing of how long a month's credits last."""
+    return budget.model_copy(update={"monthly_credits": None})
+
+
+def _wanted(
+    schedule: Schedule, source: Source, fixtures: Sequence[Fixture], midnight: Micros, cycle: str, longest: Micros
+) -> int:
+    if min(micros(band.every) for band in schedule.bands) > longest:
+        reach, every = timedelta(microseconds=NEAREST), timedelta(microseconds=longest)
+        farther = [band for band in schedule.bands if band.within is None or band.within > reach]
+        schedule = schedule.model_copy(update={"cadence": (*farther, Band(within=reach, every=every))})
     ahead = run_ahead(schedule, Budget(), source, fixtures, midnight, midnight + DAYS * DAY, cycle)
     return max(sum(credits for at, credits in ahead.paid if at // DAY == day) for day in ahead.days)
 

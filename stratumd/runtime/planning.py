@@ -35,7 +35,7 @@ class Outlook:
         return [*map(_short_of, short), *map(_cut_off, cut_off)]
 
     def _blind(self) -> list[str]:
-        return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY)]
+        return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY, Can.AT_FIRST)]
 
     def public(self) -> list[dict[str, Any]]:
         """Return it as JSON objects, one for each source and each type of signal."""
@@ -68,8 +68,9 @@ def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micr
     own = [each for each in known if each.sport in sports]
     cycles = [cycle_forecast(spec, feed.source, cycle, own, now) for cycle in feed.cycles]
     taken = sum([each.credits_day or 0 for each in cycles])
-    yield replace(forecast(spec, feed.source, own, now, taken), quotes=feed.source.quotes)
-    yield from cycles
+    found = [replace(forecast(spec, feed.source, own, now, taken), quotes=feed.source.quotes), *cycles]
+    whole = sum([each.credits_day or 0 for each in found])
+    yield from [replace(each, others=whole - (each.credits_day or 0)) for each in found]
 
 
 def _is_cut_off(forecast: Forecast) -> bool:
@@ -84,15 +85,13 @@ def _cut_off(forecast: Forecast) -> str:
 
 
 def _is_short(forecast: Forecast) -> bool:
-    if forecast.cycle:
-        return False  # its own day's budget is what limits it
-    budget, month = forecast.budget.monthly_credits, forecast.credits_month
-    return budget is not None and month is not None and month >= budget
+    return not forecast.cycle and forecast.overspends(forecast.credits_day) is not None
 
 
 def _short_of(forecast: Forecast) -> str:
+    needed, budget = forecast.overspends(forecast.credits_day), forecast.budget.monthly_credits
     return (
-        f"{forecast.source}: a month at this rhythm takes all of its {forecast.budget.monthly_credits:,} credits:"
+        f"{forecast.source}: a month at this rhythm takes {needed:,} credits, and its budget is {budget:,}:"
         " polls slow down, then stop"
     )
 

@@ -119,6 +119,68 @@ def test_a_month_that_will_not_do_is_told(plan) -> None:  # type: ignore[no-unty
     assert any("a month at this rhythm" in line for line in plan(budget="{monthly_credits: 500}").warnings())
 
 
+def test_advice_names_the_month_where_that_binds(plan) -> None:  # type: ignore[no-untyped-def]
+    """A faster schedule alone would end the month's credits sooner still."""
+    found = plan("{every: 10m}", "{monthly_credits: 20000}")
+    assert steam(found).changes == (
+        "schedule every: 1m30s and budget monthly_credits: 259200",
+        "steam window: 20m and budget monthly_credits: 38880",
+    )
+    assert found.shortages() == [
+        "three: a month at this rhythm takes 38,880 credits, and its budget is 20,000: polls slow down, then stop"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "budget", "can"),
+    [
+        ("{every: 90s}", "{monthly_credits: 259200}", Can.YES),
+        ("{every: 90s}", "{monthly_credits: 259199}", Can.AT_FIRST),
+        ("{every: 60s}", "{monthly_credits: 388800}", Can.YES),
+        ("{every: 78s}", "{monthly_credits: 300000}", Can.YES),
+        ("{every: 77s}", "{monthly_credits: 300000}", Can.AT_FIRST),
+        ("{every: 60s}", "{daily_credits: 8640, monthly_credits: 259200}", Can.YES),
+        ("{every: 60s}", "{daily_credits: 8640, monthly_credits: 259199}", Can.AT_FIRST),
+    ],
+)
+def test_what_a_month_allows_is_the_smallest_of_its_kind(plan, schedule: str, budget: str, can: Can) -> None:  # type: ignore[no-untyped-def]
+    assert steam(plan(schedule, budget)).can is can
+
+
+def test_a_rhythm_that_would_do_and_whose_month_ends_too_soon(plan) -> None:  # type: ignore[no-untyped-def]
+    near = steam(plan(budget="{monthly_credits: 300000}"))
+    assert near.changes == ("budget monthly_credits: 388800", "schedule every: 1m18s")
+    assert "can fire, until the month's credits run short; with budget monthly_credits" in near.told()
+    far = steam(plan(budget="{monthly_credits: 20000}"))
+    assert far.changes[1] == "schedule every: 19m28s and steam window: 38m56s"
+
+
+def test_days_and_months_are_named_together(plan) -> None:  # type: ignore[no-untyped-def]
+    assert steam(plan(budget="{daily_credits: 1200, monthly_credits: 20000}")).changes == (
+        "budget daily_credits: 8640 and budget monthly_credits: 259200",
+        "steam window: 21m36s and budget monthly_credits: 36000",
+    )
+
+
+def test_a_cadence_is_reckoned_by_the_day_and_its_month_named(plan) -> None:  # type: ignore[no-untyped-def]
+    """500 credits are gone on the first day: the run ahead of three days must not take that for the rhythm."""
+    found = plan("{cadence: close-capture}", "{monthly_credits: 500}")
+    assert (steam(found).can, steam(found).within) == (Can.AT_FIRST, HOUR)
+    assert steam(found).changes == (f"budget monthly_credits: {30 * (source(found).credits_day or 0)}",)
+    assert len(found.shortages()) == 1
+    games = [Fixture(str(n), "basketball_nba", parse_iso(NOON) + n * DAY) for n in range(4)]
+    tiers = plan("{cadence: tiers}", "{monthly_credits: 500}", known=games)
+    assert "a band {within: 1h, every: 1m30s} and budget monthly_credits:" in steam(tiers).told()
+
+
+def test_a_window_that_is_long_enough_is_not_advised(plan) -> None:  # type: ignore[no-untyped-def]
+    """Few credits for an evening: there are gaps right before the starts, though a minute is the middle one."""
+    start = parse_iso("2026-01-21T00:00:00Z")
+    games = [Fixture(str(n), "basketball_nba", start + n // 8 * DAY + n % 8 * 30 * MINUTE) for n in range(24)]
+    found = steam(plan("{cadence: close-capture}", "{daily_credits: 200}", known=games))
+    assert (found.can, found.interval, found.changes) == (Can.HARDLY, MINUTE, ("budget daily_credits: 1365",))
+
+
 def test_nothing_is_told_of_what_works(plan) -> None:  # type: ignore[no-untyped-def]
     assert plan(budget="{}").warnings() == []
 
@@ -203,6 +265,17 @@ def test_a_cadence_is_reckoned_with_what_its_cycles_leave(tmp_path: Path) -> Non
     own, odds, props = live(tmp_path, cycles, budget="{daily_credits: 1000, features: {live: 600, props: 90}}").sources
     assert own.daily == 1_000
     assert sum(each.credits_day or 0 for each in (own, odds, props)) <= 1_000
+
+
+def test_a_month_is_shared_with_the_cycles(tmp_path: Path) -> None:
+    budget = "{monthly_credits: MONTH, features: {live: 600}}"
+    found = live(tmp_path, "live: {every: 60s}", budget=budget.replace("MONTH", "9000"))
+    own, odds = found.sources
+    whole = 30 * ((own.credits_day or 0) + (odds.credits_day or 0))
+    assert whole > 9_000
+    assert shock(found).changes == (f"budget monthly_credits: {whole}",)
+    enough = live(tmp_path, "live: {every: 60s}", budget=budget.replace("MONTH", str(whole)))
+    assert (shock(enough).can, enough.shortages()) == (Can.YES, [])
 
 
 def test_a_budget_that_ends_before_the_games_do_is_told(tmp_path: Path) -> None:
