@@ -6,7 +6,7 @@ import hashlib
 from random import Random
 from typing import Final, NamedTuple
 
-from stratumd.plugin import HOUR, MINUTE, Micros
+from stratumd.plugin import HOUR, MINUTE, Micros, parse_iso
 
 TEAMS: Final = (
     "Atlanta Hawks",
@@ -48,6 +48,10 @@ NEXT_START: Final = 24 * HOUR
 """A game that ended is replaced by one that starts so much later."""
 PLAYING: Final = 132 * MINUTE
 """How long a game stays in the feed after its start (median of 65 real games)."""
+ROUND: Final = NEXT_START + PLAYING
+"""From one game of a slot to its next."""
+SEASON: Final = parse_iso("2026-01-01T00:00:00Z")
+"""When the season began that the demo's games belong to."""
 MOST_GAMES: Final = len(TEAMS) // 2
 
 
@@ -64,27 +68,49 @@ class Fixture(NamedTuple):
     """Fair total, points."""
 
 
-def draw_fixture(random: Random, number: int, opened: Micros, games: int) -> Fixture:
-    """Return the fixture of slot `number`.
+class Season(NamedTuple):
+    """When games are played, each under its number: `games` slots, whose games follow each other."""
 
-    The first `games` follow each other, a later one takes an ended one's teams.
+    begins: Micros
+    games: int
+    goes_on: bool
+    """Whether it began before the market and goes on after it, with starts all day long. One that is the market's own
+    begins with a pause, and its first games follow each other.
     """
-    slot, lap = number % games, number // games
-    home, away = _pair(random, slot, games)
-    starts = opened + FIRST_START + slot * BETWEEN_STARTS + lap * (NEXT_START + PLAYING)
+
+    def starts(self, number: int) -> Micros:
+        """Return when a game starts, in whole minutes."""
+        slot, lap = number % self.games, number // self.games
+        first = slot * ROUND // self.games if self.goes_on else FIRST_START + slot * BETWEEN_STARTS
+        starts = self.begins + first + lap * ROUND
+        return starts - starts % MINUTE
+
+    def coming(self, slot: int, at: Micros) -> int:
+        """Return the first game of a slot that starts after `at`."""
+        if not self.goes_on:
+            return slot
+        number = slot + (at - self.starts(slot)) // ROUND * self.games
+        while self.starts(number) <= at:
+            number += self.games
+        return number
+
+
+def draw_fixture(random: Random, number: int, season: Season) -> Fixture:
+    """Return the game of a number. A later one takes the teams of an ended one's slot."""
+    home, away = _pair(random, number % season.games, season.games)
     return Fixture(
-        id=_id(random, opened),
+        id=_id(random, season),
         home=home,
         away=away,
-        starts=starts - starts % MINUTE,
+        starts=season.starts(number),
         margin=max(-13.0, min(13.0, random.gauss(2.0, 6.0))),
         total=max(210.0, min(245.0, random.gauss(228.0, 7.0))),
     )
 
 
-def _id(random: Random, opened: Micros) -> str:
-    """A market that is opened again has other games: what was stored of the first says nothing about them."""
-    return hashlib.blake2b(f"{random.getrandbits(128)}/{opened}".encode(), digest_size=16).hexdigest()
+def _id(random: Random, season: Season) -> str:
+    """Another season has other games: what was stored of the first says nothing about them."""
+    return hashlib.blake2b(f"{random.getrandbits(128)}/{season}".encode(), digest_size=16).hexdigest()
 
 
 def _pair(random: Random, slot: int, games: int) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 from stratumd.plugin import HOUR, MINUTE, SECOND, Micros
 from stratumd_demo.books import BOOKS, WALK, first_books
 from stratumd_demo.desks import Desk, Family, Game
-from stratumd_demo.fixtures import MOST_GAMES, PLAYING, draw_fixture
+from stratumd_demo.fixtures import MOST_GAMES, PLAYING, Season, draw_fixture
 from stratumd_demo.incidents import Incidents
 from stratumd_demo.labels import Label
 from stratumd_demo.quoting import MARKETS
@@ -42,7 +42,9 @@ START_DELAY: Final = 2 * MINUTE
 class Market:
     """A market from `opened` on.
 
-    `pace` speeds up everything but the fixtures. `incidents` scales how often they come; 0 injects nothing.
+    `season` is when the season began that its games belong to: who opens a market again finds those that have not
+    started. Without one they are this market's own. `pace` speeds up everything but the fixtures. `incidents` scales
+    how often they come; 0 injects nothing.
     `ValueError` where there are no games or books, or more than can be.
     """
 
@@ -55,6 +57,7 @@ class Market:
         books: int = BOOKS,
         pace: float = 1.0,
         incidents: float = 1.0,
+        season: Micros | None = None,
     ) -> None:
         if not (1 <= games <= MOST_GAMES and 1 <= books <= BOOKS and pace > 0 and incidents >= 0):
             raise ValueError(f"1 to {MOST_GAMES} games, 1 to {BOOKS} books, a positive pace, no negative incidents")
@@ -64,13 +67,13 @@ class Market:
         self.expiry = self.tempo.span(EXPIRY)
         self.games: dict[int, Game] = {}
         """Those in the feed, by number."""
-        self._size = games
         self._operators = first_books(books)
         self._rate = incidents
         self._labels: list[Label] = []
         self._timeline = Timeline(opened)
-        for number in range(games):
-            self._announce(number)
+        self._season = Season(opened if season is None else season, games, season is not None)
+        for slot in range(games):
+            self._announce(self._season.coming(slot, opened), slot)
 
     @property
     def now(self) -> Micros:
@@ -88,9 +91,9 @@ class Market:
 
     # A game's life
 
-    def _announce(self, number: int) -> None:
+    def _announce(self, number: int, opening: int | None = None) -> None:
         random = Random(f"{self.seed}/{number}")  # noqa: S311 a simulation; the seed makes it the same again
-        fixture = draw_fixture(random, number, self.opened, self._size)
+        fixture = draw_fixture(random, number, self._season)
         game = self.games[number] = Game(fixture, self._operators, random, self.now)
         self._walk(game, "margin", WALK.spreads)
         self._walk(game, "total", WALK.totals)
@@ -100,7 +103,7 @@ class Market:
         self._timeline.at(fixture.starts, partial(self._start, number, random.randint(*START_DELAYS)))
         if self._rate:
             incidents = Incidents(self._timeline, game, self.tempo, self._rate, self._labels)
-            incidents.begin(number if number < self._size else None)
+            incidents.begin(opening)
 
     def _walk(self, game: Game, family: Family, per_root_hour: float) -> None:
         steps = sqrt(WALK_STEP / HOUR) * WALK_SHARE * (LIVE_WALK if game.live else 1.0)
@@ -140,4 +143,4 @@ class Market:
 
     def _end(self, number: int) -> None:
         self.games.pop(number).over = True
-        self._announce(number + self._size)
+        self._announce(number + self._season.games)

@@ -11,7 +11,7 @@ from pydantic import Field
 from stratumd.plugin import Context, Credits, PluginConfig, Poll, Source
 from stratumd.testing.provider import FakeOddsApi
 from stratumd_demo.books import BOOKS, REGIONS
-from stratumd_demo.fixtures import MOST_GAMES
+from stratumd_demo.fixtures import MOST_GAMES, SEASON
 from stratumd_demo.market import Market
 from stratumd_demo.quoting import MARKETS, SPORT
 from stratumd_demo.wire import SimulatedContent
@@ -81,6 +81,7 @@ class DemoSource(Source):
             books=asked.books,
             pace=asked.pace,
             incidents=asked.incidents,
+            season=SEASON,
         )
 
     async def _serve(self, market: Market) -> FakeOddsApi:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stratumd.plugin import HOUR, MINUTE, SECOND, Micros, parse_iso
+from stratumd.plugin import DAY, HOUR, MINUTE, SECOND, Micros, parse_iso
 from stratumd_demo.books import BOOKS, OPERATORS, first_books
 from stratumd_demo.fixtures import FIRST_START, MOST_GAMES, PLAYING
 from stratumd_demo.labels import Kind
@@ -48,6 +48,41 @@ def test_a_market_that_is_opened_again_has_other_games() -> None:
     ids = [{game["id"] for game in odds(market)} for market in (first, second)]
     assert ids[0].isdisjoint(ids[1])
     assert all(len(one) == 32 for game in ids for one in game)
+
+
+@settings(max_examples=10, deadline=None)
+@given(SEEDS, st.integers(1, MOST_GAMES), st.integers(0, 3 * DAY), st.integers(0, 3 * DAY))
+def test_a_season_goes_on_where_the_market_is_opened_again(seed: int, games: int, first: Micros, later: Micros) -> None:
+    """What had not started stands there under the same id, and nothing beside it: no game has a twin."""
+    opened, again = OPENED + first, OPENED + first + later
+    before, after = (
+        {
+            (game["id"], game["commence_time"], game["home_team"])
+            for game in odds(Market(seed, at, games=games, season=OPENED))
+        }
+        for at in (opened, again)
+    )
+    assert len(after) == games
+    assert {game for game in before if parse_iso(game[1]) > again} <= after
+    assert all(again < parse_iso(start) <= again + 27 * HOUR for _, start, _ in after)
+    assert len({id for id, *_ in before | after}) == len(before | after)
+
+
+def test_a_season_runs_on_into_the_games_that_a_later_opening_finds() -> None:
+    market = Market(1, OPENED, games=2, season=OPENED)
+    market.advance(OPENED + 3 * DAY)
+    again = Market(1, OPENED + 3 * DAY, games=2, season=OPENED)
+    coming = {game.fixture.id for game in market.games.values() if not game.live}
+    assert coming
+    assert coming <= {game.fixture.id for game in again.games.values()}
+
+
+def test_seasons_of_other_sizes_and_seeds_share_no_game() -> None:
+    ids = [
+        {game["id"] for game in odds(Market(seed, OPENED, games=games, season=OPENED))}
+        for seed, games in ((1, 2), (1, 3), (2, 3))
+    ]
+    assert len(set().union(*ids)) == 2 + 3 + 3
 
 
 def test_time_does_not_go_back() -> None:

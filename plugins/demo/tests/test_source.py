@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from stratumd.errors import TransientError
-from stratumd.plugin import SECOND, Clock, Context, Log, Observation, Poll, Signal, Source, parse_iso
+from stratumd.plugin import SECOND, Clock, Context, Log, Micros, Observation, Poll, Signal, Source, parse_iso
 from stratumd.registry import load
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.harness import Harness, detector, normalizer
@@ -47,8 +47,8 @@ class Lent:
 class Demo:
     """A source that is open while entered."""
 
-    def __init__(self, **options: Any) -> None:
-        self.clock = VirtualClock(OPENED)
+    def __init__(self, opened: Micros = OPENED, **options: Any) -> None:
+        self.clock = VirtualClock(opened)
         self.lent = Lent(self.clock)
         self.source = DemoSource(DemoOptions(**options), self.lent)
 
@@ -83,6 +83,16 @@ async def test_the_market_goes_on_with_the_clock_and_is_the_same_for_the_seed() 
         assert first.body != second.body
         assert [(await same.poll()).body, (await same.poll(30 * SECOND)).body] == [first.body, second.body]
         assert (await other.poll()).body != first.body
+
+
+async def test_a_restart_shows_the_same_games() -> None:
+    """Not twins of them under other ids, beside those that the store knows."""
+
+    def games(seen: Observation) -> set[str]:
+        return {listing.event.id for listing in normalizer("odds-api").normalize(seen).listings}
+
+    async with Demo() as first, Demo(opened=OPENED + 40 * SECOND) as again:
+        assert games(await first.poll()) == games(await again.poll())
 
 
 async def test_it_reports_the_credits_of_its_provider() -> None:
