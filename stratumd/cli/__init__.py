@@ -17,6 +17,7 @@ GROUPS = (
     "run",
     "reload",
     "replay",
+    "cases",
     "backfill",
     "config",
     "plan",

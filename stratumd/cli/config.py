@@ -117,6 +117,7 @@ def init(file: FilePath = DEFAULT_CONFIG) -> None:
     except OSError as error:
         raise StratumError(f"{file} cannot be written: {error.strerror}") from None
     say(f"wrote {file}; run it with: stratumd run {file}")
+    say("which signals it gives for quotes of your own: stratumd test, see docs/how-to/test-a-configuration.md")
     say("for completion in editors: stratumd schema > stratumd.schema.json")
 
 

@@ -64,14 +64,15 @@ class Report:
     def close(self) -> tuple[Problem, ...]:
         """Return the warnings. Where there are errors, raise `ConfigError` with all of them, in file order."""
         problems = [
-            self._problem(span, message, *rest) for (span, message), rest in sorted(self._found.items(), key=_place)
+            self.problem(span, message, *rest) for (span, message), rest in sorted(self._found.items(), key=_place)
         ]
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise ConfigError(errors)
         return tuple(problems)
 
-    def _problem(self, span: Span, message: str, hint: str | None, docs: str | None, severity: str) -> Problem:
+    def problem(self, span: Span, message: str, hint: str | None, docs: str | None, severity: str) -> Problem:
+        """Return something that is told about a place, with its line as it may be shown."""
         source = self._shown(span.line)
         return Problem(
             message=message,

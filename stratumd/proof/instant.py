@@ -104,28 +104,56 @@ def probed(pipeline: Pipeline, event: str | None, look: Callable[[Tick], None], 
     )
 
 
+class _Looking:
+    """Looks at one event from inside of pipelines that are stepped one after the other."""
+
+    def __init__(self, event: str, lookback: Micros) -> None:
+        self._event = event
+        self._lookback = lookback
+        self._seen: list[Tick] = []
+        self._pipeline: Pipeline | None = None
+
+    def into(self, pipeline: Pipeline) -> Pipeline:
+        """Return a fresh pipeline like `pipeline`, to be stepped from now on."""
+        self._pipeline = probed(pipeline, self._event, self._seen.append, self._lookback)
+        return self._pipeline
+
+    def through(self, steps: Iterable[Step]) -> Iterator[Instant]:
+        """Yield every instant of the event."""
+        event = self._event
+        remembered: bytes | None = None
+        states: Mapping[str, State] = {}
+        for step in steps:
+            pipeline = self._pipeline
+            assert pipeline is not None, "something was stepped"
+            for tick in self._seen:
+                voided = any(each.event == event and each.body is None for each in step.states)
+                yield Instant(pipeline, tick, None if voided else remembered, {} if voided else states, step)
+            self._seen.clear()
+            memory = pipeline.memory(event)
+            remembered, states = memory.bodies.get("gate"), dict(memory.states)
+
+
 def instants(past: Past, event: str, lookback: Micros = 0) -> Iterator[Instant]:
     """Yield every instant of `event`, in the order in which all was taken, under the options of then.
 
     The board remembers at least `lookback`, which no detector can tell.
     """
-    seen: list[Tick] = []
-    pipelines: list[Pipeline] = []
+    looking = _Looking(event, lookback)
 
     def build(era: int) -> Pipeline:
-        plain = as_noted(past, era) if past.eras else past.configured()
-        pipelines.append(probed(plain, event, seen.append, lookback))
-        return pipelines[-1]
+        return looking.into(as_noted(past, era) if past.eras else past.configured())
 
-    remembered: bytes | None = None
-    states: Mapping[str, State] = {}
-    for step in past.steps(past.as_taken(past.start(None, event)), build):
-        for tick in seen:
-            voided = any(each.event == event and each.body is None for each in step.states)
-            yield Instant(pipelines[-1], tick, None if voided else remembered, {} if voided else states, step)
-        seen.clear()
-        memory = pipelines[-1].memory(event)
-        remembered, states = memory.bodies.get("gate"), dict(memory.states)
+    return looking.through(past.steps(past.as_taken(past.start(None, event)), build))
+
+
+def instants_of(
+    pipeline: Pipeline, observations: Iterable[Observation], event: str, lookback: Micros = 0
+) -> Iterator[Instant]:
+    """Yield every instant of `event` as a pipeline like `pipeline` takes `observations`."""
+    looking = _Looking(event, lookback)
+    looked_into = looking.into(pipeline)
+    return looking.through(map(looked_into.step, observations))
 
 
 def fairs(market: Market) -> dict[str, Fair]:

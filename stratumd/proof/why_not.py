@@ -92,12 +92,12 @@ def why_not(
     `ProofError` where the event was not observed by then, or no detector of the pipeline gives such signals.
     """
     instant = at_last(past, event, at)
-    detector = _giving(instant, type)
+    detector = giving(instant, type)
     asked = [each for each in instant.tick.markets if market in (None, each.key.market)]
     found = [Asking(instant, detector, type, each, outcome).explained() for each in asked]
     if not found:
         raise ProofError(f"the observation covers no market {market!r} of event {event}")
-    return sorted(found, key=_distance)
+    return sorted(found, key=distance)
 
 
 def at_last(past: Past, event: str, at: Micros) -> Instant:
@@ -337,7 +337,8 @@ class Asking:
         return found
 
 
-def _giving(instant: Instant, type: str) -> Detector:
+def giving(instant: Instant, type: str) -> Detector:
+    """Return the detector that gives signals of `type`. `ProofError` where none says that it does."""
     for detector in instant.pipeline.detectors:
         if type in detector.signals or type in detector.gates:
             return detector
@@ -387,7 +388,8 @@ def _number(value: Any) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
-def _distance(found: Explained) -> tuple[object, ...]:
+def distance(found: Explained) -> tuple[object, ...]:
+    """Return how far it is from a signal, for comparison."""
     key = MarketKey(found.market, found.player)
     if found.fired:
         return (0, 0.0, str(key))

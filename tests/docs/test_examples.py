@@ -17,6 +17,7 @@ from stratumd.cli import build, operations
 from stratumd.config import load_config
 from tests.docs.pages import PAGES, Block, blocks, prose
 from tests.support import ROOT
+from tests.support.cli import stratumd
 
 SECRETS = {
     "ODDS_API_KEY": "a-key",
@@ -54,11 +55,33 @@ def framed(text: str) -> str:
     return text + ("" if "sources" in keys else SOURCE) + pipeline
 
 
-@pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.place)
+def configurations() -> list[Block]:
+    """Return the blocks of YAML that are not cases for one."""
+    return [block for block in blocks("yaml") if not block.text.startswith("cases:")]
+
+
+@pytest.mark.parametrize("block", configurations(), ids=lambda block: block.place)
 def test_a_yaml_block_passes_the_check(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "stratumd.yaml"
     path.write_text(framed(block.text))
     assert load_config(path, env=SECRETS).warnings == ()
+
+
+def test_the_cases_that_are_shown_pass_and_fail_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "how-to" / "test-a-configuration.md"
+    configuration, cases = [block.text for block in blocks("yaml") if block.page == page]
+    passing, failing = [block.text for block in blocks("text") if block.page == page]
+    monkeypatch.chdir(tmp_path)
+    Path("stratumd.test.yaml").write_text(cases)
+    for text, code, shown in [
+        (configuration, 0, passing),
+        (configuration.replace("operators: 3", "operators: 4"), 1, failing),
+    ]:
+        Path("stratumd.yaml").write_text(text)
+        assert stratumd("test", "stratumd.test.yaml") == code
+        assert capsys.readouterr().out == shown
 
 
 @cache
