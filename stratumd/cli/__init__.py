@@ -36,6 +36,7 @@ GROUPS = (
     "export",
     "certify",
     "audit",
+    "record",
     "whatif",
     "backtest",
     "clv",

@@ -13,6 +13,7 @@ from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
 from stratumd.plugin.views import AlertRow, NoticeRow
+from stratumd.record import Head
 from stratumd.redaction import described
 from stratumd.registry import Registry
 from stratumd.runtime.bulletin import Bulletin
@@ -106,6 +107,13 @@ class Alerts(Protocol):
         """Take a due instant, and store the notice that is due then; False where it was taken already."""
 
 
+class Roots(Protocol):
+    """What binds the signals of each day. The calls block; they are made from worker threads."""
+
+    def close(self, now: Micros) -> Head | None:
+        """Close the first day that is over and open still, and return its head; None where there is none."""
+
+
 class Store(Queue, Protocol):
     """What the daemon does with the store. The calls block; they are made from worker threads."""
 
@@ -116,6 +124,10 @@ class Store(Queue, Protocol):
     @property
     def notices(self) -> Notices:
         """What the daemon has to tell, and what became of it."""
+
+    @property
+    def roots(self) -> Roots:
+        """What binds the signals of each day."""
 
     def notify(self, notice: Notice) -> bool:
         """Store a notice; False where it is there already."""

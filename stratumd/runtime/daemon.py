@@ -40,6 +40,7 @@ from stratumd.runtime.plugin_code import PluginCode
 from stratumd.runtime.posts import open_posts
 from stratumd.runtime.prospect import foresee
 from stratumd.runtime.quarantines import watch
+from stratumd.runtime.recorder import close_days
 from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import ComponentState, State, States
 from stratumd.runtime.stop import Stop
@@ -159,6 +160,7 @@ class _Daemon:
                     services.start_soon(keep, Lookout(lambda: view.config, parts.courier, notices, core), core)
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
+                    services.start_soon(close_days, core)
             options.announce(address(listener) if listener else None)
             garbage.settle()
             code = await (self._once(parts) if options.once else self._work(parts, view))

@@ -26,6 +26,7 @@ from stratumd.store.opening import (
     open_desk,
     open_ledger,
     open_reader,
+    open_roots,
     open_store,
     replay_deliveries,
     schema,
@@ -33,6 +34,7 @@ from stratumd.store.opening import (
 from stratumd.store.reader import Reader
 from stratumd.store.retention import LENGTHS, Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
+from stratumd.store.roots import Breach, Closed, NotRecorded, Roots
 from stratumd.store.sinks import Disabled
 from stratumd.store.soundness import Damage
 from stratumd.store.store import Commit, NewDelivery, Store
@@ -42,9 +44,11 @@ __all__ = [
     "LENGTHS",
     "Alert",
     "Alerts",
+    "Breach",
     "Change",
     "Charge",
     "Cleaned",
+    "Closed",
     "Commit",
     "Damage",
     "Decide",
@@ -59,6 +63,7 @@ __all__ = [
     "Moved",
     "NewDelivery",
     "Newest",
+    "NotRecorded",
     "Outage",
     "Part",
     "Question",
@@ -66,6 +71,7 @@ __all__ = [
     "Reader",
     "Revision",
     "Rewritten",
+    "Roots",
     "Routed",
     "Store",
     "StoreBroken",
@@ -90,6 +96,7 @@ __all__ = [
     "open_desk",
     "open_ledger",
     "open_reader",
+    "open_roots",
     "open_store",
     "plugin_migrations",
     "replay_deliveries",

@@ -23,9 +23,11 @@ from stratumd.store.lock import FileLock, Owner
 from stratumd.store.migrate import Revision, require, revisions
 from stratumd.store.migrate import migrate as run_migrations
 from stratumd.store.reader import Reader
+from stratumd.store.roots import Roots
 from stratumd.store.sharing import LEASE
 from stratumd.store.soundness import Damage, damages
 from stratumd.store.store import Store
+from stratumd.store.writes import Bulk, bulk_of
 
 T = TypeVar("T")
 
@@ -119,6 +121,28 @@ def open_desk(url: str, plugins: Mapping[str, Path], clock: Callable[[], Micros]
         with starting(engines.printable(parsed)):
             run_migrations(writer, plugins)
         yield StoreDesk(readers, serializable(writer), clock)
+    finally:
+        writer.dispose()
+        readers.dispose()
+
+
+@contextmanager
+def open_roots(url: str) -> Iterator[Roots]:
+    """Lend the days of the record, also while a daemon is running. Raises as `open_store` does."""
+    parsed = engines.parse_url(url)
+    readers = _reading_engine(url)
+    writer = engines.writer(parsed)  # connects when something is written
+
+    def read(work: Callable[[Connection], T]) -> T:
+        with mapped(), readers.begin() as connection:
+            return work(connection)
+
+    def write(work: Callable[[Connection, Bulk], T]) -> T:
+        with mapped(), writer.begin() as connection:
+            return work(connection, bulk_of(connection))
+
+    try:
+        yield Roots(read, write)
     finally:
         writer.dispose()
         readers.dispose()

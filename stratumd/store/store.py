@@ -64,6 +64,7 @@ from stratumd.store.points import last_seen, newest_records
 from stratumd.store.reader import Reader
 from stratumd.store.retention import Cleaned, Keep
 from stratumd.store.rewriting import Rewritten
+from stratumd.store.roots import Roots
 from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
@@ -118,6 +119,8 @@ class Store:
         """What the daemon has to tell, and what became of it."""
         self.alerts = Alerts(self._write, readers, str(owner))
         """What is wrong, and who was told."""
+        self.roots = Roots(self._read, partial(self._write, "roots"))
+        """What binds the signals of each day."""
         self._desks: Engine | None = None
         self._held: set[str] = set()
         """Deliveries that are known to be lent to this process: a claim may have been committed without its answer."""

@@ -344,6 +344,18 @@ feed = _table(
 """T2: the signals of all pipelines in the order of their commits: `sequence` is raised inside the transaction, so who
 has read up to one has missed none before it."""
 
+roots = _table(
+    "roots",
+    _text("day", key=True),
+    _int("first"),
+    _int("size"),
+    _text("root"),
+    _text("previous"),
+    Column("leaves", LargeBinary, nullable=False),
+    _text("signature", null=True),
+)
+"""What binds the signals of each day, for good: `Head` of the record, the hashes of its leaves one after the other."""
+
 audit = _table(
     "audit",
     Column("sequence", _POSITION, primary_key=True, autoincrement=False),

@@ -23,14 +23,15 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"errors", "hookspecs", "plugin"},
     "recording": {"errors", "plugin"},
     "engine": {"errors", "odds", "plugin"},
+    "record": {"errors"},
     "redaction": {"errors", "plugin"},
     "config": {"errors", "odds", "plugin", "redaction", "registry"},
-    "store": {"engine", "errors", "failpoints", "odds", "plugin", "redaction"},
+    "store": {"engine", "errors", "failpoints", "odds", "plugin", "record", "redaction"},
     "observe": {"errors", "plugin", "redaction"},
     "http": {"errors", "observe", "plugin", "store"},
     "runtime": {
-        "config", "engine", "errors", "failpoints", "http", "observe", "odds", "plugin", "recording", "redaction",
-        "registry", "store",
+        "config", "engine", "errors", "failpoints", "http", "observe", "odds", "plugin", "record", "recording",
+        "redaction", "registry", "store",
     },
     "proof": {"config", "engine", "errors", "odds", "plugin", "redaction", "registry", "runtime", "store"},
     "testing": {
@@ -38,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
         "store",
     },
     "cli": {
-        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "proof", "recording",
+        "config", "engine", "errors", "hookspecs", "http", "observe", "odds", "plugin", "proof", "record", "recording",
         "redaction", "registry", "runtime", "store", "testing",
     },
 }  # fmt: skip
@@ -129,7 +130,7 @@ def test_core_imports_no_plugin() -> None:
     assert offences(sources(CORE), lambda name: name.startswith("stratumd_")) == []
 
 
-@pytest.mark.parametrize("name", ["engine", "odds"])
+@pytest.mark.parametrize("name", ["engine", "odds", "record"])
 def test_a_pure_room_imports_no_io_no_clock_and_no_chance(name: str) -> None:
     assert offences(room(name), lambda dotted: within(dotted, IO)) == []
 
