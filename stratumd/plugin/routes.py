@@ -147,7 +147,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
-    """Such as `/api/v1/intel/events/{event}`: under `/api/`, a part in braces takes anything without a slash."""
+    """Such as `/api/v1/intel/events/{event}`: under `/api/`, a part in braces takes anything without a slash. Or `/`,
+    the front page."""
     call: Handler
     parts: Mapping[str, str] = {}
     """What the path's parts in braces mean, by name; it may say more than the path has."""

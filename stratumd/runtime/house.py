@@ -28,7 +28,7 @@ from stratumd.runtime.supervisor import keep
 from stratumd.store import Store
 
 KIND = "routes"
-_PREFIX = "/api/"
+_PREFIX, _FRONT = "/api/", "/"
 _log = logger("stratumd.house")
 
 
@@ -156,8 +156,8 @@ class House:
         names: set[str] = set()
         for each in self.endpoints:
             wrong = None
-            if not each.path.startswith(_PREFIX):
-                wrong = f"does not begin with {_PREFIX}"
+            if each.path != _FRONT and not each.path.startswith(_PREFIX):
+                wrong = f"does not begin with {_PREFIX}, and is not {_FRONT}"
             elif (each.method, each.path) in seen or each.name in names:
                 wrong = "is there twice"
             elif missing := set(each.access.schemes) - self.schemes.keys():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratumd.plugin import SECOND, Micros
+from stratumd.plugin.pages import matches
 from stratumd.plugin.partners import Caller
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Stream
 from stratumd_partner_api.limits import Limits
@@ -121,12 +122,6 @@ def _answered(given: Given, call: Call, told: dict[str, str]) -> Answer | Stream
         return Answer(body=given.body, headers=told)
     given.headers = {**_MANNERS, **given.headers, **told}
     return given
-
-
-def matches(wanted: str, tag: str) -> bool:
-    """Say whether `If-None-Match` names a tag, or any."""
-    plain = tag.removeprefix("W/")
-    return wanted.strip() == "*" or any(each.strip().removeprefix("W/") == plain for each in wanted.split(","))
 
 
 class Kept(NamedTuple):
