@@ -1,4 +1,4 @@
-"""Signals as JSON Lines in a file."""
+"""Signals as JSON Lines or CSV in a file."""
 
 from stratumd import hookimpl
 from stratumd.plugin import Sink

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+_BLOCK = 64 * 1024
 
 
 class LinesFile:
     """An append-only file. Every method may raise `OSError`; the next call then starts afresh."""
 
-    def __init__(self, path: Path, *, fsync: bool) -> None:
+    def __init__(self, path: Path, *, fsync: bool, header: bytes = b"") -> None:
+        """`header` is the first line of the file, with its end; without it every line is like any other."""
         self.path = path
         self._fsync = fsync
+        self._header = header
         self._descriptor: int | None = None
 
     def open(self) -> None:
-        """Open the file, create it and its folder where needed, and end a line that a crash left unfinished."""
+        """Open the file, create it and its folder where needed, and mend what a crash left unfinished.
+
+        Where there is no header, an unfinished line is ended. Where there is one, the line is taken out: half a row may
+        end inside of quotes, which would swallow the rows after it. It never counted as delivered.
+        """
         if self._descriptor is not None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,8 +33,9 @@ class LinesFile:
         try:
             if is_new and self._fsync:
                 self._sync_folder()
+            self._begin()
             if self._is_torn():
-                self._write(b"\n")
+                self._mend()
         except OSError:
             self.close()
             raise
@@ -36,6 +46,7 @@ class LinesFile:
             if self._was_rotated():
                 self.close()
             self.open()
+            self._begin()  # somebody may have emptied the open file
             self._write(lines)
             if self._fsync:
                 os.fsync(self._open_descriptor)
@@ -63,6 +74,24 @@ class LinesFile:
         except FileNotFoundError:
             return True
         return not os.path.samestat(named, os.fstat(self._descriptor))
+
+    def _begin(self) -> None:
+        """Write the header, or what a crash left out of it, where it is not there."""
+        there = os.pread(self._open_descriptor, len(self._header), 0)
+        if not self._header.startswith(there):
+            raise OSError(errno.EEXIST, "its first line names other columns: move the file away, or name another one")
+        self._write(self._header[len(there) :])
+
+    def _mend(self) -> None:
+        if not self._header:
+            self._write(b"\n")
+            return
+        start = os.fstat(self._open_descriptor).st_size
+        end = -1
+        while end < 0:  # the header ends a line, so there is one
+            start = max(0, start - _BLOCK)
+            end = os.pread(self._open_descriptor, _BLOCK, start).rfind(b"\n")
+        os.ftruncate(self._open_descriptor, start + end + 1)
 
     def _is_torn(self) -> bool:
         size = os.fstat(self._open_descriptor).st_size

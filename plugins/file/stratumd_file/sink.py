@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import msgspec
@@ -13,9 +14,10 @@ from anyio import to_thread
 from stratumd.errors import DeliveryError, StartupError
 from stratumd.plugin import Context, Delivery, Notice, PluginConfig, Sink
 from stratumd_file.lines import LinesFile
+from stratumd_file.rows import HEADER, row
 
 NOTICE = "stratumd.notice"
-"""The type of a line that is a message of the daemon itself."""
+"""The type of a line, or row, that is a message of the daemon itself."""
 
 
 class Options(PluginConfig):
@@ -23,12 +25,14 @@ class Options(PluginConfig):
 
     path: Path
     """The file, from the working directory where it is relative. Its folder is created; `~` is your home."""
+    format: Literal["jsonl", "csv"] = "jsonl"
+    """JSON Lines, or CSV with one header and the columns of `stratumd export signals --format csv`."""
     fsync: bool = True
     """Wait until the lines are on the disk before they count as delivered. Without it a power cut may lose some."""
 
 
 class FileSink(Sink):
-    """Appends one line of JSON per signal."""
+    """Appends one line of JSON, or one row of CSV, per signal."""
 
     name, config = "file", Options
     batch = 100
@@ -37,7 +41,9 @@ class FileSink(Sink):
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
-        self._file = LinesFile(options.path.expanduser(), fsync=options.fsync)
+        self._is_csv = options.format == "csv"
+        header = HEADER if self._is_csv else b""
+        self._file = LinesFile(options.path.expanduser(), fsync=options.fsync, header=header)
         self._turn = anyio.Lock()
 
     async def open(self) -> None:
@@ -64,11 +70,17 @@ class FileSink(Sink):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Append a line for each. After a failure they are appended again: readers go by the signal's id."""
-        await self._append(b"".join(delivery.signal.to_json() + b"\n" for delivery in deliveries))
+        signals = [delivery.signal for delivery in deliveries]
+        lines = [row(each.public()) if self._is_csv else each.to_json() + b"\n" for each in signals]
+        await self._append(b"".join(lines))
 
     async def notify(self, notice: Notice) -> None:
         """Append a line that says of itself that it is no signal: its type is `stratumd.notice`."""
-        await self._append(msgspec.json.encode({"type": NOTICE, **notice.public()}) + b"\n")
+        public = notice.public()
+        if self._is_csv:
+            await self._append(row({"id": notice.id, "type": NOTICE, "observed_at": public["at"], "metadata": public}))
+            return
+        await self._append(msgspec.json.encode({"type": NOTICE, **public}) + b"\n")
 
     async def _append(self, lines: bytes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from stratumd.errors import DeliveryError, StartupError
-from stratumd.plugin import Delivery, Signal
+from stratumd.plugin import Delivery, Notice, Signal
+from stratumd_file.rows import HEADER, row
 from stratumd_file.sink import FileSink, Options
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +168,78 @@ async def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.Mo
     await sink.open()
     await sink.close()
     assert (tmp_path / "signals.jsonl").exists()
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+async def test_csv_has_one_header_over_restarts(tmp_path: Path) -> None:
+    path = tmp_path / "signals.csv"
+    for id in ("s1", "s2"):
+        sink = file_sink(path, format="csv")
+        await sink.open()
+        await sink.deliver(deliveries(id))
+        await sink.close()
+    assert path.read_bytes() == HEADER + row(make_signal("s1").public()) + row(make_signal("s2").public())
+    first, second = rows(path)
+    assert (first["id"], second["id"], first["home"], first["player"]) == ("s1", "s2", "Montréal", "")
+    assert json.loads(first["books"]) == ["betmgm"]
+    assert json.loads(first["metadata"]) == {"note": "two\nlines"}
+    assert first["observed_at"] == "2026-07-14T03:33:20Z"
+
+
+@pytest.mark.parametrize("kept", [1, len(HEADER) - 1, len(HEADER), len(HEADER) + 1, len(HEADER) + 100, -1])
+async def test_csv_goes_on_after_a_crash_at_any_byte(tmp_path: Path, kept: int) -> None:
+    """What was torn counted as nothing, and is delivered again."""
+    path = tmp_path / "signals.csv"
+    path.write_bytes((HEADER + row(make_signal("s1").public()))[:kept])
+    sink = file_sink(path, format="csv")
+    await sink.deliver(deliveries("s1"))
+    await sink.close()
+    assert path.read_bytes() == HEADER + row(make_signal("s1").public())
+
+
+async def test_a_torn_row_longer_than_any_block_is_taken_out(tmp_path: Path) -> None:
+    path = tmp_path / "signals.csv"
+    path.write_bytes(HEADER + b'"' + b"x" * 200_000)
+    sink = file_sink(path, format="csv")
+    await sink.open()
+    await sink.close()
+    assert path.read_bytes() == HEADER
+
+
+async def test_csv_begins_anew_after_each_kind_of_rotation(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.csv", format="csv")
+    await sink.deliver(deliveries("s1"))
+    os.truncate(path, 0)
+    await sink.deliver(deliveries("s2"))
+    path.rename(old := tmp_path / "signals.csv.1")
+    await sink.deliver(deliveries("s3"))
+    await sink.close()
+    assert [[each["id"] for each in rows(one)] for one in (old, path)] == [["s2"], ["s3"]]
+
+
+async def test_csv_touches_no_file_of_another_shape(tmp_path: Path) -> None:
+    (path := tmp_path / "signals.jsonl").write_bytes(b'{"id":"s1"}\n{"id":')
+    sink = file_sink(path, format="csv")
+    with pytest.raises(StartupError, match="its first line names other columns: move the file away"):
+        await sink.open()
+    with pytest.raises(DeliveryError, match="other columns"):
+        await sink.deliver(deliveries("s1"))
+    assert path.read_bytes() == b'{"id":"s1"}\n{"id":'
+
+
+async def test_a_text_with_a_line_break_stays_in_its_row(tmp_path: Path) -> None:
+    assert row({"home": 'a "b"\r\nc'}).count(b"\n") == 1
+    assert b'"a ""b"" c"' in row({"home": 'a "b"\r\nc'})
+
+
+async def test_a_notice_is_a_row_that_says_so(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.csv", format="csv")
+    await sink.notify(Notice("n1", "sink_disabled", "a title", "two\nlines", 1_784_000_000_000_000))
+    await sink.close()
+    (found,) = rows(path)
+    assert (found["id"], found["type"], found["observed_at"]) == ("n1", "stratumd.notice", "2026-07-14T03:33:20Z")
+    assert json.loads(found["metadata"])["text"] == "two\nlines"
