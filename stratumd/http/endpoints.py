@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any
@@ -167,7 +167,7 @@ class _Prepared:
         try:
             return msgspec.convert(values, model, strict=False)
         except msgspec.ValidationError as error:
-            raise Refused(422, _worded(error)) from None
+            raise Refused(422, _worded(error, model)) from None
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> Any:
         """Read the body. `Refused` says what is wrong with it."""
@@ -185,7 +185,7 @@ class _Prepared:
         try:
             return self.body.decode(raw)  # type: ignore[union-attr]  # it is a decoder
         except msgspec.ValidationError as error:
-            raise Refused(422, _worded(error)) from None
+            raise Refused(422, _worded(error, self.endpoint.body)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Refused(400, "the body is not JSON that can be read") from None
 
@@ -350,8 +350,33 @@ def _parts(name: str, value: str) -> list[str]:
     return parts
 
 
-def _worded(error: msgspec.ValidationError) -> str:
-    """Say in which field it is: `at $.limit` becomes `limit: …`."""
+def _worded(error: msgspec.ValidationError, model: Any) -> str:
+    """Say in which field it is, and which values it takes: `at $.limit` becomes `limit: …`."""
     text, _, place = str(error).partition(" - at `")
     name = place.rstrip("`").removeprefix("$").removeprefix(".")
+    wrong = text.removeprefix("Invalid enum value ")
+    known = () if wrong == text else _known_values(model, name.partition("[")[0])
+    if known:
+        text = f"unknown value {wrong}: there are {', '.join(known)}"
     return f"{name}: {text}" if name else text
+
+
+@cache
+def _known_values(model: Any, name: str) -> tuple[str, ...]:
+    """Return the values that a field of `model`, or each part of it, may have where they are listed."""
+    described: Any = msgspec.inspect.type_info(model)
+    types = [field.type for field in getattr(described, "fields", ()) if field.encode_name == name]
+    return tuple([str(value) for type in types for value in _listed(type)])
+
+
+def _listed(described: Any) -> Iterator[Any]:
+    inspect, bare = msgspec.inspect, _bare(described)
+    if isinstance(bare, inspect.LiteralType):
+        yield from bare.values
+    elif isinstance(bare, inspect.EnumType):
+        yield from [each.value for each in bare.cls]
+    elif isinstance(bare, inspect.UnionType):
+        for each in bare.types:
+            yield from _listed(each)
+    elif isinstance(bare, (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)):
+        yield from _listed(bare.item_type)

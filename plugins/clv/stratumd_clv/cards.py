@@ -19,13 +19,17 @@ FALSE_DISCOVERIES = 0.10
 Cell = dict[str, Any]
 
 
-def scorecards(values: Iterable[Value], by: Sequence[str]) -> list[Cell]:
-    """Return a cell per combination of the fields `by`, in their order. Rates and values are in percent."""
+def scorecards(values: Iterable[Value], by: Sequence[str], min_samples: int = 0) -> list[Cell]:
+    """Return a cell per combination of the fields `by`, in their order. Rates and values are in percent.
+
+    Cells of fewer than `min_samples` records with a value are not there, and no discovery is counted against them.
+    """
     grouped: dict[tuple[Any, ...], list[Value]] = {}
     for value in values:
         grouped.setdefault(tuple([getattr(value, name) for name in by]), []).append(value)
     keys = sorted(grouped, key=lambda key: tuple([(part is None, part) for part in key]))
     cells = [_cell(dict(zip(by, key, strict=True)), grouped[key]) for key in keys]
+    cells = [cell for cell in cells if cell["valued"] >= min_samples]
     _mark(cells)
     return cells
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from stratumd.plugin import Ledger, PluginConfig, Report, iso, rounded
+from stratumd.plugin import Ledger, Micros, PluginConfig, Report, iso, rounded
 from stratumd_clv.cards import overview, scorecards
 from stratumd_clv.learned import Said, Standing, by_group, public, sharp_weights, standings
 from stratumd_clv.options import Convention
@@ -18,7 +18,24 @@ Field = Literal[
 ]
 
 
-class CardQuestion(PluginConfig):
+class SumQuestion(PluginConfig):
+    """Which records."""
+
+    event: str | None = None
+    """Only signals of this event."""
+    types: tuple[str, ...] = ()
+    """Only signals of these types."""
+    market: str | None = None
+    """Only signals of this market."""
+    min_strength: int = 0
+    """Only signals of at least this strength."""
+    since: Micros = 0
+    """Only signals observed from then on, microseconds UTC."""
+    min_samples: int = 0
+    """Only cells of at least so many records that have a value."""
+
+
+class CardQuestion(SumQuestion):
     """Which records, and how they are grouped."""
 
     by: tuple[Field, ...] = ("type", "market", "bucket", "reference")
@@ -36,6 +53,10 @@ class CloseQuestion(PluginConfig):
     """Only this event."""
     convention: Convention | None = None
     """Only this convention."""
+    market: str | None = None
+    """Only this market."""
+    since: Micros = 0
+    """Only what closed from then on, microseconds UTC."""
     books: bool = False
     """Every book's line, not the market's."""
 
@@ -43,13 +64,13 @@ class CloseQuestion(PluginConfig):
 class Summary(Report):
     """What the prices of all signals were worth, by type and reference."""
 
-    name = "clv.summary"
+    name, config = "clv.summary", SumQuestion
+    options: SumQuestion
 
     def answer(self, ledger: Ledger) -> Answer:
         """Yield a cell per type, reference and time after the signal."""
-        yield from scorecards(
-            ledger.rows(Value, pipeline=self.context.pipeline), ("type", "reference", "after_seconds")
-        )
+        values = _values(ledger, self.context.pipeline, self.options)
+        yield from scorecards(values, ("type", "reference", "after_seconds"), self.options.min_samples)
 
 
 class Scorecards(Report):
@@ -62,7 +83,8 @@ class Scorecards(Report):
         """Yield the cells."""
         asked = {"reference": self.options.reference, "after_seconds": self.options.after_seconds}
         equal = {name: value for name, value in asked.items() if value is not None}
-        yield from scorecards(ledger.rows(Value, pipeline=self.context.pipeline, **equal), self.options.by)
+        values = _values(ledger, self.context.pipeline, self.options, **equal)
+        yield from scorecards(values, self.options.by, self.options.min_samples)
 
 
 class Closes(Report):
@@ -73,16 +95,18 @@ class Closes(Report):
 
     def answer(self, ledger: Ledger) -> Answer:
         """Yield a row per event, convention and market, or per book."""
-        asked = {"event": self.options.event, "convention": self.options.convention}
-        equal: dict[str, Any] = {name: str(value) for name, value in asked.items() if value is not None}
         own = {"pipeline": self.context.pipeline}
-        sports = {each.event: each for each in ledger.rows(Closed, **own)}
-        closings = {(each.event, each.convention): each for each in ledger.rows(Closing, **own, **equal)}
+        equal = own | _given(event=self.options.event, convention=self.options.convention)
+        found = [each for each in ledger.rows(Closing, **equal) if each.cutoff_at >= self.options.since]
+        closings = {(each.event, each.convention): each for each in found}
         if self.options.books:
             yield from self._books(ledger, closings, own)
             return
-        for row in ledger.rows(MarketClose, **own, **equal):
-            closing = closings[row.event, row.convention]
+        sports = {each.event: each for each in ledger.rows(Closed, **own)}
+        for row in ledger.rows(MarketClose, **equal, **_given(market=self.options.market)):
+            closing = closings.get((row.event, row.convention))
+            if closing is None:
+                continue
             yield {
                 "event": row.event,
                 "sport": sports[row.event].sport,
@@ -101,7 +125,7 @@ class Closes(Report):
 
     def _books(self, ledger: Ledger, closings: dict[tuple[str, str], Closing], own: dict[str, str]) -> Answer:
         held: dict[tuple[str, int], list[BookClose]] = {}
-        where = own if self.options.event is None else own | {"event": self.options.event}
+        where = own | _given(event=self.options.event, market=self.options.market)
         for row in ledger.rows(BookClose, **where):
             held.setdefault((row.event, row.closed_at), []).append(row)
         for (event, convention), closing in closings.items():
@@ -183,6 +207,22 @@ class Excluded(Report):
             if each.excluded:
                 start = iso(each.commence_at)
                 yield {"event": each.event, "commence_at": start, "reason": each.excluded, "signals": each.signals}
+
+
+def _values(ledger: Ledger, pipeline: str, asked: SumQuestion, **equal: Any) -> list[Value]:
+    equal |= _given(event=asked.event, market=asked.market)
+    return [
+        row
+        for row in ledger.rows(Value, pipeline=pipeline, **equal)
+        if row.strength >= asked.min_strength
+        and row.observed_at >= asked.since
+        and (not asked.types or row.type in asked.types)
+    ]
+
+
+def _given(**named: object) -> dict[str, str]:
+    """Return what is said, without what is not."""
+    return {name: str(value) for name, value in named.items() if value is not None}
 
 
 def _sharpness(ledger: Ledger, pipeline: str) -> dict[str, list[Standing]]:

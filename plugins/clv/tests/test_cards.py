@@ -1,12 +1,17 @@
 """Scorecards and ranks: nothing is said that the number of events does not bear."""
 
 import random
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from stratumd.plugin import DAY
 from stratumd_clv.cards import scorecards
 from stratumd_clv.learned import Said, public, sharp_weights, standings
-from stratumd_clv.rows import Value
+from stratumd_clv.reports import Closes, Scorecards, Summary
+from stratumd_clv.rows import BookClose, Closed, Closing, MarketClose, Value
 
 BASE = Value(
     "p", "s", "named", 0, "e", "basketball_nba", "STEAM", "spreads", "home", 0, 70, "15-60m", 82.0, "High",
@@ -69,6 +74,75 @@ def test_cells_come_in_the_order_of_their_fields() -> None:
     assert [(cell["market"], cell["type"]) for cell in scorecards(values, ("market", "type"))] == [
         ("a", "y"), ("a", "z"), ("b", "y"), ("b", "z"),
     ]  # fmt: skip
+
+
+def test_a_cell_of_few_samples_is_left_out_before_discoveries_are_counted() -> None:
+    """What is not shown must not make what is shown less sure."""
+    shown = noisy(40, 0.03, type="MANY")
+    hidden = [each for cell in range(20) for each in noisy(31, 0.0, type=f"FEW{cell}")]
+    (alone,), (card,) = scorecards(shown, ("type",)), scorecards([*shown, *hidden], ("type",), min_samples=40)
+    assert card == alone
+    assert scorecards(shown, ("type",), min_samples=41) == []
+
+
+# ---- questions
+
+
+class Ledger:
+    """Rows of values and closes; it refuses fields that a kind has not."""
+
+    def __init__(self, *rows: Any) -> None:
+        self._rows = rows
+
+    def rows(self, kind: type[Any], **equal: Any) -> list[Any]:
+        kept = [each for each in self._rows if isinstance(each, kind)]
+        return [each for each in kept if all(getattr(each, name) == value for name, value in equal.items())]
+
+
+def answered(report: type[Any], rows: Sequence[Any], **question: Any) -> list[dict[str, Any]]:
+    context: Any = SimpleNamespace(pipeline="p")
+    ledger: Any = Ledger(*rows)
+    return [*report(report.config.model_validate(question), context).answer(ledger)]
+
+
+ASKED = [
+    value(1, 0.01),
+    value(2, 0.01, type="MOVE", market="totals"),
+    value(3, 0.01, strength=90, observed_at=DAY),
+]
+
+
+@pytest.mark.parametrize("report", [Summary, Scorecards])
+@pytest.mark.parametrize(
+    ("question", "signals"),
+    [
+        ({}, 3),
+        ({"event": "e2"}, 1),
+        ({"types": ["MOVE"]}, 1),
+        ({"types": ["MOVE", "STEAM"]}, 3),
+        ({"market": "spreads"}, 2),
+        ({"min_strength": 71}, 1),
+        ({"since": DAY}, 1),
+        ({"since": 1, "market": "totals"}, 0),
+        ({"min_samples": 2}, 2),
+        ({"min_samples": 3}, 0),
+    ],
+)
+def test_a_question_names_the_signals_it_is_about(report: type[Any], question: dict[str, Any], signals: int) -> None:
+    assert sum(cell["signals"] for cell in answered(report, ASKED, **question)) == signals
+
+
+def test_closing_lines_of_a_market_and_a_time() -> None:
+    rows: list[Any] = [Closed("p", "e", "basketball_nba", 0, 0, 0, "", ""), Closed("p", "f", "b", 0, 0, 0, "", "")]
+    for event, cutoff in (("e", 0), ("f", DAY)):
+        rows.append(Closing("p", event, "last_seen", cutoff, cutoff))
+        for market in ("h2h", "spreads"):
+            rows.append(MarketClose("p", event, "last_seen", market, "none", 0, 0, "", None, None, "", None))
+            rows.append(BookClose("p", event, cutoff, market, "a", "a", "", None, None, "", "", 0.0, 0, 0, None))
+    for books in (False, True):
+        assert len(answered(Closes, rows, books=books)) == 4
+        found = answered(Closes, rows, books=books, market="h2h", since=1)
+        assert [(row["event"], row["market"]) for row in found] == [("f", "h2h")]
 
 
 # ---- ranks

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from stratumd.errors import ConfigError
-from stratumd.plugin import iso
+from stratumd.plugin import DAY, Micros, iso
 from stratumd.plugin.routes import Endpoint, Refused
 from stratumd_partner_api import answers, questions
 from stratumd_partner_api.lens import Json, Sums, closed, require_question
@@ -41,7 +41,7 @@ class Closing:
         )  # fmt: skip
         yield self._declare(
             self.teaser, "intel/clv/teaser", "tease_closing_value", "How often each type beat the close",
-            questions.SumQuery, answers.ReportPage,
+            questions.TeaserQuery, answers.ReportPage,
         )  # fmt: skip
 
     def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, gives: Any) -> Endpoint:
@@ -52,44 +52,43 @@ class Closing:
     async def closes(self, asked: Asked) -> Page:
         """Closing lines."""
         query: questions.CloseQuery = asked.call.query
-        question: dict[str, Any] = {"books": query.books}
-        if query.event is not None:
-            question["event"] = query.event
-        if query.convention is not None:
-            question["convention"] = query.convention
+        question = {"books": query.books} | _said(
+            event=query.event, convention=query.convention, market=query.market, days=query.days
+        )
         require_question(asked.shape, question)
         mark = self._look.mark(asked, "closes", query)
-        pipeline = self._pipeline(query.pipeline)
+        pipeline, now = self._pipeline(query.pipeline), asked.call.at
         key = ("closes", pipeline, msgspec.json.encode(question))
         found: list[Json] = await self._look.memo.get(
-            key, 0, asked.call.at, lambda: self._report("clv.closes", question, pipeline)
+            key, 0, now, lambda: self._report("clv.closes", _dated(question, now), pipeline)
         )
-        rows = [(_place(row), row) for row in closed(found, asked.shape, asked.call.at)]
+        rows = [(_place(row), row) for row in closed(found, asked.shape, now)]
         return self._look.page(asked, "closes", query, sorted(rows, key=lambda row: row[0]), mark)
 
     async def summary(self, asked: Asked) -> Page:
         """What all signals were worth."""
-        return await self._sum(asked, "clv.summary", {}, asked.call.query.pipeline)
+        query: questions.SumQuery = asked.call.query
+        return await self._sum(asked, "clv.summary", _sought(query), query.pipeline, query.limit)
 
     async def scorecards(self, asked: Asked) -> Page:
         """By cell."""
         query: questions.CardQuery = asked.call.query
-        question: dict[str, Any] = {"by": list(query.by), "after_seconds": query.after_seconds}
-        if query.reference is not None:
-            question["reference"] = query.reference
-        return await self._sum(asked, "clv.scorecards", question, query.pipeline)
+        question = _sought(query) | {"by": list(query.by), "after_seconds": query.after_seconds}
+        question |= _said(reference=query.reference)
+        return await self._sum(asked, "clv.scorecards", question, query.pipeline, query.limit)
 
     async def teaser(self, asked: Asked) -> Page:
         """A few figures of the whole."""
         question = {"by": ["type"], "reference": "named", "after_seconds": 0}
-        return await self._sum(asked, "clv.scorecards", question, asked.call.query.pipeline, _TEASED)
+        return await self._sum(asked, "clv.scorecards", question, asked.call.query.pipeline, fields=_TEASED)
 
     async def _sum(
         self,
         asked: Asked,
         name: str,
-        question: Mapping[str, Any],
+        question: Json,
         pipeline: str | None,
+        limit: int | None = None,
         fields: tuple[str, ...] | None = None,
     ) -> Page:
         """Return a report over the whole past as it was worked out long enough ago for the plan."""
@@ -97,14 +96,16 @@ class Closing:
         chosen, now = self._pipeline(pipeline), asked.call.at
         key = (name, msgspec.json.encode(question, order="deterministic"), chosen)
         if self._sums.due(key, asked.shape, now):
-            rows = await self._look.memo.get(("sum", key), 0, now, lambda: self._report(name, question, chosen))
+            rows = await self._look.memo.get(
+                ("sum", key), 0, now, lambda: self._report(name, _dated(question, now), chosen)
+            )
             if self._sums.due(key, asked.shape, now):
                 self._sums.keep(key, asked.shape, rows, now)
                 self._sums.tidy()
         found = self._sums.at(key, asked.shape, now)
         if found is None:
             return listed([], None, as_of=None)
-        at, shown = found
+        at, shown = found[0], found[1][:limit]
         if fields is not None:
             shown = [{field: row.get(field) for field in fields} for row in shown]
         return listed(shown, None, as_of=iso(at))
@@ -124,6 +125,24 @@ class Closing:
             raise Refused(404, "Closing lines are not worked out here: the plugin clv is not loaded.") from None
         except ConfigError as error:
             raise Refused(422, str(error)) from None
+
+
+def _sought(query: questions.SumQuery) -> Json:
+    """Return which signals a sum is about."""
+    asked = _said(event=query.event, market=query.market, days=query.days, min_strength=query.min_strength)
+    types = {"types": sorted(questions.wanted_types(query.types))} if query.types else {}
+    return asked | types | ({"min_samples": query.min_samples} if query.min_samples else {})
+
+
+def _said(**named: Any) -> Json:
+    """Return what is said, without what is not."""
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _dated(question: Json, now: Micros) -> Json:
+    """Return a question with the time from which on its days count, which is another one each time it is asked."""
+    asked = {name: value for name, value in question.items() if name != "days"}
+    return asked | {"since": now - question["days"] * DAY} if "days" in question else asked
 
 
 def _place(row: Json) -> tuple[str, ...]:

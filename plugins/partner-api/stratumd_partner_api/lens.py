@@ -178,11 +178,11 @@ class Lens:
         )
         return [shapes.consensus(each, self._hidden) for each in found]
 
-    def board(self, now: Micros, sport: str | None, market: str | None) -> list[Json]:
+    def board(self, now: Micros, sport: str | None, market: str | None, event: str | None = None) -> list[Json]:
         """Return the newest consensus of each market of the events that have not started, by event."""
         shown: list[Json] = []
         for row in self._history.board(now, sport=sport):
-            if self._known(row.event) is None:
+            if event not in (None, row.event.id) or self._known(row.event) is None:
                 continue
             fresh = [each for each in row.consensus if each.observed_at > self.cutoff]
             if fresh:

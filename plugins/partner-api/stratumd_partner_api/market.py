@@ -190,7 +190,9 @@ class Market:
         mark = self._look.mark(asked, "latest", query)
         now = asked.call.at
         rows = await self._look.remembered(
-            asked, (query.sport, query.market), lambda lens: lens.board(now, query.sport, query.market)
+            asked,
+            (query.sport, query.market, query.event),
+            lambda lens: lens.board(now, query.sport, query.market, query.event),
         )
         placed = [((row["event"], row["market"], row["player"] or "", row["pipeline"]), row) for row in rows]
         return self._look.page(asked, "latest", query, sorted(placed, key=lambda row: row[0]), mark)

@@ -28,6 +28,7 @@ def wanted_types(types: tuple[str, ...]) -> frozenset[str]:
 
 
 Strength = Annotated[int, Meta(ge=1, le=100)]
+Days = Annotated[int, Meta(ge=1, le=3_650)]
 
 
 class SignalQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ class ConsensusQuery(msgspec.Struct, frozen=True, kw_only=True):
 class LatestQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which events."""
 
+    event: Key | None = None
+    """Of this event, by its id."""
     sport: Key | None = None
     """Of this sport, such as `basketball_nba`."""
     market: Key | None = None
@@ -199,6 +202,10 @@ class CloseQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Of this event, by its id."""
     convention: Key | None = None
     """What counts as the close, such as `last_before_actual`."""
+    market: Key | None = None
+    """Of this market, such as `spreads`."""
+    days: Days | None = None
+    """Of what closed in the last so many days; all without it."""
     books: Annotated[bool, Meta(description="Every book's line; not where the plan hides books.")] = False
     pipeline: Key | None = None
     """Of this pipeline; of the first without it."""
@@ -207,13 +214,33 @@ class CloseQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SumQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which signals."""
+
+    types: Types = ()
+    event: Key | None = None
+    """Of this event, by its id."""
+    market: Key | None = None
+    """Of this market, such as `spreads`."""
+    days: Days | None = None
+    """Of signals of the last so many days; of all without it."""
+    min_strength: Strength | None = None
+    """With at least this strength."""
+    min_samples: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Cells of at least so many prices whose close is known.")
+    ] = 0
+    pipeline: Key | None = None
+    """Of this pipeline; of the first without it."""
+    limit: LongLimit = 1_000
+
+
+class TeaserQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Of which pipeline."""
 
     pipeline: Key | None = None
     """Of this pipeline; of the first without it."""
 
 
-class CardQuery(msgspec.Struct, frozen=True, kw_only=True):
+class CardQuery(SumQuery, frozen=True, kw_only=True):
     """Which scorecards."""
 
     by: Annotated[
@@ -230,8 +257,6 @@ class CardQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Against this reference."""
     after_seconds: Annotated[int, Meta(ge=0, le=86_400)] | None = 0
     """Measured so long after the signal."""
-    pipeline: Key | None = None
-    """Of this pipeline; of the first without it."""
 
 
 class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):

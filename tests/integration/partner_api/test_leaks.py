@@ -160,6 +160,52 @@ async def test_sums_are_shown_when_the_delay_has_passed(tmp_path: Path) -> None:
         assert [row["event"] for row in await held.items("intel/clv", "key_free")] == ["e1", "e2"]
 
 
+async def test_closing_value_is_asked_of_chosen_signals(tmp_path: Path) -> None:
+    """Every parameter reaches the report as it calls it; days count from now, also where an answer is remembered."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def report(name: str, question: Any, pipeline: str) -> list[dict[str, Any]]:
+        asked.append((name, dict(question)))
+        return reports(name, question, pipeline) * 3
+
+    narrow = "types=steam,MOVE&event=e1&market=spreads&days=2&min_strength=60&min_samples=30"
+    sought = {"types": ["MOVE", "STEAM"], "event": "e1", "market": "spreads", "min_strength": 60, "min_samples": 30}
+    async with world(f"sqlite:///{tmp_path}/s.db", reports=report) as held:
+        assert len(await held.items(f"intel/clv/summary?{narrow}&limit=2")) == 2
+        assert asked.pop() == ("clv.summary", sought | {"since": START - 48 * HOUR})
+        held.clock.advance(2 * MINUTE)
+        assert len(await held.items(f"intel/clv/summary?{narrow}")) == 3
+        assert asked.pop() == ("clv.summary", sought | {"since": START + 2 * MINUTE - 48 * HOUR})
+        await held.items(f"intel/clv/scorecards?{narrow}&by=market")
+        cards = {"by": ["market"], "after_seconds": 0, "since": START + 2 * MINUTE - 48 * HOUR}
+        assert asked.pop() == ("clv.scorecards", sought | cards)
+        await held.items("intel/clv?event=e1&market=spreads&days=1")
+        since = START + 2 * MINUTE - 24 * HOUR
+        assert asked.pop() == ("clv.closes", {"books": False, "event": "e1", "market": "spreads", "since": since})
+        answer = await held.get("intel/clv/teaser?min_samples=0")
+        assert (answer.status_code, "unknown parameter 'min_samples'" in answer.text) == (422, True)
+
+
+async def test_the_newest_consensus_of_one_event(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db") as held:
+        for event in ("e1", "e2"):
+            await held.commit(make_step(START - MINUTE, event=event))
+        found = {row["event"] for row in await held.items("intel/consensus/latest")}
+        assert found == {"e1", "e2"}
+        assert {row["event"] for row in await held.items("intel/consensus/latest?event=e2")} == {"e2"}
+
+
+async def test_an_unknown_value_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", reports=reports) as held:
+        for path, known in (
+            ("intel/signals?time_bucket=soon", "1-3h, 15-60m, 3-12h, <15m, >12h, in play"),
+            ("intel/clv/scorecards?reference=mine", "consensus, named, stale"),
+        ):
+            answer = await held.get(path)
+            assert answer.status_code == 422
+            assert answer.json()["detail"].endswith(f": there are {known}"), answer.text
+
+
 async def test_a_delayed_stream_tells_when_the_delay_has_passed(tmp_path: Path) -> None:
     """Also of what was there before the daemon began."""
     url = f"sqlite:///{tmp_path}/s.db"
