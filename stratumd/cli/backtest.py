@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,16 @@ from stratumd.errors import ConfigError
 
 if TYPE_CHECKING:
     from stratumd.plugin import Strategy
+
+
+def _amount(text: str | float) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = nan
+    if not 0.0 < amount < inf:
+        raise typer.BadParameter(f"{str(text)!r} is no amount above zero; write 100")
+    return amount
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +41,9 @@ def backtest(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="An option of the strategy; repeatable.")
     ] = None,
-    bankroll: Annotated[float, typer.Option("--bankroll", min=0.01, help="What there is at the start.")] = 100.0,
+    bankroll: Annotated[
+        float, typer.Option("--bankroll", parser=_amount, metavar="AMOUNT", help="What there is at the start.")
+    ] = 100.0,
     commission: Annotated[
         float, typer.Option("--commission", min=0.0, max=1.0, help="Of each bet's profit: 0.02 is 2 %.")
     ] = 0.0,

@@ -185,6 +185,15 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     assert stratumd(*words[:-1], "/") == 1
 
 
+@pytest.mark.parametrize("amount", ["inf", "-inf", "nan", "0", "-5", "much"])
+def test_a_bankroll_is_an_amount(amount: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("backtest", "follow", "--bankroll", amount) == 2
+    assert capsys.readouterr().err == (
+        f"error: Invalid value for '--bankroll': {amount!r} is no amount above zero; write 100"
+        " (see `stratumd backtest --help`)\n"
+    )
+
+
 def test_a_file_that_the_system_refuses_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_guarded(fails(PermissionError(13, "Permission denied", "/a/file"))) == 1
     assert capsys.readouterr().err == "error: /a/file: Permission denied\n"
