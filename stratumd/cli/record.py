@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stratumd.record import Verified
     from stratumd.store import Breach, Closed
 
+_NONE = "no day was closed yet: a daemon does so 10 minutes after midnight, UTC"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _ROOTS = {"day": "DAY", "first": "FIRST", "size": "SIGNALS", "root": "ROOT", "hash": "HASH", "signed": "SIGNED"}
 _BREACHES = {"day": "DAY", "sequence": "NUMBER", "signal": "SIGNAL", "what": "WHAT", "why": "WHY"}
@@ -54,7 +55,7 @@ def roots(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_
 
     with open_roots(database_url(config, database)) as record:
         rows = [_shown(each) for each in record.days()]
-    emit(rows, _ROOTS, as_json=as_json, none="no day was closed yet: a daemon does so 10 minutes after midnight, UTC")
+    emit(rows, _ROOTS, as_json=as_json, none=_NONE)
 
 
 def _shown(each: Closed) -> dict[str, Any]:
@@ -183,17 +184,20 @@ def _tell(file: Path, found: Verified, key: Path | None) -> None:
 
 
 def _check_stored(config: Path, database: str | None, day: str | None, key: Path | None, as_json: bool) -> bool:
-    from stratumd.store import open_roots
+    from stratumd.store import NotRecorded, open_roots
 
     url, kept_since = _kept(config, database)
     with open_roots(url) as record:
         days = record.days(day)
         found = record.breaches(day, kept_since)
+    if not days:
+        raise NotRecorded(_NONE)
     found += _unsigned(days, key)
     if as_json or found:
         emit([each._asdict() for each in found], _BREACHES, as_json=as_json)
     if not as_json and not any(each.grave for each in found):
-        say(f"{len(days)} days hold" + ("" if key is None else ", and so do their signatures"))
+        signed = len(days) if key else 0
+        say(f"all that is stored is as it was recorded; days: {len(days)}, signatures checked: {signed}")
     return not any(each.grave for each in found)
 
 

@@ -24,7 +24,7 @@ def sign(text: str, key: Path) -> str:
 
 def holds(text: str, signature: str, key: Path) -> bool:
     """Say whether `signature` is that of `text` by the key whose public half the file `key` has."""
-    words = key.read_text().split()
+    words = key.read_text(errors="replace").split()
     if len(words) < 2 or words[0].startswith("-"):
         raise StratumError(f"{key} has no public key: it begins with ssh-ed25519")
     with TemporaryDirectory() as folder:

@@ -198,7 +198,7 @@ def test_people_close_sign_prove_and_check(
     assert stratumd("record", "roots", *where) == 0
     assert closed.roots.days(FIRST)[0].head.hash in capsys.readouterr().out
     assert stratumd("record", "verify", "--day", FIRST, "--key", f"{key}.pub", *where) == 0
-    assert capsys.readouterr().out == "1 days hold, and so do their signatures\n"
+    assert capsys.readouterr().out == "all that is stored is as it was recorded; days: 1, signatures checked: 1\n"
     assert stratumd("record", "verify", str(one), str(whole), "--key", f"{key}.pub") == 0
     out = capsys.readouterr().out
     assert f"one.json: 1 of 3 signals of {FIRST}" in out
@@ -213,3 +213,10 @@ def test_people_close_sign_prove_and_check(
     assert stratumd("record", "prove", signal, *where) == 1
     assert stratumd("record", "verify", "--day", FIRST, *where) == 1
     assert "changed" in capsys.readouterr().out
+
+
+def test_where_no_day_was_closed_nothing_holds(
+    store: Store, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stratumd("record", "verify", "--database", database_url) == 1
+    assert "no day was closed yet" in capsys.readouterr().err
