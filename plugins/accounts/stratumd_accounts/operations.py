@@ -16,6 +16,8 @@ from stratumd_accounts.staff import Staff
 
 Rows = Iterable[Mapping[str, Any]]
 READ, WRITE, ROLES = "accounts:read", "accounts:write", "roles:write"
+CONSOLE = "console:"
+"""What an actor begins with who works on the command line."""
 COLUMNS = {
     "id": "ID", "email": "EMAIL", "status": "STATUS", "role": "ROLE", "web": "WEB", "api": "API",
     "created_at": "CREATED",
@@ -52,6 +54,9 @@ class NewAccount(PluginConfig):
 
     email: str
     """Its mail address."""
+    role: str = ""
+    """At the console alone: makes its owner a member of staff, as `set-role` does. Then an account that is there is no
+    mistake, so that the command may be run again."""
 
 
 class Create(AccountOperation):
@@ -70,8 +75,10 @@ class Create(AccountOperation):
         return self.options.email
 
     async def run(self, act: Act) -> Rows:
-        """Make it."""
-        return [await self.staff.create(act, self.options.email)]
+        """Make it. Who may make accounts over HTTP may not give roles, so this is no way to one."""
+        if self.options.role and not act.actor.startswith(CONSOLE):
+            raise Refused(403, "A role is given by the operation accounts.set-role.")
+        return [await self.staff.create(act, self.options.email, self.options.role)]
 
 
 class Which(PluginConfig):

@@ -53,16 +53,28 @@ class Staff:
         """Return an act whose target is the account's id, however it was typed: the audit has one name for it."""
         return msgspec.structs.replace(act, target=await self.id_of(account))
 
-    async def create(self, act: Act, email: str) -> Shown:
-        """Make an account, and send the way to its first password; where no letters reach people, show it once."""
+    async def create(self, act: Act, email: str, role: str = "") -> Shown:
+        """Make an account, and send the way to its first password; where no letters reach people, show it once.
+
+        With a `role` its owner is a member of staff, and an account that is there already gets the role instead.
+        """
+        _check_role(role)
         address, id = texts.address(email), tokens.new_id()
 
-        def work(writing: Writing) -> None:
-            if account_by_email(writing, address) is not None:
+        def work(writing: Writing) -> str:
+            known = account_by_email(writing, address)
+            if known is None:
+                writing.put(msgspec.structs.replace(new_account(id, address, "", writing.at), role=role))
+                return id
+            if not role:
                 raise Refused(409, "There is an account with this address already.")
-            writing.put(new_account(id, address, "", writing.at))
+            _give_role(writing, known, role)
+            return known.id
 
-        await self._desk.write(work, act)
+        there = await self._desk.write(work, act)
+        if there != id:
+            self._parts.memory.forget()
+            return await self.show(there)
         return await self.show(id) | await self._send_reset(await self._desk.read(lambda reading: find(reading, id)))
 
     async def listed(
@@ -149,17 +161,8 @@ class Staff:
 
     async def set_role(self, act: Act, account: str, role: str) -> Shown:
         """Make somebody a member of staff, or none; they log in anew."""
-        if role not in ("", *ROLES):
-            raise Refused(422, f"There is no role {role!r}: expected one of {', '.join(ROLES)}, or none.")
-
-        def work(writing: Writing) -> None:
-            known = find(writing, account)
-            if known.role != role:
-                writing.put(msgspec.structs.replace(known, role=role))
-                end_sessions(writing, known.id)
-                rise(writing)
-
-        return await self._changed(act, account, work)
+        _check_role(role)
+        return await self._changed(act, account, lambda writing: _give_role(writing, find(writing, account), role))
 
     async def set_plan(self, act: Act, account: str, kind: str, plan: str | None, until: Micros | None) -> Shown:
         """Give an account a plan of the web or of the API, or take it away."""
@@ -226,6 +229,18 @@ class Staff:
         await self._desk.write(work, await self.named(act, account))
         self._parts.memory.forget()
         return await self.show(account)
+
+
+def _check_role(role: str) -> None:
+    if role not in ("", *ROLES):
+        raise Refused(422, f"There is no role {role!r}: expected one of {', '.join(ROLES)}, or none.")
+
+
+def _give_role(writing: Writing, account: Account, role: str) -> None:
+    if account.role != role:
+        writing.put(msgspec.structs.replace(account, role=role))
+        end_sessions(writing, account.id)
+        rise(writing)
 
 
 def older(reading: Reading, last: Account | None, limit: int, where: Mapping[str, Any]) -> list[Account]:

@@ -57,6 +57,24 @@ def test_staff_works_on_the_command_line_and_on_record(path: str, capsys: pytest
     assert made["link"].partition("#")[2] not in audit
 
 
+@BOTH
+def test_the_first_of_staff_is_one_command_that_may_be_run_again(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def create(*words: str) -> Any:
+        code = stratumd("accounts", "create", "ann@example.org", *words, "--config", path, "--json")
+        shown = capsys.readouterr()
+        return json.loads(shown.out) if code == 0 else (code, shown.err.strip())
+
+    assert create("--role", "boss")[0] == 1
+    made = create("--role", "super_admin")
+    assert (made["role"], made["sent"]) == ("super_admin", False)
+    assert "link" in made
+    again = create("--role", "super_admin")
+    assert (again["id"], again["role"], "link" in again) == (made["id"], "super_admin", False)
+    assert create("--role", "ops_admin")["role"] == "ops_admin"
+    code, said = create()
+    assert (code, said) == (1, "error: There is an account with this address already.")
+
+
 def test_what_is_sensitive_is_not_done_without_its_target_typed_once_more(
     path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,6 +132,16 @@ async def test_support_does_nothing_to_staff(house: Serving, boss: Member) -> No
     assert (await support.run("accounts.set-role", {"account": id, "role": "support_admin"})).status_code == 403
 
 
+async def test_making_accounts_is_no_way_to_a_role(house: Serving, boss: Member) -> None:
+    """Support may make accounts, not give roles; nor does a role come from here without its own confirmation."""
+    support = await hired(house, "support_admin")
+    for member in (support, boss):
+        asked = {"email": "mine@example.org", "role": "super_admin"}
+        assert (await member.run("accounts.create", asked)).status_code == 403
+    rows = await house.operate("accounts.list", {})
+    assert "mine@example.org" not in [row["email"] for row in rows]
+
+
 async def test_a_session_without_second_factor_or_role_is_no_staff(house: Serving, url: str) -> None:
     plain = Member(house, "plain@staff.example.org")
     await plain.sign_up()
