@@ -18,6 +18,7 @@ from stratumd.odds import MarginModel, Method, Pricing
 from stratumd.plugin import Secret, Signal
 
 _SCHEMES = ("sqlite", "postgresql")
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[1-9]\d{0,4}))?")
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 
 
@@ -169,6 +170,9 @@ class HttpSpec(Section):
     """Addresses and networks of proxies, such as `10.0.0.0/8`, whose word on who calls (`X-Forwarded-For`) counts."""
     connections_per_address: int = Field(default=256, ge=1)
     """The most connections that one address keeps open; trusted proxies may have any number."""
+    cors: tuple[str, ...] = ()
+    """Origins of other pages, such as `https://app.example.com`, that a browser lets read the answers; exactly these.
+    Cookies do not count there: such a page shows a key."""
 
     @field_validator("listen", mode="before")
     @classmethod
@@ -188,6 +192,18 @@ class HttpSpec(Section):
                 raise Hinted(f"{proxy!r} is no address and no network", "write 127.0.0.1 or 10.0.0.0/8") from None
         return proxies
 
+    @field_validator("cors")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin == "*":
+                # Also without cookies: who opens a page may stand where only this machine or this network gets in.
+                text = "'*' would show all that is here to every page that somebody opens who can reach it"
+                raise Hinted(text, "list the origins, such as https://app.example.com")
+            if not _is_origin(origin):
+                raise Hinted(f"{origin!r} is no origin as a browser writes it", _meant_origin(origin))
+        return origins
+
     @property
     def host(self) -> str:
         """The host to bind to, without brackets."""
@@ -197,6 +213,20 @@ class HttpSpec(Section):
     def port(self) -> int:
         """The port to bind to."""
         return int(self.listen.rpartition(":")[2])
+
+
+def _is_origin(text: str) -> bool:
+    match = _ORIGIN.fullmatch(text)
+    usual = {"http": "80", "https": "443"}
+    return match is not None and match["port"] != usual[match["scheme"]] and int(match["port"] or 1) in range(1, 65536)
+
+
+def _meant_origin(text: str) -> str:
+    url = text.lower() if "://" in text else f"https://{text.lower()}"
+    scheme, _, rest = url.partition("://")
+    usual = {"http": ":80", "https": ":443"}.get(scheme, "")
+    guess = f"{scheme}://{rest.partition('/')[0].removesuffix(usual)}"
+    return f"write {guess}" if _is_origin(guess) else "write https://app.example.com, for example"
 
 
 def _meant_address(listen: Any) -> str:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stratumd.http import problems
+from stratumd.http.cors import Cors
 from stratumd.http.endpoints import Straight, routes
 from stratumd.http.openapi import OPENAPI, document
 from stratumd.http.whole import SECURITY
@@ -47,8 +48,11 @@ class Api(Protocol):
         """Return the present time."""
 
 
-def create_app(view: View, api: Api | None = None) -> ASGIApp:
-    """Build the application. With `api` it answers what plugins declare, too."""
+def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) -> ASGIApp:
+    """Build the application. With `api` it answers what plugins declare, too.
+
+    `origins`: those of other pages that a browser lets read the answers.
+    """
     pages = _Pages(view)
     plugins = routes(api.endpoints, api.schemes, api.now) if api is not None else []
     app = Starlette(
@@ -65,7 +69,9 @@ def create_app(view: View, api: Api | None = None) -> ASGIApp:
         exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
-    return SecurityHeaders(Straight(app, plugins))  # around everything, the answers to failures too
+    straight: ASGIApp = Straight(app, plugins)
+    # Around everything, the answers to failures too.
+    return SecurityHeaders(Cors(straight, origins) if origins else straight)
 
 
 def _description(api: Api) -> Route:

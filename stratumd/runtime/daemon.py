@@ -144,7 +144,7 @@ class _Daemon:
             if listener is not None:
                 http = self._config.http
                 assert http is not None, "it listens, so there is where"
-                app = create_app(view, house)
+                app = create_app(view, house, http.cors)
                 services.start_soon(serve, app, listener, http.trusted_proxies, http.connections_per_address)
             for part in house.parts(core) if house else ():
                 services.start_soon(part.kept)

@@ -211,3 +211,30 @@ def test_the_log_goes_to_a_file_only_where_one_is_named(reading: Reading) -> Non
     assert reading.config("log: {file: logs/stratumd.log}\n" + RIGHT).log.file == Path("logs/stratumd.log")
     problem = reading.problem('log: {file: ""}\n' + RIGHT)
     assert problem.hint == "write /var/log/stratumd/stratumd.log, for example"
+
+
+def test_origins_are_exact(reading: Reading) -> None:
+    http = reading.config(
+        f"http: {{cors: [https://app.example.com, 'http://localhost:3000', 'http://[::1]:5173']}}\n{RIGHT}"
+    ).http
+    assert http is not None
+    assert http.cors == ("https://app.example.com", "http://localhost:3000", "http://[::1]:5173")
+
+
+@pytest.mark.parametrize(
+    ("origin", "hint"),
+    [
+        ("'*'", "list the origins, such as https://app.example.com"),
+        ("app.example.com", "write https://app.example.com"),
+        ("https://App.example.com/", "write https://app.example.com"),
+        ("https://app.example.com:443", "write https://app.example.com"),
+        ("https://user@example.com", "write https://app.example.com, for example"),
+        ("'null'", "write https://null"),
+        ("https://*.example.com", "write https://app.example.com, for example"),
+        ("ftp://example.com", "write https://app.example.com, for example"),
+        ("https://bücher.example", "write https://app.example.com, for example"),
+        ("https://example.com:70000", "write https://app.example.com, for example"),
+    ],
+)
+def test_wrong_origins(reading: Reading, origin: str, hint: str) -> None:
+    assert reading.problem(f"http: {{cors: [{origin}]}}\n{RIGHT}").hint == hint
