@@ -6,6 +6,7 @@ from functools import partial
 
 from stratumd.observe.logs import logger
 from stratumd.plugin import MINUTE
+from stratumd.redaction import described
 from stratumd.runtime.core import Core, transaction
 from stratumd.store import StoreError
 
@@ -22,4 +23,6 @@ async def close_days(core: Core) -> None:
                 _log.info("day closed", day=head.day, signals=head.size, root=head.root)
         except StoreError as error:  # it is tried again
             _log.warning("a day could not be closed", error=str(error))
+        except Exception as error:  # noqa: BLE001  # rows that were tampered with must not stop the daemon
+            _log.error("a day could not be closed", error=described(error))
         await core.timer.sleep(EVERY)

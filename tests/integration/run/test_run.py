@@ -85,6 +85,7 @@ async def test_odds_in_signals_out(tmp_path: Path) -> None:
     async with benched(tmp_path) as bench:
         daemon = bench.start()
         await daemon.wait_for("cycle", 4)
+        await daemon.wait_for("day closed")  # the one before its first start, in which there was nothing
         ready, status, metrics = [await daemon.ask(path) for path in ("/readyz", "/status", "/metrics")]
         code, seconds = await daemon.stop()
     assert code == 0, daemon.said

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Days:
-    """The database is gone at first; then two days are over."""
+    """The database is gone at first, then a row is not what was written; then two days are over."""
 
     def __init__(self) -> None:
         self.asked: list[Micros] = []
@@ -27,7 +27,9 @@ class Days:
         self.asked.append(now)
         if len(self.asked) == 1:
             raise StoreDown("the server is gone")
-        return Head("2026-07-14", 1, 0, "", BEFORE_ALL) if len(self.asked) < 4 else None
+        if len(self.asked) == 2:
+            raise ValueError("Invalid isoformat string: 'tampered with'")
+        return Head("2026-07-14", 1, 0, "", BEFORE_ALL) if len(self.asked) < 5 else None
 
 
 async def test_all_days_that_are_over_are_closed_and_what_failed_is_tried_again() -> None:
@@ -39,11 +41,11 @@ async def test_all_days_that_are_over_are_closed_and_what_failed_is_tried_again(
     with anyio.CancelScope() as scope:
 
         def later() -> None:
-            if len(days.asked) == 4:
+            if len(days.asked) == 5:
                 scope.cancel()
             timer.while_asleep = later
 
         timer.while_asleep = later
         await close_days(replace(core, store=store))
-    assert [at - began for at in days.asked] == [0, EVERY, EVERY, EVERY]
-    assert timer.sleeps == [EVERY, EVERY]
+    assert [at - began for at in days.asked] == [0, EVERY, 2 * EVERY, 2 * EVERY, 2 * EVERY]
+    assert timer.sleeps == [EVERY] * 3
