@@ -174,13 +174,18 @@ def _tell(file: Path, found: Verified, key: Path | None) -> None:
         if entry.signal is None:
             say(f"  {entry.sequence}: nothing stood here any more when the day was closed")
             continue
-        seen = str(entry.signal.get("observed_at"))
+        kind, id, seen = (_printable(entry.signal.get(name)) for name in ("type", "id", "observed_at"))
         late = f", recorded on {head.day} only" if seen[:10] < head.day else ""
-        say(f"  {entry.sequence}: {entry.signal.get('type')} {entry.signal.get('id')}, observed at {seen}{late}")
+        say(f"  {entry.sequence}: {kind} {id}, observed at {seen}{late}")
     if key is not None:
         say("  the signature holds")
     else:
         say(f"  the hash of its head, to be compared with the one that was published: {head.hash}")
+
+
+def _printable(value: object) -> str:
+    """Leave out what could draw lines of its own: a stranger may have written the file."""
+    return "".join(each for each in str(value) if each.isprintable())
 
 
 def _check_stored(config: Path, database: str | None, day: str | None, key: Path | None, as_json: bool) -> bool:

@@ -50,7 +50,7 @@ def verify(file: bytes) -> Verified:
         leaves = [each.encode() for each in proof.leaves]
         entries = [msgspec.json.decode(each, type=Entry) for each in leaves]
         path = None if proof.path is None else [_hash(each) for each in proof.path]
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"it is no proof: {error}") from error
     head = Head.parse(proof.head)
     hashes = [leaf_hash(each) for each in leaves]

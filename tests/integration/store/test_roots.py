@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from stratumd.plugin import DAY, HOUR, MINUTE, Micros, iso
-from stratumd.record import BEFORE_ALL, Verified, leaf, leaf_hash, tree_hash, verify
+from stratumd.record import BEFORE_ALL, Head, Proof, Verified, leaf, leaf_hash, tree_hash, verify
 from stratumd.store import Keep, NotRecorded, Reader, Store, open_store
 from stratumd.store.roots import GRACE
 from tests.support.cli import stratumd
@@ -213,6 +213,16 @@ def test_people_close_sign_prove_and_check(
     assert stratumd("record", "prove", signal, *where) == 1
     assert stratumd("record", "verify", "--day", FIRST, *where) == 1
     assert "changed" in capsys.readouterr().out
+
+
+def test_a_strangers_proof_draws_no_lines_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = leaf(1, b'{"id":"a\\n  the signature holds\\u001b[2J","type":"STEAM"}')
+    head = Head(FIRST, 1, 1, leaf_hash(line).hex(), BEFORE_ALL)
+    (tmp_path / "proof.json").write_bytes(msgspec.json.encode(Proof(head.text, [line.decode()])))
+    assert stratumd("record", "verify", str(tmp_path / "proof.json")) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 3
+    assert "\x1b" not in out
 
 
 def test_where_no_day_was_closed_nothing_holds(

@@ -36,6 +36,8 @@ def changed(proof: Proof, **fields: Any) -> bytes:
 
 
 SIGNALS = [b'{"id":"a"}', b'{"id":"b"}', None, '{"id":"é"}'.encode(), b'{"id":"e"}']
+DEEP = msgspec.json.encode({"head": "", "leaves": ['{"sequence":1,"signal":{"a":' + "[" * 100_000]})
+LONE = b'{"head":"","leaves":["\\ud800"]}'
 days = st.lists(st.none() | st.integers().map(lambda n: b'{"id":%d}' % n), min_size=1, max_size=20)
 
 
@@ -107,7 +109,7 @@ def test_a_proof_that_is_none(fields: dict[str, Any]) -> None:
         verify(changed(one(SIGNALS, 0), **fields))
 
 
-@pytest.mark.parametrize("file", [b"", b"{}", b"[]", b"\xff", b'{"head":1}'], ids=str)
+@pytest.mark.parametrize("file", [b"", b"{}", b"\xff", b'{"head":1}', DEEP, LONE], ids=lambda file: file[:30])
 def test_a_file_that_is_no_proof(file: bytes) -> None:
     with pytest.raises(RecordError, match="no proof"):
         verify(file)
