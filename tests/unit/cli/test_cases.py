@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from ruamel.yaml import YAML
 
@@ -132,12 +133,21 @@ def test_a_recording_is_stepped_through_and_explained_for_the_event_that_is_name
         {"recording": "day.jsonl", "expect": [{"type": "STEAM", "event": "e1", "at": at}]},
         {"name": "b", "recording": "day.jsonl", "expect": [{"type": "STEAM", "direction": "up"}]},
         {"name": "c", "recording": "day.jsonl", "expect": [{"type": "STEAM", "at": "1h", "event": "e1"}]},
+        {"name": "d", "recording": "day.jsonl", "expect": [{"type": "STEAM", "market": "totals"}]},
     )
-    one, two, three = judged(capsys)
+    one, two, three, four = judged(capsys)
     assert one["passed"]
-    assert two["failures"][0]["hint"] == "name its 'event' to hear what was missing"
+    assert two["failures"][0]["hint"] is None, "no condition was missed"
     assert f"there came STEAM spreads home down at {at}" in two["failures"][0]["message"]
+    assert four["failures"][0]["hint"] == "name its 'event' to hear what was missing"
     assert three["failures"][0]["hint"] == "no poll then showed that market of that event"
+
+
+def test_nothing_that_could_be_read_is_no_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    recording.write("other.jsonl", [msgspec.structs.replace(answer(0, -3.5), format="other", id="")])
+    write({"recording": "other.jsonl", "never": ["STEAM"]})
+    (failure,) = judged(capsys)[0]["failures"]
+    assert failure["message"] == "'a' holds no quotes that can be read"
 
 
 def test_a_plugin_that_fails_fails_the_case(
