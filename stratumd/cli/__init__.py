@@ -16,6 +16,7 @@ from stratumd.cli.console import run_guarded, say
 GROUPS = (
     "run",
     "reload",
+    "pausing",
     "replay",
     "cases",
     "backfill",

@@ -100,6 +100,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as
         emit([found.public()], {}, as_json=True)
         return
     emit(tables.sources(found), tables.SOURCES, as_json=False, none="nothing was polled yet: `stratumd run` does so")
+    if found.paused:
+        say("")
+        emit(tables.paused(found), tables.PAUSED, as_json=False)
+        say("Polls begin again with: stratumd resume SOURCE")
     if found.deliveries:
         say("")
         emit(tables.deliveries(found), tables.DELIVERIES, as_json=False)

@@ -18,6 +18,7 @@ SOURCES = {
     "credits": "CREDITS LEFT",
 }  # fmt: skip
 DELIVERIES = {"sink": "SINK", "state": "DELIVERIES", "number": "NUMBER", "oldest": "OLDEST"}
+PAUSED = {"source": "PAUSED SOURCE", "since": "SINCE", "until": "UNTIL", "reason": "REASON"}
 DISABLED = {"sink": "SINK THAT IS OFF", "since": "SINCE", "reason": "REASON"}
 BREAKERS = {
     "what": "LEFT ALONE",
@@ -147,6 +148,19 @@ def deliveries(found: Status) -> list[dict[str, Any]]:
     return [
         {"sink": each.sink, "state": each.state, "number": each.number, "oldest": _ago(found.at - each.oldest_at)}
         for each in found.deliveries
+    ]
+
+
+def paused(found: Status) -> list[dict[str, Any]]:
+    """Return a line per source that a person paused."""
+    return [
+        {
+            "source": each.source,
+            "since": moment(each.since_at),
+            "until": None if each.until_at is None else moment(each.until_at),
+            "reason": each.reason,
+        }
+        for each in found.paused
     ]
 
 

@@ -251,6 +251,23 @@ class DisabledRow(View, frozen=True):
     since_at: Micros
 
 
+class PauseRow(View, frozen=True):
+    """A source that a person paused: no daemon polls it by its schedule."""
+
+    source: str
+    reason: str
+    """As that person gave it."""
+    since_at: Micros
+    until_at: Micros | None
+    """When it ends by itself; None where somebody has to resume it."""
+
+    def told(self) -> str:
+        """Say it in one line."""
+        until = f" until {iso(self.until_at)}" if self.until_at is not None else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"paused since {iso(self.since_at)}{until}{why}; `stratumd resume {self.source}` goes on"
+
+
 class Built(View, frozen=True):
     """What a pipeline was built from, since one of its steps."""
 
@@ -401,6 +418,8 @@ class Status(View, frozen=True):
     database_bytes: int
     alerts: tuple[AlertRow, ...] = ()
     """What is wrong now, as far as alerts are on."""
+    paused: tuple[PauseRow, ...] = ()
+    """Sources that a person paused."""
 
 
 class TableRow(View, frozen=True):

@@ -28,6 +28,7 @@ from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.circuit import LONGEST_ASKED, Circuit
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.ended import REMEMBERED
+from stratumd.runtime.gauges import look_for_pauses
 from stratumd.runtime.pacing import Pacer, Step
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
@@ -101,11 +102,13 @@ class Collector:
         self._cycles = cycles
         self._logged: set[str] = set()
         """Exchanges of the log that are counted, as far back as others are looked for."""
+        self._paused = False
         self._entry = core.journal.source(self.name)
         self._log = logger("stratumd.source", source=self.name)
 
     async def run(self) -> None:
         """Open the source, poll it when it is due, close it."""
+        await look_for_pauses(self._core)
         await self._recall()
         await self._leave_alone()
         await self._call(self._source.open, self._deadlines.open)
@@ -133,14 +136,15 @@ class Collector:
         turns = [(own, self._pacer), *((each.ticks, each.pacer) for each in self._cycles if each.ticks is not None)]
         for ticks, _ in turns:
             await ticks.begin()
-        if all(ticks.due > self._core.timer.now() for ticks, _ in turns):
+        if all(ticks.due > self._core.timer.now() for ticks, _ in turns) and not self._is_paused():
             self._put(State.OK)  # nothing is amiss while it waits for its first instant
         while True:
             ticks, pacer = min(turns, key=lambda each: each[0].due)
             self._entry.next_due = ticks.due
             due = await ticks.wait()
             if due is None:
-                self._put(State.OK)  # another daemon polls
+                if not self._is_paused():
+                    self._put(State.OK)  # another daemon polls
                 continue
             self._count(due)
             with self.turns.turn():
@@ -169,6 +173,8 @@ class Collector:
         `pacer` says what is due, by default that of the schedule.
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
+        if self._is_paused():
+            return 0
         await self._look_for_ends()
         await self._hear()
         pacer = pacer or self._pacer
@@ -190,6 +196,16 @@ class Collector:
                 self._put(State.OK)
             return 0
         return await self._judge(errors, answered)
+
+    def _is_paused(self) -> bool:
+        """Say whether a person paused the source, and show it. What is due meanwhile is not made up for."""
+        found = self._core.journal.pause(self.name, self._core.timer.now())
+        if (found is None) is self._paused:
+            self._paused = found is not None
+            self._log.warning("polls begin again" if found is None else "no polls: a person paused the source")
+        if found is not None:
+            self._put(State.OK, found.told())
+        return self._paused
 
     async def _look_for_ends(self) -> None:
         """Look which events are over: the daemon that heard of it may be another one."""

@@ -12,7 +12,7 @@ from anyio import to_thread
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
 from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
-from stratumd.plugin.views import AlertRow, NoticeRow
+from stratumd.plugin.views import AlertRow, NoticeRow, PauseRow
 from stratumd.record import Head
 from stratumd.redaction import described
 from stratumd.registry import Registry
@@ -165,6 +165,9 @@ class Store(Queue, Protocol):
 
     def charges(self, source: str, since: Micros) -> list[Charge]:
         """Return what a source's exchanges cost from `since` on, oldest first."""
+
+    def paused(self, now: Micros) -> Sequence[PauseRow]:
+        """Return the sources that a person paused."""
 
     def over(self, since: Micros) -> list[str]:
         """Return the events that are final or cancelled, by a word from `since` on."""

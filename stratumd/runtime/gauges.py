@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND
 from stratumd.runtime.core import Core, transaction
@@ -27,6 +29,7 @@ async def look(core: Core) -> None:
     try:
         counts = await transaction(core.store.delivery_counts)
         core.journal.leases = await transaction(core.store.sharing.holders)
+        await look_for_pauses(core)
         core.journal.notices = await transaction(core.store.notices.unsent)
     except StoreError as error:
         core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
@@ -44,6 +47,12 @@ async def look(core: Core) -> None:
         core.metrics.deliveries.labels(sink, state).set(waiting.number)
         if state == "pending":
             core.metrics.oldest_waiting.labels(sink).set((now - waiting.oldest) / SECOND)
+
+
+async def look_for_pauses(core: Core) -> None:
+    """See which sources a person paused; each goes by it at its next instant."""
+    found = await transaction(partial(core.store.paused, core.timer.now()))
+    core.journal.pauses = {each.source: each for each in found}
 
 
 async def longest_delay(core: Core) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stratumd import redaction
 from stratumd.plugin import Micros, Signal, iso
-from stratumd.plugin.views import AlertRow, NoticeRow
+from stratumd.plugin.views import AlertRow, NoticeRow, PauseRow
 from stratumd.store import Lease, Waiting
 
 RECENT = 20
@@ -114,6 +114,13 @@ class Journal:
         """Those that wait, and those that no sink takes or took."""
         self.alerts: Sequence[AlertRow] = ()
         """What is wrong now."""
+        self.pauses: Mapping[str, PauseRow] = {}
+        """Sources that a person paused, by name."""
+
+    def pause(self, source: str, now: Micros) -> PauseRow | None:
+        """Return by what a source is paused; None where it is not."""
+        found = self.pauses.get(source)
+        return None if found is None or (found.until_at is not None and found.until_at <= now) else found
 
     def source(self, name: str) -> SourceEntry:
         """Return the entry of a source."""

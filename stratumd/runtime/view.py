@@ -57,7 +57,7 @@ class DaemonView:
             "control": self.control,
             "degraded": self.degraded(),
             "components": [_component(each) for each in self._core.states],
-            "warnings": [*journal.outlook_warnings, *self._budget_warnings()],
+            "warnings": [*journal.outlook_warnings, *self._budget_warnings(), *self._paused()],
             "plan": journal.outlook,
             "sources": {name: _source(entry) for name, entry in journal.sources.items()},
             "pipelines": {name: _pipeline(entry) for name, entry in journal.pipelines.items()},
@@ -79,6 +79,11 @@ class DaemonView:
 
     def _budget_warnings(self) -> list[str]:
         return [f"{name}: {line}" for name, each in self._core.journal.sources.items() for line in each.budget_warnings]
+
+    def _paused(self) -> list[str]:
+        now, journal = self._core.timer.now(), self._core.journal
+        found = [journal.pause(name, now) for name in journal.pauses]
+        return [f"{each.source}: {each.told()}" for each in found if each is not None]
 
     def metrics(self) -> tuple[bytes, str]:
         """Return the metrics and their media type."""

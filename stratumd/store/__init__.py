@@ -28,7 +28,9 @@ from stratumd.store.opening import (
     open_reader,
     open_roots,
     open_store,
+    pause_source,
     replay_deliveries,
+    resume_source,
     schema,
 )
 from stratumd.store.reader import Reader
@@ -98,8 +100,10 @@ __all__ = [
     "open_reader",
     "open_roots",
     "open_store",
+    "pause_source",
     "plugin_migrations",
     "replay_deliveries",
     "restore",
+    "resume_source",
     "schema",
 ]

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
 from stratumd.plugin.history import AuditBreak
-from stratumd.plugin.views import DeliveryRow
-from stratumd.store import audit, engines, letters, sinks
+from stratumd.plugin.views import DeliveryRow, PauseRow
+from stratumd.store import audit, engines, letters, pauses, sinks
 from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import mapped, starting
 from stratumd.store.ledger import StoreLedger, writing
@@ -66,6 +66,19 @@ def enable_sink(url: str, sink: str) -> bool:
     Raises as `open_store` does.
     """
     return _beside(url, lambda connection: sinks.enable(connection, sink))
+
+
+def pause_source(url: str, wanted: PauseRow) -> None:
+    """Pause a source, also while daemons are running. Raises as `open_store` does."""
+    _beside(url, lambda connection: pauses.pause(connection, wanted))
+
+
+def resume_source(url: str, source: str) -> bool:
+    """Let a source be polled again, also while daemons are running. Returns False where it was not paused.
+
+    Raises as `open_store` does.
+    """
+    return _beside(url, lambda connection: pauses.resume(connection, source))
 
 
 def replay_deliveries(url: str, wanted: Wanted, now: Micros) -> list[DeliveryRow]:

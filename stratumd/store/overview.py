@@ -22,7 +22,7 @@ from stratumd.plugin.views import (
     TableRow,
     WaitingRow,
 )
-from stratumd.store import deliveries, notices, sinks
+from stratumd.store import deliveries, notices, pauses, sinks
 from stratumd.store.tables import (
     alerts,
     breakers,
@@ -92,6 +92,7 @@ def status(connection: Connection, now: Micros) -> Status:
         last_signal_at=connection.scalar(select(func.max(signals.c.observed_at))),
         database_bytes=size(connection),
         alerts=tuple(open_alerts(connection)),
+        paused=tuple(pauses.paused(connection, now)),
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from stratumd import failpoints
 from stratumd.engine.outcome import StateChange, Step
 from stratumd.plugin import Delivery, Micros, Notice, Observation, Poll, Record, Signal
+from stratumd.plugin.views import PauseRow
 from stratumd.store import (
     backlog,
     breakers,
@@ -31,6 +32,7 @@ from stratumd.store import (
     lives,
     moving,
     notices,
+    pauses,
     retention,
     rewriting,
     scores,
@@ -346,6 +348,11 @@ class Store:
         """Return what is known of a component's outage; None where it has none."""
         with mapped(), self._readers.begin() as connection:
             return breakers.outage(connection, kind, name)
+
+    def paused(self, now: Micros) -> list[PauseRow]:
+        """Return the sources that a person paused, by name."""
+        with mapped(), self._readers.begin() as connection:
+            return pauses.paused(connection, now)
 
     def answered(self, source: str) -> Answered:
         """Return what is stored of `source`, by what was asked."""

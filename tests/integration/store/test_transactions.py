@@ -64,7 +64,7 @@ def break_at(store, monkeypatch, last: int) -> None:
 def test_a_step_fills_every_table_that_it_concerns(store):
     steps.keep(store, steps.step(steps.observation()))
     empty = {"records", "cursors", "disabled_sinks", "builds", "breakers", "schedules", "instants", "leases"}
-    empty |= {"audit", "notices", "notice_sinks", "alerts", "cycles", "roots"}
+    empty |= {"audit", "notices", "notice_sinks", "alerts", "cycles", "roots", "pauses"}
     assert set(counted(store)) == set(metadata.tables) - empty
 
 

@@ -21,7 +21,7 @@ from stratumd.plugin import (
     Request,
     Source,
 )
-from stratumd.plugin.views import NoticeRow
+from stratumd.plugin.views import NoticeRow, PauseRow
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import Owner
 from stratumd.runtime.core import Core
@@ -109,10 +109,14 @@ class MemoryStore:
         self.commits: list[Commit] = []
         self.down: list[StratumError] = []
         self.outages: dict[tuple[str, str], Outage] = {}
+        self.pauses: list[PauseRow] = []
 
     def _fail(self) -> None:
         if self.down:
             raise self.down.pop(0)
+
+    def paused(self, now: Micros) -> list[PauseRow]:
+        return [each for each in self.pauses if each.until_at is None or each.until_at > now]
 
     def observe(self, polls: Sequence[tuple[str, Poll]]) -> list[str]:
         self._fail()

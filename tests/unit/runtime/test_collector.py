@@ -19,14 +19,17 @@ from stratumd.errors import (
     Unauthorized,
 )
 from stratumd.plugin import MINUTE, SECOND
+from stratumd.plugin.views import PauseRow
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.collector import LONGEST_WAIT, Collector, Deadlines
 from stratumd.runtime.core import Core
+from stratumd.runtime.gauges import look_for_pauses
 from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.states import State
 from stratumd.runtime.ticks import ticks
 from stratumd.store import StoreBroken, StoreDown
 from tests.unit.runtime.bench import ScriptedSource, answer, core, failure, store_of, timer_of
+from tests.unit.runtime.virtual import VirtualTimer
 
 pytestmark = pytest.mark.anyio
 
@@ -221,3 +224,31 @@ async def test_a_stop_lets_the_exchange_at_hand_end_and_begins_no_other() -> Non
         answering.set()
     assert [each.body for each in store_of(shared).observations] == [b"paid for"]
     assert source.calls[-1] == "close"
+
+
+# ---- paused by a person
+
+
+async def test_a_paused_source_is_not_polled_and_nothing_is_made_up_for() -> None:
+    """Also where the process began while it was paused."""
+    shared, began = core(), VirtualTimer().now()
+    source = ScriptedSource([answer()], [Unauthorized("enough")])
+    store_of(shared).pauses = [PauseRow("nba", "", 0, began + 150 * SECOND), PauseRow("wnba", "", 0, None)]
+    with pytest.raises(Unauthorized):
+        await collector(source, shared, schedule=MINUTELY).run()
+    assert source.calls == ["open", "poll", "poll", "close"]
+    assert timer_of(shared).now() == began + 240 * SECOND
+
+
+async def test_a_paused_source_says_so_and_is_well_again_when_it_is_resumed() -> None:
+    shared = core()
+    source = ScriptedSource([failure(TransientError("down"))], [answer()])
+    polled = collector(source, shared)
+    await polled.poll()
+    shared.journal.pauses = {"nba": PauseRow("nba", "the provider is down", 0, None)}
+    await polled.poll()
+    told = "paused since 1970-01-01T00:00:00Z: the provider is down; `stratumd resume nba` goes on"
+    assert state(shared) == (State.OK, told)
+    await look_for_pauses(shared)
+    await polled.poll()
+    assert (source.calls, state(shared)) == (["poll", "poll"], (State.OK, ""))
