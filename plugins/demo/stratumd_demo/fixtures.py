@@ -110,7 +110,8 @@ def draw_fixture(random: Random, number: int, season: Season) -> Fixture:
 
 def _id(random: Random, season: Season) -> str:
     """Another season has other games: what was stored of the first says nothing about them."""
-    return hashlib.blake2b(f"{random.getrandbits(128)}/{season}".encode(), digest_size=16).hexdigest()
+    mark = f"{season.begins}/{season.games}" if season.goes_on else str(season.begins)
+    return hashlib.blake2b(f"{random.getrandbits(128)}/{mark}".encode(), digest_size=16).hexdigest()
 
 
 def _pair(random: Random, slot: int, games: int) -> tuple[str, str]:
