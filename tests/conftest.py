@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
 from stratumd import redaction
-from stratumd.observe.logs import QUIET
 from tests.support import EXAMPLES, daemon, postgres
+from tests.support.cli import own_logs
 
 # How long a case takes says how busy the machine is, and nothing of the property.
 settings.register_profile("suite", max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,17 +31,11 @@ def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction._process, "_pattern", None)
 
 
-@pytest.fixture
-def own_logs() -> Iterator[None]:
-    """Leave the logs of the test session as they were: a command that runs in this process sets its own."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    quiet = {name: logging.getLogger(name).level for name in QUIET}
-    yield
-    root.handlers[:], root.level = before, level
-    for name, own in quiet.items():
-        logging.getLogger(name).setLevel(own)
-    structlog.reset_defaults()
+@pytest.fixture(name="own_logs")
+def _own_logs() -> Iterator[None]:
+    """Leave the logs of the test session as they were."""
+    with own_logs():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
