@@ -31,7 +31,7 @@ def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction._process, "_pattern", None)
 
 
-@pytest.fixture(name="own_logs")
+@pytest.fixture(name="own_logs", autouse=True)
 def _own_logs() -> Iterator[None]:
     """Leave the logs of the test session as they were."""
     with own_logs():

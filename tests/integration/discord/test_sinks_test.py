@@ -12,7 +12,7 @@ import pytest
 from stratumd.testing.discord import TOKEN, FakeDiscord
 from tests.support.cli import stratumd
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_logs")]
+pytestmark = pytest.mark.anyio
 
 PIPELINE = """
 database: sqlite:///{folder}/stratumd.db

@@ -14,7 +14,7 @@ from stratumd.testing.receiver import Receiver
 from stratumd.testing.smtp import FakeSmtp
 from tests.support.cli import stratumd
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_logs")]
+pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FILE = """

@@ -330,7 +330,8 @@ async def test_the_url_and_the_secret_are_seen_nowhere(
     sink: WebhookSink, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither in the libraries' own log lines, nor in errors with their causes."""
-    caplog.set_level(logging.DEBUG)
+    for name in ("", "httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
     seen = []
     for status in (500, None, 410):
         receiver.answer_next(status) if status else receiver.reset_next()
