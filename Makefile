@@ -22,7 +22,7 @@ run: $(READY) ## Start the keyless demo: stratumd run stratumd.example.yaml
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/stratumd run stratumd.example.yaml; exit $$?
 
 test: $(READY) ## Run the whole suite on SQLite and on a real PostgreSQL
-	@exec $(BIN)/pytest -q -n 2
+	@exec $(BIN)/pytest -q -n 3 --dist worksteal
 
 lint: $(READY) ## Check style and format
 	@$(BIN)/ruff check .
