@@ -141,14 +141,14 @@ class Collector:
         while True:
             ticks, pacer = min(turns, key=lambda each: each[0].due)
             self._entry.next_due = ticks.due
-            due = await ticks.wait()
+            due = await ticks.wait(self._get_ready)
             if due is None:
                 if not self._is_paused():
                     self._put(State.OK)  # another daemon polls
                 continue
             self._count(due)
             with self.turns.turn():
-                pause = await self.poll(pacer)
+                pause = await self._poll(pacer)
             await self._core.timer.sleep(pause)
             for each, _ in turns if pause else [(ticks, pacer)]:
                 each.rest()  # another one that became due during this poll is only late
@@ -173,11 +173,17 @@ class Collector:
         `pacer` says what is due, by default that of the schedule.
         `Unauthorized` ends it at once: the same key will not do for the next exchange either.
         """
-        if self._is_paused():
-            return 0
+        await self._get_ready()
+        return await self._poll(pacer or self._pacer)
+
+    async def _get_ready(self) -> None:
+        """Learn what others know. Before an instant is taken: one that is taken is polled, also in a stop."""
         await self._look_for_ends()
         await self._hear()
-        pacer = pacer or self._pacer
+
+    async def _poll(self, pacer: Pacer) -> Micros:
+        if self._is_paused():
+            return 0
         errors: list[SourceError] = []
         asked = answered = 0
         if self._circuit.on_trial:

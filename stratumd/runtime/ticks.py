@@ -7,6 +7,7 @@ two looks at its clock the monotonic one counts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -85,8 +86,11 @@ class Ticks(ABC):
         if self._schedule.catch_up == "none" and newest.instant is not None and self._next < self._now():
             self._next = self._after(self._last())
 
-    async def wait(self) -> Due | None:
-        """Wait for the next instant and take it; None where another daemon has it, or it is too late to run it."""
+    async def wait(self, ready: Callable[[], Awaitable[None]] | None = None) -> Due | None:
+        """Wait for the next instant and take it; None where another daemon has it, or it is too late to run it.
+
+        `ready` is awaited when it is due and not taken yet: what may be broken off belongs there.
+        """
         await self.begin()
         if not self._waiting:
             self.rest()
@@ -95,6 +99,8 @@ class Ticks(ABC):
         self._choose()
         if self._next > self._now():
             return None
+        if ready is not None:
+            await ready()
         taken = await self._instants.take(self._next, self._gap)
         if not taken.mine:
             self._leave(taken)
