@@ -7,7 +7,7 @@ from typing import Literal
 
 from stratumd.plugin.routes import PUBLIC, Access, Call, Refused
 
-OpenTo = Literal["this-machine", "session", "everybody"]
+OpenTo = Literal["this-machine", "staff", "everybody"]
 
 _ELSEWHERE = (
     "The dashboard is open to this machine alone: open it there, or come through `ssh -L 8080:127.0.0.1:8080 …`. "
@@ -20,7 +20,7 @@ class Door:
 
     def __init__(self, open_to: OpenTo) -> None:
         self._here = open_to == "this-machine"
-        self.access = Access(schemes=("session",)) if open_to == "session" else PUBLIC
+        self.access = Access(schemes=("staff",)) if open_to == "staff" else PUBLIC
         """What core checks. The page itself is no secret and asks for nothing but that it is seen from here."""
 
     def admit(self, call: Call) -> None:

@@ -21,7 +21,7 @@ class Options(PluginConfig):
     """Options of `dashboard`."""
 
     open_to: OpenTo = "this-machine"
-    """Who may look: who is on this machine; who has logged in (`session`, by the routes `accounts`); or everybody who
+    """Who may look: who is on this machine; `staff` that has logged in (by the routes `admin`); or everybody who
     reaches `http.listen`. A proxy on this machine looks like this machine, unless `http.trusted_proxies` names it."""
 
 

@@ -119,14 +119,6 @@ async def test_callers_of_other_machines_are_refused_with_what_to_do(tmp_path: P
                 await endpoint.call(call)
 
 
-async def test_with_sessions_nobody_looks_without_one(tmp_path: Path) -> None:
-    accounts = {"secret": "x" * 32, "public_url": "https://example.org"}
-    routes = {"accounts": accounts, "dashboard": {"open_to": "session"}}
-    async with serving(f"sqlite:///{tmp_path / 'a.db'}", routes) as held:
-        assert (await held.client.get("/")).status_code == 200
-        assert (await held.client.get("/api/v1/dashboard/board")).status_code == 401
-
-
 @given(st.lists(st.one_of(st.none(), st.integers(0, 5).map(float)), max_size=1_500))
 def test_a_path_keeps_its_ends_and_its_order(values: list[float | None]) -> None:
     points = list(enumerate(values))
