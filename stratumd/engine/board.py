@@ -8,6 +8,7 @@ tell apart.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -31,8 +32,10 @@ from stratumd.plugin import (
     Span,
     Told,
 )
+from stratumd.plugin.market import NEVER
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
+_LAST_UPDATE = itemgetter(1)
 _Cell = tuple[str, str, str | None]
 _NONE: Mapping[int, Span] = {}
 
@@ -64,7 +67,7 @@ class Update(msgspec.Struct):
 class _EventBoard:
     """One event's markets."""
 
-    __slots__ = ("event", "lanes", "lines", "markets", "observed_at", "sizes")
+    __slots__ = ("event", "lanes", "lines", "markets", "observed_at", "sizes", "updated_since")
 
     def __init__(self, event: Event, at: Micros) -> None:
         self.event = event
@@ -76,6 +79,8 @@ class _EventBoard:
         id cannot become another offer's."""
         self.sizes: dict[str, int] = {}
         """By lane, how many quotes these spans offer."""
+        self.updated_since: dict[str, Micros] = {}
+        """By lane, what `Market.updated_since` says of all its offers."""
 
 
 class Board:
@@ -155,6 +160,7 @@ class Board:
         taking = _Taking(self, state, scope.lane, at)
         taking.confirm(listing.offers)
         taking.withdraw_missing(listing, scope)
+        taking.note_updates(listing.offers)
         return Update(event, announced, taking.covered(scope), taking.changes, taking.quotes(listing), taking.taken)
 
     def _vanished(self, scope: Scope, listed: set[str], at: Micros) -> Iterator[Update]:
@@ -226,14 +232,26 @@ class _Taking:
         """Conclude that the whole event is gone from this lane."""
         self._withdraw(list(self._index.values()), scope, ())
 
+    def note_updates(self, offers: list[Offered]) -> None:
+        """Note since when all books of this lane have confirmed their offers: one look for all that ask of each."""
+        if not self._index:
+            self._state.updated_since.pop(self._lane, None)
+            return
+        since = _updated_since(offers, self._at)
+        if len(self._index) != len(offers):  # what could not be read stands as it was confirmed before
+            since = min(since, self._state.updated_since.get(self._lane, NEVER))
+        self._state.updated_since[self._lane] = since
+
     def covered(self, scope: Scope) -> list[Market]:
         """Note the observation in every market it covers; return those that have an offer or just lost their last."""
         markets = []
+        updated_since = min(self._state.updated_since.values(), default=NEVER)
         for key, market in self._state.markets.items():
             if scope.markets is not None and key.market not in scope.markets:
                 continue
             if market.offering:
                 market.observe(self._lane, self._at, self._horizon)
+                market.updated_since = updated_since
                 markets.append(market)
             elif market in self._touched:
                 markets.append(market)
@@ -297,6 +315,15 @@ class _Taking:
         market.version += 1
         market.changed_at = self._at
         self._touched.add(market)
+
+
+def _updated_since(offers: list[Offered], at: Micros) -> Micros:
+    """Return the earliest `last_update`; of a book that gives none, the observation's own time."""
+    try:
+        earliest: Micros | None = min(map(_LAST_UPDATE, offers), default=at)
+    except TypeError:  # there is no saying whether None is earlier
+        return min([at if updated is None else updated for _, updated in offers])
+    return at if earliest is None else earliest
 
 
 def _quotes(listing: Listing) -> int:

@@ -11,6 +11,8 @@ from stratumd.odds.margin import sigma_for
 from stratumd.plugin.times import MINUTE, Micros
 from stratumd.plugin.values import Event, MarketKey, Offer, Record, Told
 
+NEVER: Micros = -(1 << 63)
+"""Before every instant."""
 _NO_NEWS: Mapping[str, Told] = {}
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
@@ -35,7 +37,7 @@ class Span:
 class BookLine:
     """One book in one market: its present offer and its recent past."""
 
-    __slots__ = ("_moves", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
+    __slots__ = ("_moves", "_place", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
 
     def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
         self.book = book
@@ -49,6 +51,8 @@ class BookLine:
         self._moves: dict[Micros, Move | None] = {}
         """The moves up to the present span, by the start of the span they begin with."""
         self._priced: Priced | None = None
+        self._place = 0
+        """Its place among the market's priced lines."""
         self._rank = 0
         """Its place among the market's lines."""
 
@@ -161,6 +165,7 @@ class Market:
         "pricing",
         "sigma",
         "sport",
+        "updated_since",
         "version",
     )
 
@@ -187,6 +192,8 @@ class Market:
         """Since when at least one book has been offering something here without a break."""
         self.changed_at = at
         """When a quote last appeared, changed or disappeared here."""
+        self.updated_since = NEVER
+        """A bound: no present offer's `last_update` (or, where its book gives none, observation) is earlier."""
         self.version = 0
         """Grows with every such change: equal versions mean equal offers."""
         self.memo: dict[object, Any] = {}
@@ -195,7 +202,7 @@ class Market:
         """By window, what `starts` returned since the last observation."""
         self._moves: tuple[int, Mapping[str, Micros | None], list[Move]] = (-1, {}, [])
         self._priced: list[Priced] = []
-        self._unpriced: list[BookLine] = []
+        self._unpriced: dict[BookLine, None] = {}
         """The lines whose present span `_priced` does not know yet."""
         self._latest: dict[BookLine, None] = {}
         """The lines in the order in which their last spans began: of many books few moved in a window."""
@@ -215,13 +222,26 @@ class Market:
     def priced(self) -> Sequence[Priced]:
         """Return the books that have a fair price now, by operator and book; what it finds is computed once."""
         if self._unpriced:
-            for line in self._unpriced:
-                span = line.now
-                fair = None if span is None else self.fair(span)
-                line._priced = _new(Priced, (line, span, fair)) if type(fair) is Fair else None
+            self._priced = self._priced.copy()  # a detector may keep the one before
+            if not all([self._is_repriced(line) for line in self._unpriced]):
+                self._priced = [priced for line in self.lines.values() if (priced := line._priced) is not None]
+                for place, priced in enumerate(self._priced):
+                    priced.line._place = place
             self._unpriced.clear()
-            self._priced = [priced for line in self.lines.values() if (priced := line._priced) is not None]
         return self._priced
+
+    def _is_repriced(self, line: BookLine) -> bool:
+        """Put the present price of `line` in the place of its last one; False where there is none to put or to take."""
+        before, span = line._priced, line.now
+        fair = None if span is None else self.fair(span)
+        if span is None or type(fair) is not Fair:
+            line._priced = None
+            return before is None
+        priced = line._priced = _new(Priced, (line, span, fair))
+        if before is None:
+            return False
+        self._priced[line._place] = priced
+        return True
 
     def baseline(self, window: Micros, lane: str | None = None) -> Micros | None:
         """Return the earliest observation of a lane in the `window` that ends now; of the newest one's lane by default.
@@ -289,7 +309,7 @@ class Market:
     def _begun(self, line: BookLine) -> None:
         self._latest.pop(line, None)
         self._latest[line] = None
-        self._unpriced.append(line)
+        self._unpriced[line] = None
 
 
 def _rank(move: Move) -> int:

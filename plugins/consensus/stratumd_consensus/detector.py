@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from stratumd.plugin import ConsensusPoint, Detector, Market, Micros, PluginConfig, Priced, Span, Tick, micros
+from stratumd.plugin import ConsensusPoint, Detector, Market, Micros, PluginConfig, Tick, micros
 from stratumd_consensus.explain import GATES
-from stratumd_consensus.point import Voice, consensus_point, voice
+from stratumd_consensus.panel import EMPTY, Panel, seated
+from stratumd_consensus.point import consensus_point
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """How much a book counts; to leave one out, leave it out of the source's books."""
@@ -56,31 +57,22 @@ class Consensus(Detector):
 
     def _point(self, market: Market, oldest: Micros) -> ConsensusPoint:
         """Return the point of `market`, the same object while neither offers nor the set of fresh books change."""
-        fresh = [
-            each
-            for each in market.priced()
-            if (each[1].confirmed if (at := each[1].last_update) is None else at) >= oldest
-        ]
+        fresh = market.priced()
+        if market.updated_since < oldest:
+            fresh = [
+                each for each in fresh if (each[1].confirmed if (at := each[1].last_update) is None else at) >= oldest
+            ]
         memo: _Memo | None = market.memo.get(self)
-        if memo is not None and memo.fresh == fresh:
+        if memo is not None and memo.panel.fresh == fresh:
             return memo.point
-        voices = self._voices(fresh, {} if memo is None else memo.voices)
-        point = consensus_point(market, list(voices.values()), self.options.min_books)
-        market.memo[self] = _Memo(fresh, voices, point)
+        panel = seated(fresh, self._weights, EMPTY if memo is None else memo.panel)
+        point = consensus_point(market, panel.speaking, self.options.min_books)
+        market.memo[self] = _Memo(panel, point)
         return point
-
-    def _voices(self, fresh: list[Priced], known: Mapping[Span, Voice]) -> dict[Span, Voice]:
-        """Return what each fresh book says by its present span; from one point to the next, most say the same."""
-        weights = self._weights
-        return {
-            span: known.get(span) or voice(line, fair, weights.get(line.book, 1.0) if weights else 1.0)
-            for line, span, fair in fresh
-        }
 
 
 class _Memo(NamedTuple):
-    """The last point of a market, and what it was made from."""
+    """The last point of a market, and who it was made by."""
 
-    fresh: list[Priced]
-    voices: dict[Span, Voice]
+    panel: Panel
     point: ConsensusPoint

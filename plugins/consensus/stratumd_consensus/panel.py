@@ -1,0 +1,111 @@
+"""Who speaks for a market: its fresh books, of which each operator has one voice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from stratumd.odds import Fair, compared_values
+from stratumd.plugin import Contributor, Priced, Span
+
+_new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
+
+Terms = tuple[int, float, tuple[str, ...]]
+"""What has to be equal to be compared without a margin model: how many sides, negated; the line, or 0; the sides."""
+
+
+class Voice(NamedTuple):
+    """What an operator has to say through one of its books."""
+
+    contributor: Contributor
+    fair: Fair
+    implied: tuple[float, ...]
+    """One over the price of each outcome: prices themselves do not average."""
+    terms: Terms | None
+    """None where a margin model makes all lines comparable."""
+
+
+class Panel(NamedTuple):
+    """The books that count and what they say, kept from one observation to the next: few of them change."""
+
+    fresh: Sequence[Priced]
+    """By operator and book."""
+    voices: list[Voice]
+    """What each of them says, in their order."""
+    seats: list[int]
+    """The place of each one's operator in `speaking`."""
+    speaking: list[Voice]
+    """One voice for each operator."""
+
+
+EMPTY = Panel([], [], [], [])
+
+
+def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel) -> Panel:
+    """Return the panel of the books in `fresh`; what `before` has of them already is not made again."""
+    changed = [place for place, (now, then) in enumerate(zip(fresh, before.fresh, strict=False)) if now is not then]
+    are_same_books = all([fresh[place].line is before.fresh[place].line for place in changed])
+    if len(fresh) == len(before.fresh) and are_same_books:
+        return _renewed(fresh, weights, before, changed)
+    known: dict[Span, Voice] = {span: each for (_, span, _), each in zip(before.fresh, before.voices, strict=True)}
+    voices = [known.get(priced.span) or _voice(priced, weights) for priced in fresh]
+    speaking: list[Voice] = []
+    seats: list[int] = []
+    last = None
+    for each in voices:
+        operator = each.contributor.operator
+        if operator == last:
+            speaking[-1] = _together(speaking[-1], each)
+        else:
+            speaking.append(each)
+            last = operator
+        seats.append(len(speaking) - 1)
+    return Panel(fresh, voices, seats, speaking)
+
+
+def _renewed(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel, changed: Sequence[int]) -> Panel:
+    """Return the panel of the same books, of which those at `changed` say something else."""
+    voices, seats, speaking = before.voices.copy(), before.seats, before.speaking.copy()
+    for place in changed:
+        voices[place] = _voice(fresh[place], weights)
+    for seat in {seats[place] for place in changed}:
+        first = seats.index(seat)
+        spoken = voices[first]
+        for other in voices[first + 1 : first + seats.count(seat)]:  # an operator's books come one after the other
+            spoken = _together(spoken, other)
+        speaking[seat] = spoken
+    return Panel(fresh, voices, seats, speaking)
+
+
+def _voice(priced: Priced, weights: Mapping[str, float]) -> Voice:
+    """Return what a fresh book with a fair price says."""
+    line, _, fair = priced
+    weight = weights.get(line.book, 1.0) if weights else 1.0
+    contributor = _new(
+        Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, _alone(line.book))
+    )
+    implied = tuple([1.0 / price for price in fair.prices])
+    terms = None if line.market.sigma is not None else _terms(fair.outcomes, fair.line)
+    return _new(Voice, (contributor, fair, implied, terms))
+
+
+@lru_cache(maxsize=4096)
+def _terms(outcomes: tuple[str, ...], line: float | None) -> Terms:
+    """Return the same tuple for all that post these outcomes at this line: what is the same is compared at once."""
+    return -len(outcomes), 0.0 if line is None else line, outcomes
+
+
+@lru_cache(maxsize=4096)
+def _alone(book: str) -> tuple[str]:
+    """Return the same tuple for every market that a book is in."""
+    return (book,)
+
+
+def _together(one: Voice, other: Voice) -> Voice:
+    """Let the book with the lowest hold speak, then the first by key, with the larger weight of the two."""
+    speaking = other if other.fair.hold < one.fair.hold else one
+    operator, book, _, values, line, _ = speaking.contributor
+    weight = max(one.contributor.weight, other.contributor.weight)
+    books = one.contributor.books + other.contributor.books
+    return speaking._replace(contributor=Contributor(operator, book, weight, values, line, books))
