@@ -66,7 +66,7 @@ class Consensus(Detector):
         if memo is not None and memo.panel.fresh == fresh:
             return memo.point
         panel = seated(fresh, self._weights, EMPTY if memo is None else memo.panel)
-        point = consensus_point(market, panel.speaking, self.options.min_books)
+        point = consensus_point(market.key, panel, self.options.min_books)
         market.memo[self] = _Memo(panel, point)
         return point
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 from stratumd.odds import Fair, compared_values
@@ -26,6 +27,28 @@ class Voice(NamedTuple):
     """None where a margin model makes all lines comparable."""
 
 
+class Sheet(NamedTuple):
+    """The same in columns, a row for each voice: every figure of a consensus is a median of one of them."""
+
+    outcomes: tuple[str, ...]
+    """Everybody's."""
+    contributors: list[Contributor]
+    lines: list[float | None]
+    terms: list[Terms | None]
+    values: list[list[float]]
+    probabilities: list[list[float]]
+    implied: list[list[float]]
+
+    def where(self, kept: Sequence[bool]) -> Sheet:
+        """Return the rows that are `kept`."""
+        if all(kept):
+            return self
+        figures = (self.values, self.probabilities, self.implied)
+        columns = [[list(compress(column, kept)) for column in columns] for columns in figures]
+        names = [list(compress(column, kept)) for column in (self.contributors, self.lines, self.terms)]
+        return _new(Sheet, (self.outcomes, *names, *columns))
+
+
 class Panel(NamedTuple):
     """The books that count and what they say, kept from one observation to the next: few of them change."""
 
@@ -37,9 +60,11 @@ class Panel(NamedTuple):
     """The place of each one's operator in `speaking`."""
     speaking: list[Voice]
     """One voice for each operator."""
+    sheet: Sheet | None
+    """None where they offer different outcomes."""
 
 
-EMPTY = Panel([], [], [], [])
+EMPTY = Panel([], [], [], [], None)
 
 
 def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel) -> Panel:
@@ -61,7 +86,7 @@ def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel)
             speaking.append(each)
             last = operator
         seats.append(len(speaking) - 1)
-    return Panel(fresh, voices, seats, speaking)
+    return Panel(fresh, voices, seats, speaking, sheet_of(speaking))
 
 
 def _renewed(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel, changed: Sequence[int]) -> Panel:
@@ -69,13 +94,50 @@ def _renewed(fresh: Sequence[Priced], weights: Mapping[str, float], before: Pane
     voices, seats, speaking = before.voices.copy(), before.seats, before.speaking.copy()
     for place in changed:
         voices[place] = _voice(fresh[place], weights)
-    for seat in {seats[place] for place in changed}:
+    renewed = {seats[place] for place in changed}
+    for seat in renewed:
         first = seats.index(seat)
         spoken = voices[first]
         for other in voices[first + 1 : first + seats.count(seat)]:  # an operator's books come one after the other
             spoken = _together(spoken, other)
         speaking[seat] = spoken
-    return Panel(fresh, voices, seats, speaking)
+    sheet = before.sheet
+    if sheet is None or any([speaking[seat].fair.outcomes != sheet.outcomes for seat in renewed]):
+        return Panel(fresh, voices, seats, speaking, sheet_of(speaking))
+    return Panel(fresh, voices, seats, speaking, _rewritten(sheet, speaking, renewed))
+
+
+def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
+    """Return what `voices` say, if they offer the same outcomes."""
+    outcomes = voices[0].fair.outcomes if voices else ()
+    if any([each.fair.outcomes != outcomes for each in voices]):
+        return None
+    return Sheet(
+        outcomes,
+        [each.contributor for each in voices],
+        [each.contributor.line for each in voices],
+        [each.terms for each in voices],
+        _columns([each.contributor.values for each in voices]),
+        _columns([each.fair.probabilities for each in voices]),
+        _columns([each.implied for each in voices]),
+    )
+
+
+def _columns(rows: Sequence[tuple[float, ...]]) -> list[list[float]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _rewritten(sheet: Sheet, voices: Sequence[Voice], seats: Iterable[int]) -> Sheet:
+    """Return the sheet with other rows at `seats`."""
+    contributors, lines, terms = sheet.contributors.copy(), sheet.lines.copy(), sheet.terms.copy()
+    values, probabilities, implied = ([column.copy() for column in columns] for columns in sheet[4:])
+    for seat in seats:
+        contributor, fair, inverse, terms[seat] = voices[seat]
+        contributors[seat], lines[seat] = contributor, contributor.line
+        for columns, row in ((values, contributor.values), (probabilities, fair.probabilities), (implied, inverse)):
+            for column, figure in zip(columns, row, strict=True):
+                column[seat] = figure
+    return Sheet(sheet.outcomes, contributors, lines, terms, values, probabilities, implied)
 
 
 def _voice(priced: Priced, weights: Mapping[str, float]) -> Voice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -61,23 +61,50 @@ class _Market:
 
 
 class _Book:
-    __slots__ = ("markets", "turn")
+    __slots__ = ("key", "markets", "turn")
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
         self.markets: dict[str, _Market] = {}
         self.turn = 0
+
+
+class _Listed(NamedTuple):
+    """What an event's books listed last, one after the other, where nothing was wrong with any of it."""
+
+    books: list[str]
+    sizes: list[int]
+    """How many markets each book has."""
+    names: list[str]
+    """Of the markets."""
+    shelves: list[_Book]
+    """Each market's."""
+    outcomes: list[msgspec.Raw]
+    offers: list[Offer]
+    """Each market's only one."""
+
+    def is_of(self, books: list[WireBook], wires: list[WireMarket]) -> bool:
+        """Say whether the same books list the same markets in the same order."""
+        return (
+            len(wires) == len(self.names)
+            and [book.key for book in books] == self.books
+            and [len(book.markets) for book in books] == self.sizes
+            and [wire.key for wire in wires] == self.names
+        )
 
 
 class _Known:
     """One event as last seen."""
 
-    __slots__ = ("american", "books", "event", "seen", "sides", "size", "turn")
+    __slots__ = ("american", "books", "event", "listed", "seen", "sides", "size", "turn")
 
     def __init__(self, event: Event, american: bool) -> None:
         self.event = event
         self.american = american
         self.sides = sides_of(event.home, event.away)
         self.books: dict[str, _Book] = {}
+        self.listed: _Listed | None = None
+        """None where there was more to say of it."""
         self.size = 0
         self.seen: Micros = 0
         self.turn = 0
@@ -162,31 +189,67 @@ class OddsApiNormalizer(Normalizer):
     def _list(
         self, fixture: Fixture, known: _Known, priced: bool, unreadable: list[Place], issues: list[Issue]
     ) -> Listing:
-        known.turn = turn = self._turn
+        known.turn = self._turn
         if fixture.bookmakers is None:
             if priced:
                 issues.append(Issue("malformed_event", "has no readable bookmakers", event=fixture.id))
             return Listing(known.event, [], (Place(),) if priced else ())
-        offered: list[Offered] = []
-        for book in fixture.bookmakers[:MOST_BOOKS]:
-            shelf = known.books.get(book.key)
-            if shelf is None:
-                if not is_name(book.key):
-                    issues.append(Issue("malformed_book", "its key is no name", event=fixture.id))
-                    unreadable.append(Place())
-                    continue
-                shelf = known.books[one_copy(book.key)] = _Book()
-            if shelf.turn == turn:
-                issues.append(Issue("duplicate_book", _TWICE, event=fixture.id, book=book.key))
-                continue
-            shelf.turn = turn
-            self._read_book(book, shelf, known, offered, unreadable, issues)
-        if len(fixture.bookmakers) > MOST_BOOKS:
-            issues.append(Issue("too_many_books", f"more than {MOST_BOOKS} are left out", event=fixture.id))
-            unreadable.append(Place())
+        offered = None if unreadable else self._read_listed(fixture.bookmakers, known, issues)
+        if offered is None:
+            offered = self._read_books(fixture.bookmakers, known, unreadable, issues)
         if self._latest > known.seen + EARLY:
             issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))
+
+    def _read_listed(self, books: list[WireBook], known: _Known, issues: list[Issue]) -> list[Offered] | None:
+        """Return what is offered where the books list the very markets that they listed last, as they mostly do.
+
+        All is compared in a few passes over columns, for it is all quotes of all polls, and what is remembered of each
+        lies far apart in memory. None where there is more to say; what was read is not read again then.
+        """
+        listed = known.listed
+        wires = [wire for book in books for wire in book.markets]
+        if listed is None or not listed.is_of(books, wires):
+            return None
+        pairs = enumerate(zip(wires, listed.outcomes, strict=True))
+        for place in [place for place, (wire, outcomes) in pairs if wire.outcomes != outcomes]:
+            market = self._read_market(wires[place], listed.shelves[place], known, [], issues)
+            if market is None or market.offer is None:
+                return None
+            listed.outcomes[place], listed.offers[place] = market.outcomes, market.offer
+        times = self._times
+        stamps = [wire.last_update or book.last_update for book in books for wire in book.markets]
+        try:
+            at = [times[stamp] for stamp in stamps]
+        except KeyError:
+            at = [self._time(stamp) for stamp in stamps]
+        return list(zip(listed.offers, at, strict=True))
+
+    def _read_books(
+        self, books: list[WireBook], known: _Known, unreadable: list[Place], issues: list[Issue]
+    ) -> list[Offered]:
+        """Return what is offered, book by book and market by market; `known` remembers it where nothing was wrong."""
+        offered: list[Offered] = []
+        flaws = len(issues)
+        for book in books[:MOST_BOOKS]:
+            shelf = known.books.get(book.key)
+            if shelf is None:
+                if not is_name(book.key):
+                    issues.append(Issue("malformed_book", "its key is no name", event=known.event.id))
+                    unreadable.append(Place())
+                    continue
+                key = one_copy(book.key)
+                shelf = known.books[key] = _Book(key)
+            if shelf.turn == self._turn:
+                issues.append(Issue("duplicate_book", _TWICE, event=known.event.id, book=book.key))
+                continue
+            shelf.turn = self._turn
+            self._read_book(book, shelf, known, offered, unreadable, issues)
+        if len(books) > MOST_BOOKS:
+            issues.append(Issue("too_many_books", f"more than {MOST_BOOKS} are left out", event=known.event.id))
+            unreadable.append(Place())
+        known.listed = _listed(books, known) if not unreadable and len(issues) == flaws else None
+        return offered
 
     def _read_book(
         self,
@@ -201,7 +264,7 @@ class OddsApiNormalizer(Normalizer):
         for wire in book.markets:
             market = known_market(wire.key)
             if market is None or market.turn == turn or market.outcomes != wire.outcomes:
-                market = self._read_market(wire, book.key, shelf, known, unreadable, issues)
+                market = self._read_market(wire, shelf, known, unreadable, issues)
                 if market is None:
                     continue
             market.turn = turn
@@ -221,14 +284,13 @@ class OddsApiNormalizer(Normalizer):
     def _read_market(
         self,
         wire: WireMarket,
-        book: str,
         shelf: _Book,
         known: _Known,
         unreadable: list[Place],
         issues: list[Issue],
     ) -> _Market | None:
         """Read a market that is new or has changed, or return None where it cannot count."""
-        event, last = known.event.id, shelf.markets.get(wire.key)
+        event, book, last = known.event.id, shelf.key, shelf.markets.get(wire.key)
         if last is None:
             if not is_name(wire.key):
                 issues.append(Issue("malformed_market", "its key is no name", event=event, book=book))
@@ -239,7 +301,7 @@ class OddsApiNormalizer(Normalizer):
             issues.append(Issue("duplicate_market", _TWICE, event=event, book=book, market=wire.key))
             return None
         key = one_copy(wire.key)
-        reading = read_outcomes(wire.outcomes, Asking(event, one_copy(book), key, known.sides, known.american))
+        reading = read_outcomes(wire.outcomes, Asking(event, book, key, known.sides, known.american))
         market = shelf.markets[key] = _Market(wire.outcomes.copy(), reading, last)
         return market
 
@@ -272,6 +334,18 @@ def _same(offers: tuple[Offer, ...], last: tuple[Offer, ...]) -> tuple[Offer, ..
         return last if offers == last else offers
     equal = {offer: offer for offer in last}
     return tuple([equal.get(offer, offer) for offer in offers])
+
+
+def _listed(books: list[WireBook], known: _Known) -> _Listed | None:
+    """Return what to compare the next answer with; None where a market is more than one offer."""
+    shelves = [known.books[book.key] for book in books for _ in book.markets]
+    names = [one_copy(wire.key) for book in books for wire in book.markets]
+    markets = [shelf.markets[name] for shelf, name in zip(shelves, names, strict=True)]
+    offers = [market.offer for market in markets if market.offer is not None]
+    if len(offers) < len(markets):
+        return None
+    keys, sizes = [one_copy(book.key) for book in books], [len(book.markets) for book in books]
+    return _Listed(keys, sizes, names, shelves, [market.outcomes for market in markets], offers)
 
 
 def _event(fixture: Fixture, start: Micros) -> Event | None:
