@@ -11,6 +11,7 @@ import msgspec
 from stratumd.engine.outcome import Coverage, StateChange, Step
 from stratumd.plugin import ConsensusPoint, Event, Micros, Record, Signal
 from stratumd.store import writes
+from stratumd.store.contributors import Texts
 from stratumd.store.cycles import Kpi
 from stratumd.store.keys import SeriesKey, event_key, identity, request_key, series_key
 from stratumd.store.lives import Life
@@ -32,6 +33,7 @@ class Known:
         """By pipeline: the key of every series that is in the table."""
         self.events: dict[str, int] = {}
         self.books: set[str] = set()
+        self.contributors = Texts()
 
     def event(self, event: str) -> int:
         """Return the key of `event`."""
@@ -210,7 +212,8 @@ class Batch:
             where = (self._known.event(event), at, pipeline)
             market, player = clean(record.key.market), clean(record.key.player or "")
             if isinstance(record, ConsensusPoint):
-                self.consensus[where, market, player] = (*where, market, player, *_consensus(record))
+                text = self._known.contributors.text((event, record.key), record.contributors)
+                self.consensus[where, market, player] = (*where, market, player, *_consensus(record, text))
             else:
                 name = (*where, record.kind, market, player)
                 self.records[name] = (*name, _JSON(record).decode())
@@ -236,7 +239,7 @@ class Batch:
             self.failures[place] = (*place, at, clean(failure.error), clean(failure.where))
 
 
-def _consensus(point: ConsensusPoint) -> Row:
+def _consensus(point: ConsensusPoint, contributors: str) -> Row:
     return (
         _JSON(point.outcomes).decode(),
         point.line,
@@ -246,7 +249,7 @@ def _consensus(point: ConsensusPoint) -> Row:
         point.dispersion,
         point.books,
         point.operators,
-        _JSON(point.contributors).decode(),
+        contributors,
         point.reason,
     )
 

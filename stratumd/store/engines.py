@@ -85,18 +85,19 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database or "") if url.drivername == "sqlite" else None
 
 
-def writer(url: URL, patience: Micros = PATIENCE) -> Engine:
+def writer(url: URL, patience: Micros = PATIENCE, pages: int | None = None) -> Engine:
     """Return an engine with one connection, which may write. A SQLite file is created where it is missing.
 
-    `patience`: how long PostgreSQL waits for this client in the middle of a transaction.
+    `patience`: how long PostgreSQL waits for this client in the middle of a transaction. `pages`: how many of them in
+    SQLite's log let a commit copy it into the file; None: as many as SQLite thinks right.
     """
-    engine = _writer(url, patience)
+    engine = _writer(url, patience, pages)
     if failpoints.ACTIVE:
         event.listen(engine, "after_cursor_execute", _executed)
     return engine
 
 
-def _writer(url: URL, patience: Micros) -> Engine:
+def _writer(url: URL, patience: Micros, pages: int | None) -> Engine:
     path = sqlite_path(url)
     if path is None:
         connect = {**_POSTGRES_CONNECT, "target_session_attrs": "read-write"}
@@ -107,7 +108,7 @@ def _writer(url: URL, patience: Micros) -> Engine:
         raise StartupError(f"SQLite {sqlite3.sqlite_version} is too old: stratumd needs 3.35 or newer")
     refuse_unfit(path)
     engine = _sqlite(url, pool_size=1)
-    event.listen(engine, "connect", _write_sqlite)
+    event.listen(engine, "connect", _write_sqlite(pages))
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -188,12 +189,17 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
     return create_engine(url, pool_size=pool_size, max_overflow=0, connect_args=connect, poolclass=QueuePool)
 
 
-def _write_sqlite(connection: Any, _: Any) -> None:
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StartupError(f"SQLite cannot keep a write-ahead log here (it says {mode!r}): use a local file system")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -32768")
+def _write_sqlite(pages: int | None) -> Callable[..., None]:
+    def connected(connection: Any, _: Any) -> None:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StartupError(f"SQLite cannot keep a write-ahead log here (it says {mode!r}): use a local file system")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -32768")
+        if pages is not None:
+            connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+
+    return connected
 
 
 def _read_sqlite(connection: Any, _: Any) -> None:

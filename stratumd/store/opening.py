@@ -15,6 +15,7 @@ from stratumd.plugin import Micros
 from stratumd.plugin.history import AuditBreak
 from stratumd.plugin.views import DeliveryRow, PauseRow
 from stratumd.store import audit, engines, letters, pauses, sinks
+from stratumd.store.checkpoints import PAGES, Checkpoints
 from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import mapped, starting
 from stratumd.store.ledger import StoreLedger, writing
@@ -199,10 +200,11 @@ def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None, lea
         if path is not None:
             engines.refuse_unfit(path)  # before the lock, which leaves a file beside it
         lock = None if path is None or beside else FileLock(path, owner)
-        engine = engines.writer(parsed, lease)
+        engine = engines.writer(parsed, lease, PAGES)
         try:
             _prepare(engine, migrate, plugins)
-            return Store(engine, engines.reader(parsed, primary=True), owner, lock, lease)
+            checkpoints = None if path is None else Checkpoints(path)
+            return Store(engine, engines.reader(parsed, primary=True), owner, lock, lease, checkpoints)
         except BaseException:
             engine.dispose()
             if lock is not None:

@@ -44,6 +44,7 @@ from stratumd.store.answers import Answered
 from stratumd.store.batch import Batch, Known, Rows
 from stratumd.store.breakers import Outage
 from stratumd.store.charges import Charge
+from stratumd.store.checkpoints import Checkpoints
 from stratumd.store.cycles import Kpi
 from stratumd.store.deliveries import Waiting
 from stratumd.store.desk import StoreDesk, serializable
@@ -70,7 +71,7 @@ from stratumd.store.roots import Roots
 from stratumd.store.sharing import LEASE, Sharing
 from stratumd.store.sinks import Disabled
 from stratumd.store.tables import processed, states
-from stratumd.store.writes import Bulk, bulk_of
+from stratumd.store.writes import Bulk, bulk_of, rows_written
 
 T = TypeVar("T")
 
@@ -106,12 +107,20 @@ class Store:
     """
 
     def __init__(
-        self, engine: Engine, readers: Engine, owner: Owner, lock: FileLock | None, lease: Micros = LEASE
+        self,
+        engine: Engine,
+        readers: Engine,
+        owner: Owner,
+        lock: FileLock | None,
+        lease: Micros = LEASE,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._engine = engine
         self._readers = readers
         self._owner = owner
         self._file_lock = lock
+        self.checkpoints = checkpoints
+        """What brings SQLite's log into the file; None with PostgreSQL, which does it by itself."""
         self._turn = threading.RLock()
         self._known = Known()
         self._floors: dict[str, dict[str, int]] = {}
@@ -129,6 +138,8 @@ class Store:
 
     def close(self) -> None:
         """Close every connection and let go of the lock."""
+        if self.checkpoints is not None:
+            self.checkpoints.close()
         self._engine.dispose()
         self._readers.dispose()
         if self._desks is not None:
@@ -142,6 +153,7 @@ class Store:
 
         Returns the ids of the exchanges in the log.
         """
+        self._check()
         answers = [poll.observation for _, poll in polls if poll.observation is not None]
         recorder = Recorder()
         bodies = [recorder.row(0, answer)[1:] for answer in answers]
@@ -164,6 +176,7 @@ class Store:
 
         `LeaseLost` where another daemon works one of the pipelines by now.
         """
+        self._check()
 
         def write(connection: Connection, bulk: Bulk) -> Batch:
             self.sharing.require(connection, {commit.step.pipeline for commit in commits})
@@ -424,6 +437,11 @@ class Store:
         pipelines = sorted({commit.step.pipeline for commit in commits})
         return {(p, source): (p, source, at) for p in pipelines for source, at in self._floors.get(p, {}).items()}
 
+    def _check(self) -> None:
+        """Raise what nobody was told of yet: that SQLite's log does not come into the file."""
+        if self.checkpoints is not None:
+            self.checkpoints.check()
+
     def _read(self, work: Callable[[Connection], T]) -> T:
         with mapped(), self._readers.begin() as connection:
             return work(connection)
@@ -444,9 +462,13 @@ class Store:
         try:
             with mapped(), self._engine.begin() as connection:
                 failpoints.reached(f"{name}: begun")
+                before = rows_written(connection)
                 done = work(connection, bulk_of(connection))
+                rows = rows_written(connection) - before
                 failpoints.reached(f"{name}: written")
             failpoints.reached(f"{name}: committed")
+            if self.checkpoints is not None:
+                self.checkpoints.written(rows)
             return done
         except StoreDown:
             self._engine.dispose()  # whatever is left of that connection: the next call opens a new one

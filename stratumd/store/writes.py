@@ -141,6 +141,12 @@ def bulk_of(connection: Connection) -> Bulk:
     return SqliteBulk(driver) if connection.dialect.name == "sqlite" else PostgresBulk(driver)
 
 
+def rows_written(connection: Connection) -> int:
+    """Return how many rows SQLite has written over `connection` since it was opened; 0 for PostgreSQL."""
+    driver = connection.connection.driver_connection
+    return driver.total_changes if isinstance(driver, sqlite3.Connection) else 0
+
+
 def _array(column: Sequence[Any]) -> Any:
     """Return the literal of an array. JSON of numbers and text differs from it only in the brackets."""
     if isinstance(column[0], bytes):

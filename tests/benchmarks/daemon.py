@@ -18,8 +18,8 @@ SOURCE = "feed"
 START: Micros = parse_iso("2026-01-15T20:00:00Z")
 """When the feed's first poll was answered."""
 EVERY: Micros = 30 * SECOND
-COLLECTOR = "then the collector"
-"""A stage that nobody waits for: the signals are committed by then."""
+CHECKPOINT, COLLECTOR = "then the checkpoint", "then the collector"
+"""Stages that nobody waits for: the signals are committed by then."""
 CONFIG = """
 sources:
   feed:
@@ -49,15 +49,17 @@ class Daemon:
         self.store = open_store(database)
         self.seconds: list[float] = []
         self._takes = takes
+        self._copying = 0.0
         self._stages: dict[str, list[float]] = defaultdict(list)
         self.changes = self.signals = 0
         settle()
 
     def cycle(self, number: int, body: bytes) -> dict[str, float]:
-        """Take the poll of that number; return the seconds of each stage. What it allowed the collector comes last."""
+        """Take the poll of that number; return the seconds of each stage. What nobody waits for comes last."""
         clock = time.perf_counter
         with resting():
             took = self._cycle(number, body)
+            took[CHECKPOINT] = self._checkpointed()
             ended = clock()
         found = dict(took)  # a new object: the collector looks now
         found[COLLECTOR] = clock() - ended
@@ -82,10 +84,19 @@ class Daemon:
         self.signals += len(step.signals)
         return {"store the answer": stored - began, "step": stepped - stored, "commit": ended - stepped}
 
+    def _checkpointed(self) -> float:
+        """Let SQLite's log come into the file, and return the seconds of work; PostgreSQL does that by itself."""
+        checkpoints = self.store.checkpoints
+        if checkpoints is None:
+            return 0.0
+        checkpoints.settle()
+        before, self._copying = self._copying, checkpoints.seconds
+        return self._copying - before
+
     def timed(self, number: int, body: bytes) -> None:
         """Take the poll, and keep how long it took."""
         took = self.cycle(number, body)
-        self.seconds.append(sum(seconds for stage, seconds in took.items() if stage != COLLECTOR))
+        self.seconds.append(sum(seconds for stage, seconds in took.items() if stage not in (CHECKPOINT, COLLECTOR)))
         for stage, seconds in took.items():
             self._stages[stage].append(seconds)
 

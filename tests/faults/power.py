@@ -8,6 +8,8 @@ The database lies on an ext4 behind a loop device; what the device has of it is 
 the file is copied, and the copy is the disk that the next start finds: whatever was in the page cache of the ext4 alone
 is lost, as it is when the power fails. `--synchronous normal` shows that it is: there, acknowledged commits are lost.
 
+The log is copied into the file after every commit, so that cuts fall into that too.
+
 A cut falls between two system calls of the writer, never inside of one, and the device has no cache of its own that
 reorders what it was given.
 """
@@ -30,7 +32,7 @@ from pathlib import Path
 from sqlalchemy import event, text
 
 from stratumd.plugin import MINUTE
-from stratumd.store import Store, open_store
+from stratumd.store import Store, checkpoints, open_store
 from tests.faults import disks
 from tests.faults.story import Ledger
 from tests.support import steps
@@ -58,6 +60,7 @@ class Found:
 
 def write(database: Path, acknowledged: Ledger, first: int, synchronous: str) -> None:
     """Store observations and what follows from them, deliver, and acknowledge each transaction that returned."""
+    checkpoints.ROWS, checkpoints.PAUSE = 1, 0.0
     store = open_store(f"sqlite:///{database}")
     if synchronous != "full":
         _weaken(store, synchronous)
