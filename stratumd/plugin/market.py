@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, line_shift, shifts
@@ -48,7 +49,7 @@ class BookLine:
         """Oldest first, without a gap; kept as far back as the pipeline's longest lookback."""
         self.now: Span | None = None
         """The present span, or None while the book offers nothing."""
-        self._moves: dict[Micros, Move | None] = {}
+        self._moves: dict[Micros, _Sized] = {}
         """The moves up to the present span, by the start of the span they begin with."""
         self._priced: Priced | None = None
         self._place = 0
@@ -81,17 +82,26 @@ class BookLine:
 
     def move(self, baseline: Micros) -> Move | None:
         """Return how the present offer differs from the one at `baseline`; None where it does not, or `since` is."""
-        for span in reversed(self.spans):
+        return self._moved(baseline)[0]
+
+    def _moved(self, baseline: Micros) -> _Sized:
+        spans = self.spans
+        if spans[-1].since <= baseline:
+            return _UNMOVED
+        for span in reversed(spans):
             if span.offer is None:
-                return None
+                return _UNMOVED
             if span.since <= baseline:
                 break
         else:
-            return None
+            return _UNMOVED
         # Most windows begin in a span that an earlier window began in too.
-        if span.since not in self._moves:
-            self._moves[span.since] = self._move(span)
-        return self._moves[span.since]
+        since = span.since
+        known = self._moves.get(since)
+        if known is None:
+            move = self._move(span)
+            known = self._moves[since] = _UNMOVED if move is None else (move, _size(move))
+        return known
 
     def _move(self, first: Span) -> Move | None:
         last = self.spans[-1]
@@ -133,6 +143,20 @@ class Move(NamedTuple):
     """How the posted line moved, where a margin model makes points comparable; else the same as `shifts`."""
 
 
+_Sized = tuple[Move | None, float]
+"""A move, if any, and how far it goes."""
+_UNMOVED: _Sized = (None, -inf)
+
+
+def _size(move: Move) -> float:
+    """Return how far a book moved, in its compared value or its posted line; 0 where that cannot be compared."""
+    largest = 0.0
+    for _, _, magnitude in move.shifts if move.posted is move.shifts else (*move.shifts, *move.posted):
+        if magnitude > largest:
+            largest = magnitude
+    return largest
+
+
 class Priced(NamedTuple):
     """A book that has a fair price now."""
 
@@ -146,9 +170,12 @@ class Market:
     """One market of one event (for one player, where it is a player's)."""
 
     __slots__ = (
-        "_latest",
-        "_moves",
+        "_began",
+        "_began_at",
+        "_begins",
+        "_known_since",
         "_priced",
+        "_sights",
         "_starts",
         "_unpriced",
         "changed_at",
@@ -200,12 +227,19 @@ class Market:
         """A detector may keep here, under itself, what it computed from this version, and nothing else."""
         self._starts: dict[Micros, Mapping[str, Micros | None]] = {}
         """By window, what `starts` returned since the last observation."""
-        self._moves: tuple[int, Mapping[str, Micros | None], list[Move]] = (-1, {}, [])
+        self._sights: dict[Micros, _Sight] = {}
+        """By window, what moved in it when it was last asked for."""
         self._priced: list[Priced] = []
         self._unpriced: dict[BookLine, None] = {}
         """The lines whose present span `_priced` does not know yet."""
-        self._latest: dict[BookLine, None] = {}
-        """The lines in the order in which their last spans began: of many books few moved in a window."""
+        self._began: list[BookLine] = []
+        """The line of every span that began in the longest lookback, oldest first: of many books few moved."""
+        self._began_at: list[Micros] = []
+        """When these spans began."""
+        self._begins = 0
+        """How many spans ever began here."""
+        self._known_since = at
+        """Spans that began before are not in `_began` any more."""
 
     def fair(self, span: Span) -> Fair | str:
         """Return the fair price of what `span` offered, or the reason why there is none. Computed once."""
@@ -261,36 +295,27 @@ class Market:
             starts = self._starts[window] = {lane: self._baseline(seen, window) for lane, seen in self.observed.items()}
         return starts
 
-    def moves(self, window: Micros) -> Sequence[Move]:
-        """Return the books that offer something else now than at their baseline, present at both without a gap."""
+    def moves(self, window: Micros, least: float | None = None) -> Sequence[Move]:
+        """Return the books that offer something else now than at their baseline, present at both without a gap.
+
+        With `least` only those with a shift of at least that, of the compared value or of the posted line: nearly
+        always nobody moved that far, and that costs no look at each move.
+        """
         if self.changed_at <= self.observed_at - window:
             return []
-        starts = self.starts(window)
-        version, known_for, known = self._moves
-        if version == self.version and known_for == starts:  # rules often share a baseline
-            return known
-        found = self._moved(starts)
-        self._moves = (self.version, starts, found)
-        return found
-
-    def _moved(self, starts: Mapping[str, Micros | None]) -> list[Move]:
-        known = [start for start in starts.values() if start is not None]
-        if not known:
-            return []
-        earliest, found = min(known), []
-        for line in reversed(self._latest):
-            if line.spans[-1].since <= earliest:
-                break
-            start = starts.get(line.lane)
-            if start is not None:
-                move = line.move(start)
-                if move is not None:
-                    found.append(move)
-        found.sort(key=_rank)
-        return found
+        sight = self._sights.get(window)
+        if sight is None:
+            sight = self._sights[window] = _Sight(self)
+        sight.look(self.starts(window))
+        return sight.all() if least is None else sight.far(least)
 
     def observe(self, lane: str, at: Micros, horizon: Micros) -> None:
         """Note an observation, and drop those before `horizon`. Only the board does this."""
+        # The last observation's horizon: a window may have started there, and what its start passes is asked for.
+        self._known_since = self.observed_at - (at - horizon)
+        if self._began_at and self._began_at[0] < self._known_since:
+            gone = bisect_left(self._began_at, self._known_since)
+            del self._began_at[:gone], self._began[:gone]
         self.lane, self.observed_at = lane, at
         self._starts.clear()
         seen = self.observed.setdefault(lane, [])
@@ -305,15 +330,106 @@ class Market:
         self.lines = {each.book: each for each in sorted(lines, key=lambda each: (each.operator, each.book))}
         for rank, each in enumerate(self.lines.values()):
             each._rank = rank
+        self._sights.clear()
 
     def _begun(self, line: BookLine) -> None:
-        self._latest.pop(line, None)
-        self._latest[line] = None
+        self._begins += 1
+        self._began.append(line)
+        self._began_at.append(line.spans[-1].since)
         self._unpriced[line] = None
 
 
-def _rank(move: Move) -> int:
-    return move.line._rank
+class _Sight:
+    """What moved in one window of a market, patched from one observation to the next.
+
+    A line's move is another one only where the line's present span began since, or where the start of the window has
+    passed the beginning of a span of it. Of many lines these are few.
+    """
+
+    __slots__ = ("_all", "_begins", "_by_rank", "_largest", "_market", "_sizes", "_starts", "_switches")
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._by_rank: list[Move | None] = []
+        self._sizes: list[float] = []
+        """How far each of them goes."""
+        self._largest = -inf
+        """The largest of these."""
+        self._all: list[Move] | None = None
+        self._starts: Mapping[str, Micros | None] = {}
+        self._begins = self._switches = -1
+
+    def all(self) -> Sequence[Move]:
+        """Return all moves, by operator and book."""
+        if self._all is None:
+            self._all = [move for move in self._by_rank if move is not None]
+        return self._all
+
+    def far(self, least: float) -> Sequence[Move]:
+        """Return the moves of at least that size, by operator and book."""
+        if self._largest < least:
+            return []
+        return [move for move, size in zip(self._by_rank, self._sizes, strict=True) if size >= least and move]
+
+    def look(self, starts: Mapping[str, Micros | None]) -> None:
+        """Take notice of what began since the last look, and of what the starts of the window have passed since."""
+        market = self._market
+        switches = market.version - market._begins  # the board counts those that went over to another lane, too
+        passed = self._passed(starts) if switches == self._switches else None
+        if passed is None:
+            self._by_rank = [None] * len(market.lines)
+            self._sizes = [-inf] * len(market.lines)
+            self._largest = -inf
+            self._all = None
+            passed = self._since(starts)
+        else:
+            began = market._begins - self._begins
+            if began:
+                passed += market._began[-began:]
+        self._starts, self._begins, self._switches = starts, market._begins, switches
+        if passed:
+            self._patch(passed, starts)
+
+    def _passed(self, starts: Mapping[str, Micros | None]) -> list[BookLine] | None:
+        """Return the lines of which a span began where starts have moved on; None where that cannot be told."""
+        known, market = self._starts, self._market
+        if len(known) != len(starts):
+            return None
+        low, high = inf, -inf
+        for lane, start in starts.items():
+            before = known[lane]
+            if before != start:
+                if before is None or start is None or start < before:
+                    return None
+                low = before if before < low else low
+                high = start if start > high else high
+        if high < low:
+            return []
+        if low < market._known_since:
+            return None
+        began_at = market._began_at
+        first = bisect_right(began_at, low)
+        return market._began[first : bisect_right(began_at, high, first)]
+
+    def _since(self, starts: Mapping[str, Micros | None]) -> list[BookLine]:
+        """Return the lines of which a span began since the earliest start."""
+        known = [start for start in starts.values() if start is not None]
+        market = self._market
+        return market._began[bisect_right(market._began_at, min(known)) :] if known else []
+
+    def _patch(self, lines: Iterable[BookLine], starts: Mapping[str, Micros | None]) -> None:
+        by_rank, sizes, largest = self._by_rank, self._sizes, self._largest
+        for line in lines:
+            start, rank = starts.get(line.lane), line._rank
+            move, size = _UNMOVED if start is None else line._moved(start)
+            lost = sizes[rank]
+            by_rank[rank], sizes[rank] = move, size
+            if size >= largest:
+                largest = size
+            elif lost == largest:
+                largest = max(sizes)
+        self._largest = largest
+        self._all = None
 
 
 class Tick:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import sub
 from typing import ClassVar
 
 import msgspec
 
-from stratumd.odds import Shift, breadth, leave_one_out_medians, line_shift, magnitude, strength
+from stratumd.odds import Shift, breadth, line_shift, magnitude, strength, weighted_median
 from stratumd.plugin import (
     ConsensusPoint,
     Contributor,
@@ -67,20 +68,20 @@ class Dislocation(Detector):
 
     def _compare(self, market: Market, contributors: tuple[Contributor, ...]) -> list[Apart]:
         threshold = self.options.thresholds.of(market.kind, market.sigma is not None)
-        columns = list(zip(*[contributor.values for contributor in contributors], strict=True))
-        weights = [contributor.weight for contributor in contributors]
+        least = threshold - EPSILON
+        _, _, weights, rows, _, _ = zip(*contributors, strict=True)
+        columns = list(zip(*rows, strict=True))
         equal = weights.count(weights[0]) == len(weights)
-        farthest = _farthest_of_equals if equal else _farthest
-        if max([farthest(column) for column in columns]) < threshold - EPSILON:
-            return []
-        others = [leave_one_out_medians(column, None if equal else weights) for column in columns]
+        suspects = {index for column in columns for index in _suspects(column, equal, least)}
         found = []
-        for contributor, medians in zip(contributors, zip(*others, strict=True), strict=True):
-            differences = [own - other for own, other in zip(contributor.values, medians, strict=True)]
+        for index in sorted(suspects):
+            others = None if equal else _without(weights, index)
+            medians = tuple([weighted_median(_without(column, index), others) for column in columns])
+            differences = list(map(sub, rows[index], medians))
             # Of a line either side may be cheap; of probabilities the outcome that is rated too low.
             size = abs(differences[0]) if market.sigma is not None else -min(differences)
-            if size >= threshold - EPSILON:
-                found.append(Apart(contributor, medians, differences, threshold))
+            if size >= least:
+                found.append(Apart(contributors[index], medians, differences, threshold))
         return found
 
     def _finding(self, market: Market, point: ConsensusPoint, apart: Apart) -> Finding:
@@ -101,16 +102,21 @@ class Dislocation(Detector):
         )
 
 
-def _farthest(column: Sequence[float]) -> float:
-    """Return what nobody can be farther apart than: a median of others lies between the extremes."""
-    return max(column) - min(column)
+def _suspects(column: Sequence[float], equal: bool, least: float) -> list[int]:
+    """Return who may be `least` apart from the median of the others, nearly always nobody.
 
-
-def _farthest_of_equals(column: Sequence[float]) -> float:
-    """Return the same where all weigh the same: the median of the others lies beside the median of all."""
+    That median lies between the extremes, and where all weigh the same beside the median of all.
+    """
     ranked = sorted(column)
     middle = len(ranked) // 2
-    return max(ranked[-1] - ranked[middle - 1], ranked[middle + len(ranked) % 2] - ranked[0])
+    low, high = (ranked[middle - 1], ranked[middle + len(ranked) % 2]) if equal else (ranked[0], ranked[-1])
+    if ranked[-1] - low < least and high - ranked[0] < least:
+        return []
+    return [index for index, value in enumerate(column) if value - low >= least or high - value >= least]
+
+
+def _without(values: tuple[float, ...], index: int) -> tuple[float, ...]:
+    return values[:index] + values[index + 1 :]
 
 
 def _cheap_side(market: Market, apart: Apart) -> Shift:

@@ -79,16 +79,16 @@ class Moves(Detector):
             return
         for market in tick.markets:
             if market.key.market in self._markets and market.key.player is None and not market.lay:
+                threshold = self.options.thresholds.of(market.kind, market.sigma is not None)
                 for rule in self._rules:
-                    moves = market.moves(rule.window)
+                    moves = market.moves(rule.window, rule.share * threshold - EPSILON)
                     if len(moves) >= rule.operators:
-                        yield from self._apply(rule, market, moves)
+                        yield from self._apply(rule, market, moves, rule.share * threshold)
         if keys := self.options.keys.get(tick.event.sport):
             yield from crossings(tick, keys)
 
-    def _apply(self, rule: Rule, market: Market, moves: Sequence[Move]) -> Iterator[Finding]:
+    def _apply(self, rule: Rule, market: Market, moves: Sequence[Move], threshold: float) -> Iterator[Finding]:
         """Yield one finding per outcome and direction in which enough operators moved far enough."""
-        threshold = rule.share * self.options.thresholds.of(market.kind, market.sigma is not None)
         for (outcome, direction), moved in _far(moves, rule.measure, threshold).items():
             operators = len({move.line.operator for move, _ in moved})
             if operators >= rule.operators:

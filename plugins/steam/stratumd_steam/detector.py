@@ -90,9 +90,8 @@ class Steam(Detector):
     def _far(self, market: Market) -> list[tuple[Move, Shift]]:
         """Return the books' moves that reach the threshold, whoever speaks for their operators."""
         least = self._threshold(market) - EPSILON
-        return [
-            (move, shift) for move in market.moves(self._window) for shift in move.shifts if shift.magnitude >= least
-        ]
+        moves = market.moves(self._window, least)
+        return [(move, shift) for move in moves for shift in move.shifts if shift.magnitude >= least]
 
     def _findings(self, market: Market, shares: Shares) -> Iterator[Finding]:
         present = motions(market, self._window)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import random
+
+import pytest
+
 from stratumd.engine.board import Board, Update
 from stratumd.odds import Pricing
 from stratumd.plugin import (
@@ -173,6 +178,31 @@ def test_a_book_that_goes_over_to_another_lane_is_measured_by_that_lane() -> Non
     market(again.apply(snapshot(spread("fanduel", -4.5)), 2 * MINUTE)).moves(10 * MINUTE)
     fresh = market(again.apply(same, 2 * MINUTE))
     assert [move.line.book for move in fresh.moves(10 * MINUTE)] == [m.line.book for m in over.moves(10 * MINUTE)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_moves_are_the_same_however_often_they_are_asked_for(seed: int) -> None:
+    """Books come, go, move and change lanes: what is patched is what one look at the end finds."""
+    chance = random.Random(seed)
+    asked, unasked = board(10 * MINUTE), board(10 * MINUTE)
+    posted: dict[str, tuple[str, float]] = {}
+    at = 0
+    for _ in range(60):
+        at += chance.choice((0, 1, 1, 2, 4)) * MINUTE
+        lane = chance.choice(("regions=us", "regions=us", "regions=eu"))
+        for book in ("betmgm", "bovada", "draftkings", "fanduel"):
+            if chance.random() < 0.2:
+                posted.pop(book, None)
+            if chance.random() < 0.4:
+                posted[book] = (lane, chance.choice((-3.5, -4.0, -5.0)))
+        offers = [spread(book, line) for book, (seen_in, line) in posted.items() if seen_in == lane]
+        updates, same = [each.apply(snapshot(*offers, lane=lane), at)[0] for each in (asked, unasked)]
+        for often, never in zip(updates.markets, same.markets, strict=True):
+            for window in (3 * MINUTE, 10 * MINUTE):
+                moves, fresh = often.moves(window), copy.deepcopy(never).moves(window)
+                assert [(m.line.book, m.shifts) for m in moves] == [(m.line.book, m.shifts) for m in fresh]
+                far = [m for m in moves if any(shift.magnitude >= 1.0 for shift in m.shifts)]
+                assert often.moves(window, 1.0) == far
 
 
 def test_two_answers_of_one_instant_are_one_observation() -> None:
