@@ -174,6 +174,7 @@ class Market:
         "_began_at",
         "_begins",
         "_known_since",
+        "_newest",
         "_priced",
         "_sights",
         "_starts",
@@ -229,6 +230,8 @@ class Market:
         """By window, what `starts` returned since the last observation."""
         self._sights: dict[Micros, _Sight] = {}
         """By window, what moved in it when it was last asked for."""
+        self._newest: _Sight | None = None
+        """The one of these that was last brought up to date."""
         self._priced: list[Priced] = []
         self._unpriced: dict[BookLine, None] = {}
         """The lines whose present span `_priced` does not know yet."""
@@ -303,10 +306,14 @@ class Market:
         """
         if self.changed_at <= self.observed_at - window:
             return []
-        sight = self._sights.get(window)
-        if sight is None:
-            sight = self._sights[window] = _Sight(self)
-        sight.look(self.starts(window))
+        starts = self.starts(window)
+        sight = self._newest
+        if sight is None or sight.version != self.version or sight.starts != starts:  # rules often share a baseline
+            sight = self._sights.get(window)
+            if sight is None:
+                sight = self._sights[window] = _Sight(self)
+            sight.look(starts)
+            self._newest = sight
         return sight.all() if least is None else sight.far(least)
 
     def observe(self, lane: str, at: Micros, horizon: Micros) -> None:
@@ -331,6 +338,7 @@ class Market:
         for rank, each in enumerate(self.lines.values()):
             each._rank = rank
         self._sights.clear()
+        self._newest = None
 
     def _begun(self, line: BookLine) -> None:
         self._begins += 1
@@ -346,7 +354,7 @@ class _Sight:
     passed the beginning of a span of it. Of many lines these are few.
     """
 
-    __slots__ = ("_all", "_begins", "_by_rank", "_largest", "_market", "_sizes", "_starts", "_switches")
+    __slots__ = ("_all", "_begins", "_by_rank", "_largest", "_market", "_sizes", "_switches", "starts", "version")
 
     def __init__(self, market: Market) -> None:
         self._market = market
@@ -356,8 +364,8 @@ class _Sight:
         self._largest = -inf
         """The largest of these."""
         self._all: list[Move] | None = None
-        self._starts: Mapping[str, Micros | None] = {}
-        self._begins = self._switches = -1
+        self.starts: Mapping[str, Micros | None] = {}
+        self.version = self._begins = self._switches = -1
 
     def all(self) -> Sequence[Move]:
         """Return all moves, by operator and book."""
@@ -369,12 +377,14 @@ class _Sight:
         """Return the moves of at least that size, by operator and book."""
         if self._largest < least:
             return []
-        return [move for move, size in zip(self._by_rank, self._sizes, strict=True) if size >= least and move]
+        sized = zip(self._by_rank, self._sizes)  # noqa: B905  # both have one of each line, and asking costs as much
+        return [move for move, size in sized if size >= least and move is not None]
 
     def look(self, starts: Mapping[str, Micros | None]) -> None:
         """Take notice of what began since the last look, and of what the starts of the window have passed since."""
         market = self._market
-        switches = market.version - market._begins  # the board counts those that went over to another lane, too
+        begins = market._begins
+        switches = market.version - begins  # the board counts those that went over to another lane, too
         passed = self._passed(starts) if switches == self._switches else None
         if passed is None:
             self._by_rank = [None] * len(market.lines)
@@ -383,16 +393,17 @@ class _Sight:
             self._all = None
             passed = self._since(starts)
         else:
-            began = market._begins - self._begins
+            began = begins - self._begins
             if began:
                 passed += market._began[-began:]
-        self._starts, self._begins, self._switches = starts, market._begins, switches
+        self.starts, self.version = starts, market.version
+        self._begins, self._switches = begins, switches
         if passed:
             self._patch(passed, starts)
 
     def _passed(self, starts: Mapping[str, Micros | None]) -> list[BookLine] | None:
         """Return the lines of which a span began where starts have moved on; None where that cannot be told."""
-        known, market = self._starts, self._market
+        known, market = self.starts, self._market
         if len(known) != len(starts):
             return None
         low, high = inf, -inf
@@ -409,6 +420,8 @@ class _Sight:
             return None
         began_at = market._began_at
         first = bisect_right(began_at, low)
+        if first == len(began_at) or began_at[first] > high:
+            return []
         return market._began[first : bisect_right(began_at, high, first)]
 
     def _since(self, starts: Mapping[str, Micros | None]) -> list[BookLine]:
