@@ -38,7 +38,7 @@ class Span:
 class BookLine:
     """One book in one market: its present offer and its recent past."""
 
-    __slots__ = ("_moves", "_place", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
+    __slots__ = ("_newest", "_place", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
 
     def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
         self.book = book
@@ -49,8 +49,8 @@ class BookLine:
         """Oldest first, without a gap; kept as far back as the pipeline's longest lookback."""
         self.now: Span | None = None
         """The present span, or None while the book offers nothing."""
-        self._moves: dict[Micros, _Sized] = {}
-        """The moves up to the present span, by the start of the span they begin with."""
+        self._newest: tuple[Micros, _Sized] | None = None
+        """The newest move up to the present span that was asked for, with the start of the span it begins with."""
         self._priced: Priced | None = None
         self._place = 0
         """Its place among the market's priced lines."""
@@ -95,13 +95,11 @@ class BookLine:
                 break
         else:
             return _UNMOVED
-        # Most windows begin in a span that an earlier window began in too.
-        since = span.since
-        known = self._moves.get(since)
-        if known is None:
+        known = self._newest
+        if known is None or known[0] != span.since:  # most windows begin in the same span
             move = self._move(span)
-            known = self._moves[since] = _UNMOVED if move is None else (move, _size(move))
-        return known
+            known = self._newest = (span.since, _UNMOVED if move is None else (move, _size(move)))
+        return known[1]
 
     def _move(self, first: Span) -> Move | None:
         last = self.spans[-1]
@@ -123,7 +121,7 @@ class BookLine:
         while len(spans) > 1 and spans[1].since <= horizon:
             del spans[0]
         self.now = span if span.offer is not None else None
-        self._moves.clear()
+        self._newest = None
         self.market._begun(self)
 
 

@@ -21,8 +21,6 @@ class Voice(NamedTuple):
 
     contributor: Contributor
     fair: Fair
-    implied: tuple[float, ...]
-    """One over the price of each outcome: prices themselves do not average."""
     terms: Terms | None
     """None where a margin model makes all lines comparable."""
 
@@ -38,6 +36,7 @@ class Sheet(NamedTuple):
     values: list[list[float]]
     probabilities: list[list[float]]
     implied: list[list[float]]
+    """One over the price of each outcome: prices themselves do not average."""
 
     def where(self, kept: Sequence[bool]) -> Sheet:
         """Return the rows that are `kept`."""
@@ -119,7 +118,7 @@ def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
         [each.terms for each in voices],
         _columns([each.contributor.values for each in voices]),
         _columns([each.fair.probabilities for each in voices]),
-        _columns([each.implied for each in voices]),
+        [[1.0 / price for price in column] for column in _columns([each.fair.prices for each in voices])],
     )
 
 
@@ -132,8 +131,9 @@ def _rewritten(sheet: Sheet, voices: Sequence[Voice], seats: Iterable[int]) -> S
     contributors, lines, terms = sheet.contributors.copy(), sheet.lines.copy(), sheet.terms.copy()
     values, probabilities, implied = ([column.copy() for column in columns] for columns in sheet[4:])
     for seat in seats:
-        contributor, fair, inverse, terms[seat] = voices[seat]
+        contributor, fair, terms[seat] = voices[seat]
         contributors[seat], lines[seat] = contributor, contributor.line
+        inverse = [1.0 / price for price in fair.prices]
         for columns, row in ((values, contributor.values), (probabilities, fair.probabilities), (implied, inverse)):
             for column, figure in zip(columns, row, strict=True):
                 column[seat] = figure
@@ -147,9 +147,8 @@ def _voice(priced: Priced, weights: Mapping[str, float]) -> Voice:
     contributor = _new(
         Contributor, (line.operator, line.book, weight, compared_values(fair), fair.line, _alone(line.book))
     )
-    implied = tuple([1.0 / price for price in fair.prices])
     terms = None if line.market.sigma is not None else _terms(fair.outcomes, fair.line)
-    return _new(Voice, (contributor, fair, implied, terms))
+    return _new(Voice, (contributor, fair, terms))
 
 
 @lru_cache(maxsize=4096)
