@@ -10,7 +10,7 @@ from pydantic import Field
 
 from stratumd.plugin import ConsensusPoint, Detector, Market, Micros, PluginConfig, Tick, micros
 from stratumd_consensus.explain import GATES
-from stratumd_consensus.panel import EMPTY, Panel, seated
+from stratumd_consensus.panel import Panel, seated
 from stratumd_consensus.point import consensus_point
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -65,7 +65,8 @@ class Consensus(Detector):
         memo: _Memo | None = market.memo.get(self)
         if memo is not None and memo.panel.fresh == fresh:
             return memo.point
-        panel = seated(fresh, self._weights, EMPTY if memo is None else memo.panel)
+        market.memo.pop(self, None)  # a panel that is being changed is none to begin with
+        panel = seated(fresh, self._weights, None if memo is None else memo.panel)
         point = consensus_point(market.key, panel, self.options.min_books)
         market.memo[self] = _Memo(panel, point)
         return point

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
-from typing import NamedTuple
+from math import nan
+from typing import NamedTuple, TypeAlias
 
 from stratumd.odds import Fair, compared_values
 from stratumd.plugin import Contributor, Priced, Span
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
+Column: TypeAlias = "array[float]"
 Terms = tuple[int, float, tuple[str, ...]]
 """What has to be equal to be compared without a margin model: how many sides, negated; the line, or 0; the sides."""
 
@@ -26,30 +29,51 @@ class Voice(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """The same in columns, a row for each voice: every figure of a consensus is a median of one of them."""
+    """The same in columns, a row for each voice: every figure of a consensus is a median of one of them.
+
+    Arrays, for the numbers of an array lie side by side: to look at forty objects costs more than to sort them.
+    """
 
     outcomes: tuple[str, ...]
     """Everybody's."""
     contributors: list[Contributor]
-    lines: list[float | None]
+    books: list[int]
+    """How many books each operator has."""
     terms: list[Terms | None]
-    values: list[list[float]]
-    probabilities: list[list[float]]
-    implied: list[list[float]]
+    weights: Column
+    lines: Column
+    """NaN where there is none."""
+    values: list[Column]
+    probabilities: list[Column]
+    implied: list[Column]
     """One over the price of each outcome: prices themselves do not average."""
 
     def where(self, kept: Sequence[bool]) -> Sheet:
         """Return the rows that are `kept`."""
         if all(kept):
             return self
-        figures = (self.values, self.probabilities, self.implied)
-        columns = [[list(compress(column, kept)) for column in columns] for columns in figures]
-        names = [list(compress(column, kept)) for column in (self.contributors, self.lines, self.terms)]
-        return _new(Sheet, (self.outcomes, *names, *columns))
+        names = [list(compress(column, kept)) for column in (self.contributors, self.books, self.terms)]
+        numbers = [_column(compress(column, kept)) for column in (self.weights, self.lines)]
+        figures = [
+            [_column(compress(column, kept)) for column in columns]
+            for columns in (self.values, self.probabilities, self.implied)
+        ]
+        return _new(Sheet, (self.outcomes, *names, *numbers, *figures))
+
+    def write(self, row: int, voice: Voice) -> None:
+        """Put `voice` into a row."""
+        contributor, fair, self.terms[row] = voice
+        self.contributors[row], self.books[row] = contributor, len(contributor.books)
+        self.weights[row], self.lines[row] = contributor.weight, nan if fair.line is None else fair.line
+        for i, value in enumerate(contributor.values):
+            self.values[i][row] = value
+        for i, probability in enumerate(fair.probabilities):
+            self.probabilities[i][row] = probability
+            self.implied[i][row] = 1.0 / fair.prices[i]
 
 
 class Panel(NamedTuple):
-    """The books that count and what they say, kept from one observation to the next: few of them change."""
+    """The books that count and what they say, changed from one observation to the next: few of them change."""
 
     fresh: Sequence[Priced]
     """By operator and book."""
@@ -63,11 +87,10 @@ class Panel(NamedTuple):
     """None where they offer different outcomes."""
 
 
-EMPTY = Panel([], [], [], [], None)
-
-
-def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel) -> Panel:
-    """Return the panel of the books in `fresh`; what `before` has of them already is not made again."""
+def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel | None) -> Panel:
+    """Return the panel of the books in `fresh`. It is made of `before`, which is used up: only what is new is read."""
+    if before is None:
+        before = Panel([], [], [], [], None)
     changed = [place for place, (now, then) in enumerate(zip(fresh, before.fresh, strict=False)) if now is not then]
     are_same_books = all([fresh[place].line is before.fresh[place].line for place in changed])
     if len(fresh) == len(before.fresh) and are_same_books:
@@ -90,20 +113,20 @@ def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel)
 
 def _renewed(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel, changed: Sequence[int]) -> Panel:
     """Return the panel of the same books, of which those at `changed` say something else."""
-    voices, seats, speaking = before.voices.copy(), before.seats, before.speaking.copy()
+    _, voices, seats, speaking, sheet = before
     for place in changed:
         voices[place] = _voice(fresh[place], weights)
-    renewed = {seats[place] for place in changed}
-    for seat in renewed:
+    for seat in {seats[place] for place in changed}:
         first = seats.index(seat)
         spoken = voices[first]
         for other in voices[first + 1 : first + seats.count(seat)]:  # an operator's books come one after the other
             spoken = _together(spoken, other)
         speaking[seat] = spoken
-    sheet = before.sheet
-    if sheet is None or any([speaking[seat].fair.outcomes != sheet.outcomes for seat in renewed]):
-        return Panel(fresh, voices, seats, speaking, sheet_of(speaking))
-    return Panel(fresh, voices, seats, speaking, _rewritten(sheet, speaking, renewed))
+        if sheet is not None and spoken.fair.outcomes == sheet.outcomes:
+            sheet.write(seat, spoken)
+        else:
+            sheet = None
+    return Panel(fresh, voices, seats, speaking, sheet_of(speaking) if sheet is None else sheet)
 
 
 def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
@@ -111,33 +134,26 @@ def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
     outcomes = voices[0].fair.outcomes if voices else ()
     if any([each.fair.outcomes != outcomes for each in voices]):
         return None
+    contributors = [each.contributor for each in voices]
     return Sheet(
         outcomes,
-        [each.contributor for each in voices],
-        [each.contributor.line for each in voices],
+        contributors,
+        [len(each.books) for each in contributors],
         [each.terms for each in voices],
-        _columns([each.contributor.values for each in voices]),
+        _column([each.weight for each in contributors]),
+        _column([nan if each.line is None else each.line for each in contributors]),
+        _columns([each.values for each in contributors]),
         _columns([each.fair.probabilities for each in voices]),
-        [[1.0 / price for price in column] for column in _columns([each.fair.prices for each in voices])],
+        _columns([[1.0 / price for price in each.fair.prices] for each in voices]),
     )
 
 
-def _columns(rows: Sequence[tuple[float, ...]]) -> list[list[float]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _column(numbers: Iterable[float]) -> Column:
+    return array("d", numbers)
 
 
-def _rewritten(sheet: Sheet, voices: Sequence[Voice], seats: Iterable[int]) -> Sheet:
-    """Return the sheet with other rows at `seats`."""
-    contributors, lines, terms = sheet.contributors.copy(), sheet.lines.copy(), sheet.terms.copy()
-    values, probabilities, implied = ([column.copy() for column in columns] for columns in sheet[4:])
-    for seat in seats:
-        contributor, fair, terms[seat] = voices[seat]
-        contributors[seat], lines[seat] = contributor, contributor.line
-        inverse = [1.0 / price for price in fair.prices]
-        for columns, row in ((values, contributor.values), (probabilities, fair.probabilities), (implied, inverse)):
-            for column, figure in zip(columns, row, strict=True):
-                column[seat] = figure
-    return Sheet(sheet.outcomes, contributors, lines, terms, values, probabilities, implied)
+def _columns(rows: Sequence[Sequence[float]]) -> list[Column]:
+    return [_column(column) for column in zip(*rows, strict=True)]
 
 
 def _voice(priced: Priced, weights: Mapping[str, float]) -> Voice:
