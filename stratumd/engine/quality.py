@@ -110,20 +110,21 @@ class Quality:
         self._changed = False
         return [StateChange(COMPONENT, "", msgspec.json.encode(_Body(self.rhythms, self._flagged)))]
 
-    def judge(
-        self, seen: Observation, at: Micros, scope: Scope | None, board: Board, updates: Sequence[Update]
-    ) -> list[Issue]:
-        """Return what is wrong with an observation that was taken at `at` and did `updates` to the board."""
-        issues: list[Issue] = []
+    def late(self, seen: Observation, at: Micros) -> Iterator[Issue]:
+        """Yield what is wrong with when an observation came that was taken at `at`."""
         if seen.received_at < at:
             late = (at - seen.received_at) / 1e6
-            issues.append(_issue("sequence", f"received {late:.1f} s before an answer that was taken already"))
-        for update in updates:
-            if update.taken or update.changes or update.announced:
-                issues += self._update(update, scope, at)
-        if scope is not None and scope.books is not None and updates:
-            issues += self._missing_books(scope, board, at)
-        return issues
+            yield _issue("sequence", f"received {late:.1f} s before an answer that was taken already")
+
+    def judge(self, update: Update, scope: Scope | None, at: Micros) -> Iterator[Issue]:
+        """Yield what is wrong with what an observation did to one event of the board."""
+        if update.taken or update.changes or update.announced:
+            yield from self._update(update, scope, at)
+
+    def missing(self, scope: Scope | None, board: Board, at: Micros) -> Iterator[Issue]:
+        """Yield the books that were asked for and that offer nothing, when all of an answer is on the board."""
+        if scope is not None and scope.books is not None:
+            yield from self._missing_books(scope, board, at)
 
     def _update(self, update: Update, scope: Scope | None, at: Micros) -> Iterator[Issue]:
         event = update.event

@@ -85,9 +85,10 @@ class Stepping:
             self._events += [listing.event for listing in understood.listings]  # the board may know them now
             understood, updates = NOTHING, []
         if quality is not None:
-            issues += quality.judge(self._observation, self._at, understood.scope, self._pipeline.board, updates)
-            self._states += quality.news()
+            issues += quality.late(self._observation, self._at)
         for update in updates:
+            if quality is not None:  # while what was just written lies near
+                issues += quality.judge(update, understood.scope, self._at)
             if update.announced:
                 self._events.append(update.event)
             try:
@@ -96,6 +97,10 @@ class Stepping:
                 self._failed(self._observation.format, update.event.id, error)
                 continue
             self._take(update)
+        if quality is not None:
+            if updates:
+                issues += quality.missing(understood.scope, self._pipeline.board, self._at)
+            self._states = quality.news() + self._states
         for event, memory in self._pipeline.forget(self._at):
             self._states += [StateChange(component, event, None) for component in memory.bodies]
         self._states += self._asked.settled(self._failures, bool(self._coverage))
