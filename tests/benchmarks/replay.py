@@ -95,8 +95,8 @@ def _peak_megabytes() -> float:
 
 
 def _replay(path: str, database: str | None) -> tuple[int, int, float]:
-    from stratumd.cli.replay import _pipelines, _run
     import stratumd.runtime.replaying  # noqa: F401  # the command reads it when it needs it: that is no replaying
+    from stratumd.cli.replay import _pipelines, _run
     from stratumd.recording import read
     from stratumd.runtime.garbage import BATCH, settle
     from stratumd.store import open_store
