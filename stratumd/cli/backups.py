@@ -44,8 +44,8 @@ def restore(
 def check(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Read the database, and show what is not as it was written. Exit code 1 where there is something.
 
-    Pages and indexes of a SQLite file, every answer as received, and the audit. What follows from the answers
-    `stratumd rebuild --check` works out again.
+    Pages and indexes of a SQLite file, every answer as received, the contributors of every consensus, and the audit.
+    What else follows from the answers `stratumd rebuild --check` works out again.
     """
     from stratumd.store import damage
 

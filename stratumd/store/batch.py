@@ -11,10 +11,10 @@ import msgspec
 from stratumd.engine.outcome import Coverage, StateChange, Step
 from stratumd.plugin import ConsensusPoint, Event, Micros, Record, Signal
 from stratumd.store import writes
-from stratumd.store.contributors import Texts
 from stratumd.store.cycles import Kpi
 from stratumd.store.keys import SeriesKey, event_key, identity, request_key, series_key
 from stratumd.store.lives import Life
+from stratumd.store.packed import packer
 from stratumd.store.text import clean, optional
 from stratumd.store.writes import Delete, Insert, Row
 
@@ -33,7 +33,7 @@ class Known:
         """By pipeline: the key of every series that is in the table."""
         self.events: dict[str, int] = {}
         self.books: set[str] = set()
-        self.contributors = Texts()
+        self.pack = packer()
 
     def event(self, event: str) -> int:
         """Return the key of `event`."""
@@ -212,8 +212,8 @@ class Batch:
             where = (self._known.event(event), at, pipeline)
             market, player = clean(record.key.market), clean(record.key.player or "")
             if isinstance(record, ConsensusPoint):
-                text = self._known.contributors.text((event, record.key), record.contributors)
-                self.consensus[where, market, player] = (*where, market, player, *_consensus(record, text))
+                contributors = self._known.pack(_JSON(record.contributors))
+                self.consensus[where, market, player] = (*where, market, player, *_consensus(record, contributors))
             else:
                 name = (*where, record.kind, market, player)
                 self.records[name] = (*name, _JSON(record).decode())
@@ -239,7 +239,7 @@ class Batch:
             self.failures[place] = (*place, at, clean(failure.error), clean(failure.where))
 
 
-def _consensus(point: ConsensusPoint, contributors: str) -> Row:
+def _consensus(point: ConsensusPoint, contributors: bytes) -> Row:
     return (
         _JSON(point.outcomes).decode(),
         point.line,

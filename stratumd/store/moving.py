@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, MetaData, Select, Table, and_,
 from stratumd.errors import ConfigError
 from stratumd.plugin import Micros
 from stratumd.store import csv_form, parquet_form
-from stratumd.store.columns import field_of
+from stratumd.store.columns import Cells, field_of
 from stratumd.store.conditions import within
 from stratumd.store.keys import event_key
 from stratumd.store.lookup import find_event
+from stratumd.store.packed import Packed, packer
 from stratumd.store.tables import counters, metadata, series
 from stratumd.store.writes import Bulk, Insert
 
@@ -99,9 +100,19 @@ def _read(bulk: Bulk, table: Table, path: Path) -> int:
     statement, rows = Insert(table, update=("value",) if table is counters else ()), 0
     fields = [field_of(column) for column in table.columns]
     for some in FORMS[path.suffix[1:]].read(path, fields, _HEAVY.get(path.stem, _AT_ONCE)):
-        bulk(statement, [tuple(row) for row in some])
+        bulk(statement, _as_stored(table, some))
         rows += len(some)
     return rows
+
+
+def _as_stored(table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
+    """Return rows as they are written: in a file what is packed is text."""
+    columns = list(zip(*rows, strict=True))
+    pack = packer()
+    for place, column in enumerate(table.columns):
+        if isinstance(column.type, Packed):
+            columns[place] = tuple(None if text is None else pack(text.encode()) for text in columns[place])
+    return list(zip(*columns, strict=True))
 
 
 def _named(connection: Connection, names: Sequence[str]) -> Iterator[Table]:

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Select, Table, and_, delete, select, tuple_
 from stratumd.engine.outcome import Step
 from stratumd.store import feed
 from stratumd.store.batch import Batch, Known
-from stratumd.store.errors import StoreRefused
+from stratumd.store.errors import StoreBroken, StoreRefused, mapped
+from stratumd.store.packed import Packed, as_stored, unpacked
 from stratumd.store.tables import (
     changes,
     consensus,
@@ -95,7 +96,9 @@ def _clear(connection: Connection, pipeline: str, kept: Collection[str]) -> None
 
 def _digest(connection: Connection, table: Table, pipeline: str) -> tuple[int, str]:
     """Return how many rows of the pipeline a table has, and a hash of them in the order of their key."""
-    query: Select[Any] = select(table).order_by(*table.primary_key.columns)
+    packed = [place for place, column in enumerate(table.columns) if isinstance(column.type, Packed)]
+    columns = [as_stored(column) if isinstance(column.type, Packed) else column for column in table.columns]
+    query: Select[Any] = select(*columns).order_by(*table.primary_key.columns)
     if table in _OF_SERIES:
         same = and_(series.c.event_id == table.c.event_id, series.c.series_id == table.c.series_id)
         query = query.join(series, same).where(series.c.pipeline == pipeline)
@@ -103,9 +106,21 @@ def _digest(connection: Connection, table: Table, pipeline: str) -> tuple[int, s
         query = query.where(table.c.pipeline == pipeline)
     digest, rows = hashlib.sha256(), 0
     for row in _rows(connection, query):
-        digest.update(_ENCODE(tuple(row)))
+        values = list(row)
+        for place in packed:
+            values[place] = _text(values[place])
+        digest.update(_ENCODE(values))
         rows += 1
     return rows, digest.hexdigest()
+
+
+def _text(stored: bytes) -> str | bytes:
+    """Return a packed text; the bytes where it cannot be read, which what is written anew replaces."""
+    try:
+        with mapped():
+            return unpacked(stored)
+    except StoreBroken:
+        return stored
 
 
 def _rows(connection: Connection, query: Select[Any]) -> Iterator[Any]:

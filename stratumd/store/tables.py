@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from stratumd.store.packed import Packed
+
 metadata = MetaData()
 
 # The C collation sorts by code point, as SQLite does: the same order from both.
@@ -290,9 +292,10 @@ consensus = _table(
     _float("dispersion", null=True),
     _int("books"),
     _int("operators"),
-    _text("contributors"),
+    Column("contributors", Packed, nullable=False),
     _text("reason", null=True),
 )
+"""T2: the points of each market; `contributors` are JSON, packed."""
 
 records = _table(
     "records",

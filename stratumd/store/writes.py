@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from stratumd import failpoints
 from stratumd.store import tables
 from stratumd.store.engines import PIPELINES
+from stratumd.store.packed import Packed
 
 if TYPE_CHECKING:
     import psycopg
@@ -159,7 +160,7 @@ def _array(column: Sequence[Any]) -> Any:
 
 
 def _placeholder(column: Column[Any]) -> str:
-    if isinstance(column.type, LargeBinary):
+    if isinstance(column.type, (LargeBinary, Packed)):
         return "%b::bytea[]"
     kind = "text" if isinstance(column.type, Text) else column.type.compile(_POSTGRES)
     return f"%s::{kind}[]"

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from stratumd.config import load_config
 from stratumd.proof import Past, rebuild
-from stratumd.store import Rewritten, StoreRefused, open_reader, open_store
+from stratumd.store import Rewritten, StoreRefused, engines, open_reader, open_store
+from stratumd.store.tables import consensus
 from tests.support.cli import stratumd
 from tests.support.past import CONFIG, configured, kept, polled
 
@@ -61,6 +62,27 @@ def test_what_was_lost_or_spoilt_comes_back(tmp_path: Path, database_url: str) -
     assert {table: each.after for table, each in checked.items()} == sound
     assert not rebuilt(config, database_url)["changes"].equal  # the check wrote nothing
     assert all(each.equal for each in rebuilt(config, database_url).values())
+
+
+def test_contributors_that_cannot_be_read_are_written_anew(tmp_path: Path, database_url: str) -> None:
+    """And those from before they were packed count as what they say."""
+    config = configured(tmp_path)
+    kept(config, polled(30), database_url)
+    engine = engines.writer(engines.parse_url(database_url))
+    facts = (consensus.c.event_id, consensus.c.observed_at, consensus.c.market, consensus.c.contributors)
+    contributors = text(
+        "UPDATE consensus SET contributors = :stored WHERE event_id = :event AND observed_at = :at AND market = :market"
+    )
+    with engine.begin() as connection:
+        event, at, market, said = connection.execute(select(*facts)).all()[7]
+        point = {"event": event, "at": at, "market": market}
+        connection.execute(contributors, {"stored": said.encode(), **point})
+    assert rebuilt(config, database_url, check=True)["consensus"].equal
+    with engine.begin() as connection:
+        connection.execute(contributors, {"stored": b"\x28\xb5\x2f\xfd\x24", **point})
+    engine.dispose()
+    assert not rebuilt(config, database_url)["consensus"].equal
+    assert rebuilt(config, database_url, check=True)["consensus"].equal
 
 
 def test_it_is_stepped_under_the_options_of_then(tmp_path: Path) -> None:

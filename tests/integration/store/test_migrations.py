@@ -7,14 +7,18 @@ import re
 import shutil
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, select, text
 
 from stratumd.errors import PluginError, StartupError
 from stratumd.store import engines, migrate, open_reader, open_store
 from stratumd.store.files import core_migrations, plugin_migrations
-from stratumd.store.tables import metadata
+from stratumd.store.keys import event_key
+from stratumd.store.packed import as_stored
+from stratumd.store.tables import consensus, metadata
+from tests.support import steps
 
 FIRST = '''
 """A table of the plugin's own."""
@@ -76,6 +80,40 @@ def statements(engine) -> dict[str, str]:
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     engine.dispose()
     return {name: re.sub(r"\s+", " ", sql) for name, sql in rows if not name.startswith("alembic")}
+
+
+def test_points_from_before_they_were_packed_are_read_equal(engine, empty_database_url):
+    """Also beside new ones; the text of the old ones is not touched."""
+    old, new = steps.step(steps.observation()), steps.step(steps.observation(steps.START + 1))
+    upgrade_to(engine, "0011")
+    with engine.begin() as connection:
+        connection.execute(OLD_POINT, {"event_id": event_key(steps.event().id), "observed_at": steps.START})
+    store, reader = open_store(empty_database_url), open_reader(empty_database_url)
+    steps.keep(store, new)
+    points = [row.point for row in reader.consensus(steps.event().id)]
+    reader.close()
+    store.close()
+    assert points == [old.records[0][1], new.records[0][1]]
+    assert [point.contributors for point in points] == [step.records[0][1].contributors for step in (old, new)]
+    with engine.connect() as connection:
+        plain, packed = connection.scalars(
+            select(as_stored(consensus.c.contributors)).order_by(consensus.c.observed_at)
+        )
+    assert plain == b'[["op","pinnacle",1.0,[-2.5],-2.5,["pinnacle"]]]'
+    assert packed != plain
+
+
+def upgrade_to(engine, revision: str) -> None:
+    (core,) = migrate._histories(None)
+    with engine.connect() as connection:
+        command.upgrade(core.config(connection), revision)
+
+
+OLD_POINT = text(
+    """INSERT INTO consensus VALUES (:event_id, :observed_at, 'nba', 'spreads', '', '["home","away"]', -2.5,
+    -2.3456789012345678, '[0.30000000000000004,0.7]', '[1.9,2.0]', 0.25, 7, 5,
+    '[["op","pinnacle",1.0,[-2.5],-2.5,["pinnacle"]]]', NULL)"""
+)
 
 
 def test_migrating_twice_changes_nothing(engine):

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratumd.errors import TransientError
-from stratumd.plugin import Poll, Request, Signal
+from stratumd.plugin import Contributor, Poll, Request, Signal
 from stratumd.store import Commit, Reader, Store
 from tests.support import steps
 
@@ -24,6 +24,20 @@ def test_a_signal_comes_back_byte_for_byte(store, reader):
     step = steps.step(steps.observation(), signals=3)
     steps.keep(store, step)
     assert [s.to_json() for s in reader.signals()] == sorted(s.to_json() for s in step.signals)
+
+
+def test_a_point_comes_back_equal_with_its_contributors(store, reader):
+    contributors = tuple(
+        Contributor(f"op{n}", f"bück{n}", 1 / (n + 1), (n / 3, -0.5), None if n % 2 else -n / 7, (f"bück{n}",))
+        for n in range(40)
+    )
+    step = steps.step(steps.observation())
+    ((event, point),) = step.records
+    point = msgspec.structs.replace(point, contributors=contributors)
+    steps.keep(store, msgspec.structs.replace(step, records=((event, point),)))
+    (row,) = reader.consensus(event)
+    assert (row.point, row.point.contributors) == (point, contributors)
+    assert [(name, each.contributors) for name, each in store.records("nba")] == [(event, contributors)]
 
 
 def test_states_come_back(store):
