@@ -153,7 +153,7 @@ def test_the_log_stays_finite_while_the_thread_never_comes_to_it(file, monkeypat
         keep(store, number)
         sizes.append(log_of(file).stat().st_size // FRAME)
     assert max(sizes) < max(sizes[0] + 100, 250)
-    assert sizes[-1] == sizes[50], "it is written over from its beginning"
+    assert sizes[-1] < sizes[50] + 50, "it is written over from its beginning: these are the frames of a few commits"
     store.close()
 
 
