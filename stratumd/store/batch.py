@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -72,7 +72,8 @@ class Batch:
         `latest`."""
         self.coverage: Rows = {}
         self.issues: Rows = {}
-        self.consensus: Rows = {}
+        self.points: dict[Any, ConsensusPoint] = {}
+        """By event key, instant, pipeline, market and player."""
         self.records: Rows = {}
         self.signals: Rows = {}
         self.states: Rows = {}
@@ -84,9 +85,9 @@ class Batch:
         self.cycles: list[tuple[str, int, Kpi]] = []
         """Pipeline, newest position, figures."""
 
-    def tables(self) -> Iterable[tuple[Insert | Delete, Collection[Row]]]:
-        """Yield what is to be written, in the order of writing."""
-        return [(statement, rows) for statement, rows in self._tables() if rows]
+    def tables(self) -> Iterator[tuple[Insert | Delete, Collection[Row]]]:
+        """Yield what is to be written, in the order of writing; the dearest rows are made when it is their turn."""
+        return ((statement, rows) for statement, rows in self._tables() if rows)
 
     def _tables(self) -> Iterator[tuple[Insert | Delete, Collection[Row]]]:
         yield writes.PROCESSED, self.processed.values()
@@ -105,7 +106,7 @@ class Batch:
             yield writes.LATEST, {key: row for instant in instants for key, row in instant.items()}.values()
         yield writes.COVERAGE, self.coverage.values()
         yield writes.ISSUES, self.issues.values()
-        yield writes.CONSENSUS, self.consensus.values()
+        yield writes.CONSENSUS, [(*key, *_consensus(point, self._known.pack)) for key, point in self.points.items()]
         yield writes.RECORDS, self.records.values()
         yield writes.SIGNALS, self.signals.values()
         yield writes.STATES_GONE, self.states_gone.values()
@@ -212,8 +213,7 @@ class Batch:
             where = (self._known.event(event), at, pipeline)
             market, player = clean(record.key.market), clean(record.key.player or "")
             if isinstance(record, ConsensusPoint):
-                contributors = self._known.pack(_JSON(record.contributors))
-                self.consensus[where, market, player] = (*where, market, player, *_consensus(record, contributors))
+                self.points[*where, market, player] = record
             else:
                 name = (*where, record.kind, market, player)
                 self.records[name] = (*name, _JSON(record).decode())
@@ -239,7 +239,7 @@ class Batch:
             self.failures[place] = (*place, at, clean(failure.error), clean(failure.where))
 
 
-def _consensus(point: ConsensusPoint, contributors: bytes) -> Row:
+def _consensus(point: ConsensusPoint, pack: Callable[[Any], bytes]) -> Row:
     return (
         _JSON(point.outcomes).decode(),
         point.line,
@@ -249,7 +249,7 @@ def _consensus(point: ConsensusPoint, contributors: bytes) -> Row:
         point.dispersion,
         point.books,
         point.operators,
-        contributors,
+        pack(point.contributors),
         point.reason,
     )
 

@@ -16,7 +16,7 @@ from stratumd.store.columns import Cells, field_of
 from stratumd.store.conditions import within
 from stratumd.store.keys import event_key
 from stratumd.store.lookup import find_event
-from stratumd.store.packed import Packed, packer
+from stratumd.store.packed import Packed, packed
 from stratumd.store.tables import counters, metadata, series
 from stratumd.store.writes import Bulk, Insert
 
@@ -108,10 +108,9 @@ def _read(bulk: Bulk, table: Table, path: Path) -> int:
 def _as_stored(table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
     """Return rows as they are written: in a file what is packed is text."""
     columns = list(zip(*rows, strict=True))
-    pack = packer()
     for place, column in enumerate(table.columns):
         if isinstance(column.type, Packed):
-            columns[place] = tuple(None if text is None else pack(text.encode()) for text in columns[place])
+            columns[place] = tuple(None if text is None else packed(text) for text in columns[place])
     return list(zip(*columns, strict=True))
 
 

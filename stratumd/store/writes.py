@@ -8,8 +8,9 @@ SQLite: `executemany` on prepared statements. PostgreSQL: one `INSERT … SELECT
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -123,16 +124,40 @@ class PostgresBulk:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self._beside: Callable[..., object] | None = None
+        """Where statements need not be waited for: calls something in a thread."""
 
     def __call__(self, statement: Insert | Delete, rows: Iterable[Row]) -> None:
         """Write `rows`."""
-        self._connection.execute(statement.postgres, [_array(column) for column in zip(*rows, strict=True)])
-        failpoints.reached(f"rows: {statement.table.name}")
+        arrays = [_array(column) for column in zip(*rows, strict=True)]
+        if self._beside is None:
+            self._execute(statement, arrays)
+        else:
+            self._beside(self._execute, statement, arrays)
 
     def together(self) -> AbstractContextManager[object]:
-        """The server works while the next statement is made, where it would notice that no more of them come."""
+        """The server works while the next rows are made.
+
+        By a pipeline, where the server would notice that no more statements come, else by a thread that waits.
+        """
         newer = self._connection.info.server_version >= PIPELINES * 10_000
-        return self._connection.pipeline() if newer else nullcontext()
+        return self._connection.pipeline() if newer else self._waiting()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        with ThreadPoolExecutor(1, "rows") as thread:
+            sent: list[Future[None]] = []
+            self._beside = lambda *call: sent.append(thread.submit(*call))
+            try:
+                yield
+            finally:
+                self._beside = None
+            for each in sent:
+                each.result()
+
+    def _execute(self, statement: Insert | Delete, arrays: Sequence[Any]) -> None:
+        self._connection.execute(statement.postgres, arrays)
+        failpoints.reached(f"rows: {statement.table.name}")
 
 
 def bulk_of(connection: Connection) -> Bulk:

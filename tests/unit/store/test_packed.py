@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratumd.store.packed import packer, unpacked
+from stratumd.store.packed import packed, packer, unpacked
 
-TEXT = '[["op","Jokić",0.1]]' * 40
-PACKED = packer()(TEXT.encode())
+TEXT = "[" + ",".join(['["op","Jokić",0.1]'] * 40) + "]"
+PACKED = packed(TEXT)
+VALUES = st.recursive(
+    st.none() | st.integers(-(1 << 62), 1 << 62) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner),
+)
 
 
-@given(st.text())
-def test_a_text_comes_back_packed_or_as_it_is(text):
-    assert unpacked(packer()(text.encode())) == unpacked(text.encode()) == text
+@given(VALUES)
+def test_a_value_comes_back_packed_or_as_its_text(value):
+    text = msgspec.json.encode(value).decode()
+    assert unpacked(packer()(value)) == unpacked(packed(text)) == unpacked(text.encode()) == text
 
 
 def test_contributors_take_much_less_room():
