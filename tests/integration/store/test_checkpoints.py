@@ -106,7 +106,10 @@ def test_nobody_waits_for_it(file, at_once, monkeypatch):
 def test_a_failure_is_told_once_and_what_was_asked_then_can_be_asked_again(
     file, at_once, monkeypatch, code, text, raised
 ):
+    kept = threading.Event()
+
     def fails(path: Path) -> bool:
+        assert kept.wait(10)
         error = sqlite3.OperationalError(text)
         error.sqlite_errorcode = code
         raise error
@@ -115,6 +118,7 @@ def test_a_failure_is_told_once_and_what_was_asked_then_can_be_asked_again(
     with monkeypatch.context() as broken:
         broken.setattr(checkpoints, "_copy", fails)
         keep(store, 1)
+        kept.set()
         store.checkpoints.settle()
     step = steps.step(steps.observation(START + 2, path="/2"))
     with pytest.raises(raised, match=text):
