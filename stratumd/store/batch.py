@@ -70,6 +70,8 @@ class Batch:
         self.changes: dict[Micros, Rows] = {}
         """By instant, in the order in which they were taken, and there by series: one row serves `changes` and
         `latest`."""
+        self.repeats = True
+        """Some of these instants may be stored already: two answers can be of one instant."""
         self.coverage: Rows = {}
         self.issues: Rows = {}
         self.points: dict[Any, ConsensusPoint] = {}
@@ -96,13 +98,13 @@ class Batch:
         yield writes.EVENT_STARTS, self.event_starts.values()
         yield writes.BOOKS, self.books.values()
         yield writes.SERIES, self.series.values()
-        instants = list(self.changes.values())
+        instants, into = list(self.changes.values()), writes.CHANGES if self.repeats else writes.NEW_CHANGES
         if len(instants) == 1:  # as in a daemon that keeps up: then the newest rows are these very ones
             instant = instants[0].values()
-            yield writes.CHANGES, instant
+            yield into, instant
             yield writes.LATEST, instant
         else:
-            yield writes.CHANGES, [row for instant in instants for row in instant.values()]
+            yield into, [row for instant in instants for row in instant.values()]
             yield writes.LATEST, {key: row for instant in instants for key, row in instant.items()}.values()
         yield writes.COVERAGE, self.coverage.values()
         yield writes.ISSUES, self.issues.values()

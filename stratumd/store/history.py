@@ -19,6 +19,12 @@ def newest_build(connection: Connection, pipeline: str) -> str | None:
     return connection.scalar(query)
 
 
+def observed_at(connection: Connection, pipeline: str, position: int) -> Micros | None:
+    """Return the instant of a step of the pipeline; None where there is none, or none any more."""
+    mine = (processed.c.pipeline == pipeline, processed.c.position == position)
+    return connection.scalar(select(processed.c.observed_at).where(*mine))
+
+
 def list_builds(connection: Connection, pipeline: str) -> list[Built]:
     """Return what the pipeline was built from, oldest first."""
     query = select(builds).where(builds.c.pipeline == pipeline).order_by(builds.c.position)

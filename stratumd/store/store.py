@@ -415,10 +415,13 @@ class Store:
 
     def _batch(self, connection: Connection, commits: Sequence[Commit]) -> Batch:
         batch = Batch(self._known)
+        batch.repeats = False
         for pipeline in sorted({commit.step.pipeline for commit in commits}):
             mine = {c.step.observation.id: c for c in commits if c.step.pipeline == pipeline}
             # Counting first holds off every other process on this pipeline until the end of the transaction.
             position = counters.advance(connection, f"processed/{pipeline}", len(mine)) - len(mine)
+            newest = history.observed_at(connection, pipeline, position)
+            batch.repeats |= newest is None or min([each.step.at for each in mine.values()]) <= newest
             done = {row.observation for row in connection.execute(_processed(pipeline, list(mine)))}
             built = history.newest_build(connection, pipeline)
             for commit in (commit for id, commit in mine.items() if id not in done):

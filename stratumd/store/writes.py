@@ -36,19 +36,28 @@ class Insert:
     """How rows of one table are written, and what happens where one is already there."""
 
     def __init__(
-        self, table: Table, *, columns: Sequence[str] = (), update: Sequence[str] = (), newer: str | None = None
+        self,
+        table: Table,
+        *,
+        columns: Sequence[str] = (),
+        update: Sequence[str] = (),
+        newer: str | None = None,
+        new: bool = False,
     ) -> None:
         """With no `update` the old row stays. With `newer`, only a row whose column is not smaller replaces it.
 
-        Rows hold `columns` in this order, or the table's own.
+        Rows hold `columns` in this order, or the table's own. With `new` none can be there already, which is cheaper.
         """
         self.table = table
         self.columns = list(columns) or [column.name for column in table.columns]
         self._update = update
         self._newer = newer
+        self._new = new
 
     @property
     def _conflict(self) -> str:
+        if self._new:
+            return ""
         key = ", ".join(column.name for column in self.table.primary_key)
         if not self._update:
             return "ON CONFLICT DO NOTHING"
@@ -211,6 +220,7 @@ GAME_MATCHES = Insert(tables.game_matches, update=_facts(tables.game_matches))
 BOOKS = Insert(tables.books)
 SERIES = Insert(tables.series)
 CHANGES = Insert(tables.changes, update=("line", "price", "last_update"))
+NEW_CHANGES = Insert(tables.changes, new=True)  # PostgreSQL needs half the time where it need not look for the old row
 LATEST = Insert(
     tables.latest,
     columns=("event_id", "changed_at", "series_id", "line", "price", "last_update"),  # as in a row of `changes`

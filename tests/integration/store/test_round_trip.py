@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,29 @@ def test_a_point_comes_back_equal_with_its_contributors(store, reader):
     (row,) = reader.consensus(event)
     assert (row.point, row.point.contributors) == (point, contributors)
     assert [(name, each.contributors) for name, each in store.records("nba")] == [(event, contributors)]
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_of_two_answers_of_one_instant_the_one_taken_last_counts(store, reader, grouped):
+    """Whether or not they are stored together, and with newer ones before and behind them."""
+    before, one, other, behind = (
+        steps.step(steps.observation(at, path=path), price=price)
+        for at, path, price in [
+            (steps.START - 1, "/0", 1.5),
+            (steps.START, "/1", 1.91),
+            (steps.START, "/2", 2.22),
+            (steps.START + 1, "/3", 3.0),
+        ]
+    )
+    for group in ([before], [one, other], [behind]) if grouped else ([before], [one], [other], [behind]):
+        steps.keep(store, *group)
+    (event,) = {change.event for change in one.changes}
+    moves = reader.movement(event, market="spreads", outcome="home")
+    assert [(row.observed_at, row.price) for row in moves] == [
+        (steps.START - 1, 1.5),
+        (steps.START, 2.22),
+        (steps.START + 1, 3.0),
+    ]
 
 
 def test_states_come_back(store):
