@@ -32,7 +32,7 @@ from stratumd.plugin import (
     Span,
     Told,
 )
-from stratumd.plugin.market import NEVER
+from stratumd.plugin.times import NEVER
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 _LAST_UPDATE = itemgetter(1)

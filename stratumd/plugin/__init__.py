@@ -30,11 +30,13 @@ from stratumd.plugin.jobs import (
     Row,
     Start,
 )
-from stratumd.plugin.market import BookLine, Market, Move, Priced, Span, Tick
+from stratumd.plugin.lines import BookLine, Move, Priced, Span
+from stratumd.plugin.market import Market
 from stratumd.plugin.notices import Notice
 from stratumd.plugin.options import Duration, PluginConfig, Secret
 from stratumd.plugin.strategies import Bet, Moment, Side, Strategy
 from stratumd.plugin.strict import check_json
+from stratumd.plugin.tick import Tick
 from stratumd.plugin.times import (
     DAY,
     HOUR,

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import msgspec
 
 from stratumd.plugin.gates import Gate
-from stratumd.plugin.market import Tick
 from stratumd.plugin.notices import Notice
 from stratumd.plugin.options import PluginConfig
+from stratumd.plugin.tick import Tick
 from stratumd.plugin.times import Micros
 from stratumd.plugin.values import (
     Credits,

@@ -1,167 +1,19 @@
-"""What a detector sees: the markets of one event at one observation, and their recent past."""
+"""One market of an event: its books, what they ask for now, and who moved in a window."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import inf
-from typing import Any, NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from stratumd.odds import Fair, Kind, Pricing, Shift, fair_quotes, is_lay, kind, line_shift, shifts
+from stratumd.odds import Fair, Kind, Pricing, fair_quotes, is_lay, kind
 from stratumd.odds.margin import sigma_for
-from stratumd.plugin.times import MINUTE, Micros
-from stratumd.plugin.values import Event, MarketKey, Offer, Record, Told
+from stratumd.plugin.lines import BookLine, Move, Priced, Span
+from stratumd.plugin.sight import Sight
+from stratumd.plugin.times import NEVER, Micros
+from stratumd.plugin.values import MarketKey
 
-NEVER: Micros = -(1 << 63)
-"""Before every instant."""
-_NO_NEWS: Mapping[str, Told] = {}
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
-
-
-class Span:
-    """What one book offered in one market from `since` on, until the next span of the same book."""
-
-    __slots__ = ("_fair", "confirmed", "last_update", "offer", "since")
-
-    def __init__(self, offer: Offer | None, since: Micros, last_update: Micros | None) -> None:
-        self.offer = offer
-        """None while the book offers nothing here: absence is recorded, never guessed."""
-        self.since = since
-        """When the first observation with this offer was received."""
-        self.confirmed = since
-        """When the newest observation with this offer was received."""
-        self.last_update = last_update
-        """The book's own word for when it last confirmed the offer; not when it changed."""
-        self._fair: Fair | str | None = None
-
-
-class BookLine:
-    """One book in one market: its present offer and its recent past."""
-
-    __slots__ = ("_newest", "_place", "_priced", "_rank", "book", "lane", "market", "now", "operator", "spans")
-
-    def __init__(self, book: str, operator: str, market: Market, lane: str) -> None:
-        self.book = book
-        self.operator = operator
-        self.market = market
-        self.lane = lane
-        self.spans: list[Span] = []
-        """Oldest first, without a gap; kept as far back as the pipeline's longest lookback."""
-        self.now: Span | None = None
-        """The present span, or None while the book offers nothing."""
-        self._newest: tuple[Micros, _Sized] | None = None
-        """The newest move up to the present span that was asked for, with the start of the span it begins with."""
-        self._priced: Priced | None = None
-        self._place = 0
-        """Its place among the market's priced lines."""
-        self._rank = 0
-        """Its place among the market's lines."""
-
-    @property
-    def fair(self) -> Fair | str | None:
-        """The fair price of the present offer, the reason why there is none, or None while nothing is offered."""
-        return None if self.now is None else self.market.fair(self.now)
-
-    def baseline(self, window: Micros) -> Micros | None:
-        """Return the earliest observation of this book's lane in the `window` that ends now; see `Market.baseline`."""
-        return self.market.baseline(window, self.lane)
-
-    def since(self, at: Micros) -> list[Span] | None:
-        """Return the spans from the one that held at `at` to the present one, oldest first.
-
-        None where the book was not present at `at`, is not present now, or was absent in between.
-        """
-        found = []
-        for span in reversed(self.spans):
-            if span.offer is None:
-                return None
-            found.append(span)
-            if span.since <= at:
-                return found[::-1]
-        return None
-
-    def move(self, baseline: Micros) -> Move | None:
-        """Return how the present offer differs from the one at `baseline`; None where it does not, or `since` is."""
-        return self._moved(baseline)[0]
-
-    def _moved(self, baseline: Micros) -> _Sized:
-        spans = self.spans
-        if spans[-1].since <= baseline:
-            return _UNMOVED
-        for span in reversed(spans):
-            if span.offer is None:
-                return _UNMOVED
-            if span.since <= baseline:
-                break
-        else:
-            return _UNMOVED
-        known = self._newest
-        if known is None or known[0] != span.since:  # most windows begin in the same span
-            move = self._move(span)
-            known = self._newest = (span.since, _UNMOVED if move is None else (move, _size(move)))
-        return known[1]
-
-    def _move(self, first: Span) -> Move | None:
-        last = self.spans[-1]
-        if first.offer == last.offer:
-            return None
-        market, spans = self.market, self.spans[self.spans.index(first) :]
-        before, after = market.fair(first), market.fair(last)
-        if type(before) is not Fair or type(after) is not Fair:
-            return _new(Move, (self, spans, before, after, (), ()))
-        found = posted = shifts(market.kind, before, after)
-        if market.sigma is not None and before.line is not None and after.line is not None:
-            posted = line_shift(market.kind, before.line, after.line)
-        return _new(Move, (self, spans, before, after, found, posted))
-
-    def begin(self, span: Span, horizon: Micros) -> None:
-        """Let `span` be the present one, and drop those that ended at `horizon` or before. Only the board does this."""
-        spans = self.spans
-        spans.append(span)
-        while len(spans) > 1 and spans[1].since <= horizon:
-            del spans[0]
-        self.now = span if span.offer is not None else None
-        self._newest = None
-        self.market._begun(self)
-
-
-class Move(NamedTuple):
-    """A book that was present at the start of a window, is present now, and offers something else."""
-
-    line: BookLine
-    spans: list[Span]
-    """From the span that held at the start of the window to the present one."""
-    before: Fair | str
-    """The fair price at the start of the window, or the reason why there was none."""
-    after: Fair | str
-    """The fair price now, or the reason why there is none."""
-    shifts: Sequence[Shift]
-    """How the compared value moved; empty where it did not, or cannot be compared."""
-    posted: Sequence[Shift]
-    """How the posted line moved, where a margin model makes points comparable; else the same as `shifts`."""
-
-
-_Sized = tuple[Move | None, float]
-"""A move, if any, and how far it goes."""
-_UNMOVED: _Sized = (None, -inf)
-
-
-def _size(move: Move) -> float:
-    """Return how far a book moved, in its compared value or its posted line; 0 where that cannot be compared."""
-    largest = 0.0
-    for _, _, magnitude in move.shifts if move.posted is move.shifts else (*move.shifts, *move.posted):
-        if magnitude > largest:
-            largest = magnitude
-    return largest
-
-
-class Priced(NamedTuple):
-    """A book that has a fair price now."""
-
-    line: BookLine
-    span: Span
-    """Its present span."""
-    fair: Fair
 
 
 class Market:
@@ -226,9 +78,9 @@ class Market:
         """A detector may keep here, under itself, what it computed from this version, and nothing else."""
         self._starts: dict[Micros, Mapping[str, Micros | None]] = {}
         """By window, what `starts` returned since the last observation."""
-        self._sights: dict[Micros, _Sight] = {}
+        self._sights: dict[Micros, Sight] = {}
         """By window, what moved in it when it was last asked for."""
-        self._newest: _Sight | None = None
+        self._newest: Sight | None = None
         """The one of these that was last brought up to date."""
         self._priced: list[Priced] = []
         self._unpriced: dict[BookLine, None] = {}
@@ -309,7 +161,7 @@ class Market:
         if sight is None or sight.version != self.version or sight.starts != starts:  # rules often share a baseline
             sight = self._sights.get(window)
             if sight is None:
-                sight = self._sights[window] = _Sight(self)
+                sight = self._sights[window] = Sight(self)
             sight.look(starts)
             self._newest = sight
         return sight.all() if least is None else sight.far(least)
@@ -343,136 +195,3 @@ class Market:
         self._began.append(line)
         self._began_at.append(line.spans[-1].since)
         self._unpriced[line] = None
-
-
-class _Sight:
-    """What moved in one window of a market, patched from one observation to the next.
-
-    A line's move is another one only where the line's present span began since, or where the start of the window has
-    passed the beginning of a span of it. Of many lines these are few.
-    """
-
-    __slots__ = ("_all", "_begins", "_by_rank", "_largest", "_market", "_sizes", "_switches", "starts", "version")
-
-    def __init__(self, market: Market) -> None:
-        self._market = market
-        self._by_rank: list[Move | None] = []
-        self._sizes: list[float] = []
-        """How far each of them goes."""
-        self._largest = -inf
-        """The largest of these."""
-        self._all: list[Move] | None = None
-        self.starts: Mapping[str, Micros | None] = {}
-        self.version = self._begins = self._switches = -1
-
-    def all(self) -> Sequence[Move]:
-        """Return all moves, by operator and book."""
-        if self._all is None:
-            self._all = [move for move in self._by_rank if move is not None]
-        return self._all
-
-    def far(self, least: float) -> Sequence[Move]:
-        """Return the moves of at least that size, by operator and book."""
-        if self._largest < least:
-            return []
-        sized = zip(self._by_rank, self._sizes)  # noqa: B905  # both have one of each line, and asking costs as much
-        return [move for move, size in sized if size >= least and move is not None]
-
-    def look(self, starts: Mapping[str, Micros | None]) -> None:
-        """Take notice of what began since the last look, and of what the starts of the window have passed since."""
-        market = self._market
-        begins = market._begins
-        switches = market.version - begins  # the board counts those that went over to another lane, too
-        passed = self._passed(starts) if switches == self._switches else None
-        if passed is None:
-            self._by_rank = [None] * len(market.lines)
-            self._sizes = [-inf] * len(market.lines)
-            self._largest = -inf
-            self._all = None
-            passed = self._since(starts)
-        else:
-            began = begins - self._begins
-            if began:
-                passed += market._began[-began:]
-        self.starts, self.version = starts, market.version
-        self._begins, self._switches = begins, switches
-        if passed:
-            self._patch(passed, starts)
-
-    def _passed(self, starts: Mapping[str, Micros | None]) -> list[BookLine] | None:
-        """Return the lines of which a span began where starts have moved on; None where that cannot be told."""
-        known, market = self.starts, self._market
-        if len(known) != len(starts):
-            return None
-        low, high = inf, -inf
-        for lane, start in starts.items():
-            before = known[lane]
-            if before != start:
-                if before is None or start is None or start < before:
-                    return None
-                low = before if before < low else low
-                high = start if start > high else high
-        if high < low:
-            return []
-        if low < market._known_since:
-            return None
-        began_at = market._began_at
-        first = bisect_right(began_at, low)
-        if first == len(began_at) or began_at[first] > high:
-            return []
-        return market._began[first : bisect_right(began_at, high, first)]
-
-    def _since(self, starts: Mapping[str, Micros | None]) -> list[BookLine]:
-        """Return the lines of which a span began since the earliest start."""
-        known = [start for start in starts.values() if start is not None]
-        market = self._market
-        return market._began[bisect_right(market._began_at, min(known)) :] if known else []
-
-    def _patch(self, lines: Iterable[BookLine], starts: Mapping[str, Micros | None]) -> None:
-        by_rank, sizes, largest = self._by_rank, self._sizes, self._largest
-        for line in lines:
-            start, rank = starts.get(line.lane), line._rank
-            move, size = _UNMOVED if start is None else line._moved(start)
-            lost = sizes[rank]
-            by_rank[rank], sizes[rank] = move, size
-            if size >= largest:
-                largest = size
-            elif lost == largest:
-                largest = max(sizes)
-        self._largest = largest
-        self._all = None
-
-
-class Tick:
-    """What one observation did to one event, and the event as it stands: all that a detector may know."""
-
-    __slots__ = ("at", "event", "in_play", "markets", "news", "observation", "records", "state")
-
-    def __init__(self, observation: str, at: Micros, event: Event, markets: list[Market]) -> None:
-        self.observation = observation
-        """The observation's id."""
-        self.at = at
-        """When the observation was received. It is the only clock a detector has."""
-        self.event = event
-        self.in_play = event.commence_at <= at
-        self.markets = markets
-        """The markets that the observation covers; a market outside its scope is not judged."""
-        self.records: dict[str, dict[MarketKey, Record]] = {}
-        """What earlier detectors of the pipeline recorded at this observation, by kind and market."""
-        self.state: Any = None
-        """What this detector remembered about this event (its `State`), or None at first."""
-        self.news: Mapping[str, Told] = _NO_NEWS
-        """In `annotate`, the newest news of the event's sport by topic, of those that the detector `hears`."""
-
-    @property
-    def minutes_to_start(self) -> float:
-        """Minutes from the observation to the announced start; negative in play."""
-        return (self.event.commence_at - self.at) / MINUTE
-
-    def record(self, kind: str, key: MarketKey) -> Any:
-        """Return the record of that kind and market, or None."""
-        return self.records.get(kind, {}).get(key)
-
-    def of_kind(self, kind: str) -> Mapping[MarketKey, Record]:
-        """Return all records of a kind, by market."""
-        return self.records.get(kind, {})

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from stratumd.plugin.components import Component
-from stratumd.plugin.market import Tick
+from stratumd.plugin.tick import Tick
 from stratumd.plugin.times import Micros
 from stratumd.plugin.values import Event, Signal
 

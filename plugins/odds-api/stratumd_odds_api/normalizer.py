@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -17,7 +17,6 @@ from stratumd.plugin import (
     Micros,
     Normalizer,
     Observation,
-    Offer,
     Offered,
     Place,
     Severity,
@@ -25,7 +24,8 @@ from stratumd.plugin import (
     parse_iso,
 )
 from stratumd_odds_api.asked import Asked, read_request
-from stratumd_odds_api.outcomes import Asking, Reading, read_outcomes, sides_of
+from stratumd_odds_api.outcomes import Asking, read_outcomes
+from stratumd_odds_api.remembered import KnownBook, KnownEvent, KnownMarket, listed_last
 from stratumd_odds_api.scores import is_scores, read_scores
 from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, one_copy, read_body
 
@@ -39,86 +39,9 @@ MOST_ISSUES = 200
 # What is remembered of earlier answers. No result depends on it.
 KEEP_FOR = 6 * HOUR
 KEEP_EVENTS = 4096
-KEEP_MARKETS = 8192  # of one event
 KEEP_TIMES = 16384
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
-
-
-class _Market:
-    """The last outcomes of one market at one book, as bytes and as read."""
-
-    __slots__ = ("issues", "offer", "offers", "outcomes", "readable", "turn")
-
-    def __init__(self, outcomes: msgspec.Raw, reading: Reading, last: _Market | None) -> None:
-        self.outcomes = outcomes
-        self.offers, self.issues, self.readable = reading
-        if last is not None and last.offers:  # other bytes may say the same: then the old objects stay
-            self.offers = _same(self.offers, last.offers)
-        self.offer = self.offers[0] if len(self.offers) == 1 and not self.issues else None
-        """The only offer of a market without flaws, which nearly every market has."""
-        self.turn = 0
-
-
-class _Book:
-    __slots__ = ("key", "markets", "turn")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.markets: dict[str, _Market] = {}
-        self.turn = 0
-
-
-class _Listed(NamedTuple):
-    """What an event's books listed last, one after the other, where nothing was wrong with any of it."""
-
-    books: list[str]
-    sizes: list[int]
-    """How many markets each book has."""
-    names: list[str]
-    """Of the markets."""
-    shelves: list[_Book]
-    """Each market's."""
-    outcomes: list[msgspec.Raw]
-    offers: list[Offer]
-    """Each market's only one."""
-
-    def is_of(self, books: list[WireBook], wires: list[WireMarket]) -> bool:
-        """Say whether the same books list the same markets in the same order."""
-        return (
-            len(wires) == len(self.names)
-            and [book.key for book in books] == self.books
-            and [len(book.markets) for book in books] == self.sizes
-            and [wire.key for wire in wires] == self.names
-        )
-
-
-class _Known:
-    """One event as last seen."""
-
-    __slots__ = ("american", "books", "event", "listed", "seen", "sides", "size", "turn")
-
-    def __init__(self, event: Event, american: bool) -> None:
-        self.event = event
-        self.american = american
-        self.sides = sides_of(event.home, event.away)
-        self.books: dict[str, _Book] = {}
-        self.listed: _Listed | None = None
-        """None where there was more to say of it."""
-        self.size = 0
-        self.seen: Micros = 0
-        self.turn = 0
-
-    def fits(self, fixture: Fixture, american: bool) -> bool:
-        """Say whether what is remembered would be read the same way again."""
-        event = self.event
-        return (
-            event.home == (fixture.home_team or "")
-            and event.away == (fixture.away_team or "")
-            and event.sport == fixture.sport_key
-            and self.american == american
-            and self.size < KEEP_MARKETS
-        )
 
 
 class OddsApiNormalizer(Normalizer):
@@ -128,7 +51,7 @@ class OddsApiNormalizer(Normalizer):
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
-        self._known: dict[str, _Known] = {}  # least recently seen first
+        self._known: dict[str, KnownEvent] = {}  # least recently seen first
         self._times: dict[Stamp, Micros | None] = {None: None}
         self._latest: Micros = 0
         """The latest time that was ever read; nearly always it shows that no book is ahead of the clock."""
@@ -163,7 +86,7 @@ class OddsApiNormalizer(Normalizer):
         self._forget(observation.received_at)
         return Snapshot(asked.scope, listings, _bounded(issues), complete)
 
-    def _know(self, fixture: Fixture, asked: Asked, at: Micros, issues: list[Issue]) -> _Known | None:
+    def _know(self, fixture: Fixture, asked: Asked, at: Micros, issues: list[Issue]) -> KnownEvent | None:
         """Return what is remembered of the event, brought up to date, or None where it cannot be an event."""
         start = self._time(fixture.commence_time)
         known = self._known.get(fixture.id)
@@ -178,7 +101,7 @@ class OddsApiNormalizer(Normalizer):
             if event is None:
                 issues.append(Issue("malformed_event", "its id, sport or teams are no names"))
                 return None
-            known = _Known(event, asked.american)
+            known = KnownEvent(event, asked.american)
         elif known.event.commence_at != start:
             known.event = msgspec.structs.replace(known.event, commence_at=start)
         self._known.pop(fixture.id, None)
@@ -187,7 +110,7 @@ class OddsApiNormalizer(Normalizer):
         return known
 
     def _list(
-        self, fixture: Fixture, known: _Known, priced: bool, unreadable: list[Place], issues: list[Issue]
+        self, fixture: Fixture, known: KnownEvent, priced: bool, unreadable: list[Place], issues: list[Issue]
     ) -> Listing:
         known.turn = self._turn
         if fixture.bookmakers is None:
@@ -201,7 +124,7 @@ class OddsApiNormalizer(Normalizer):
             issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))
 
-    def _read_listed(self, books: list[WireBook], known: _Known, issues: list[Issue]) -> list[Offered] | None:
+    def _read_listed(self, books: list[WireBook], known: KnownEvent, issues: list[Issue]) -> list[Offered] | None:
         """Return what is offered where the books list the very markets that they listed last, as they mostly do.
 
         All is compared in a few passes over columns, for it is all quotes of all polls, and what is remembered of each
@@ -226,7 +149,7 @@ class OddsApiNormalizer(Normalizer):
         return list(zip(listed.offers, at, strict=True))
 
     def _read_books(
-        self, books: list[WireBook], known: _Known, unreadable: list[Place], issues: list[Issue]
+        self, books: list[WireBook], known: KnownEvent, unreadable: list[Place], issues: list[Issue]
     ) -> list[Offered]:
         """Return what is offered, book by book and market by market; `known` remembers it where nothing was wrong."""
         offered: list[Offered] = []
@@ -239,7 +162,7 @@ class OddsApiNormalizer(Normalizer):
                     unreadable.append(Place())
                     continue
                 key = one_copy(book.key)
-                shelf = known.books[key] = _Book(key)
+                shelf = known.books[key] = KnownBook(key)
             if shelf.turn == self._turn:
                 issues.append(Issue("duplicate_book", _TWICE, event=known.event.id, book=book.key))
                 continue
@@ -248,14 +171,14 @@ class OddsApiNormalizer(Normalizer):
         if len(books) > MOST_BOOKS:
             issues.append(Issue("too_many_books", f"more than {MOST_BOOKS} are left out", event=known.event.id))
             unreadable.append(Place())
-        known.listed = _listed(books, known) if not unreadable and len(issues) == flaws else None
+        known.listed = listed_last(books, known) if not unreadable and len(issues) == flaws else None
         return offered
 
     def _read_book(
         self,
         book: WireBook,
-        shelf: _Book,
-        known: _Known,
+        shelf: KnownBook,
+        known: KnownEvent,
         offered: list[Offered],
         unreadable: list[Place],
         issues: list[Issue],
@@ -284,11 +207,11 @@ class OddsApiNormalizer(Normalizer):
     def _read_market(
         self,
         wire: WireMarket,
-        shelf: _Book,
-        known: _Known,
+        shelf: KnownBook,
+        known: KnownEvent,
         unreadable: list[Place],
         issues: list[Issue],
-    ) -> _Market | None:
+    ) -> KnownMarket | None:
         """Read a market that is new or has changed, or return None where it cannot count."""
         event, book, last = known.event.id, shelf.key, shelf.markets.get(wire.key)
         if last is None:
@@ -302,7 +225,7 @@ class OddsApiNormalizer(Normalizer):
             return None
         key = one_copy(wire.key)
         reading = read_outcomes(wire.outcomes, Asking(event, book, key, known.sides, known.american))
-        market = shelf.markets[key] = _Market(wire.outcomes.copy(), reading, last)
+        market = shelf.markets[key] = KnownMarket(wire.outcomes.copy(), reading, last)
         return market
 
     def _time(self, stamp: Stamp) -> Micros | None:
@@ -328,26 +251,6 @@ class OddsApiNormalizer(Normalizer):
 _TWICE = "comes twice; the first counts"
 
 
-def _same(offers: tuple[Offer, ...], last: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    """Put the old objects in the place of equal new ones."""
-    if len(offers) == 1 == len(last):
-        return last if offers == last else offers
-    equal = {offer: offer for offer in last}
-    return tuple([equal.get(offer, offer) for offer in offers])
-
-
-def _listed(books: list[WireBook], known: _Known) -> _Listed | None:
-    """Return what to compare the next answer with; None where a market is more than one offer."""
-    shelves = [known.books[book.key] for book in books for _ in book.markets]
-    names = [one_copy(wire.key) for book in books for wire in book.markets]
-    markets = [shelf.markets[name] for shelf, name in zip(shelves, names, strict=True)]
-    offers = [market.offer for market in markets if market.offer is not None]
-    if len(offers) < len(markets):
-        return None
-    keys, sizes = [one_copy(book.key) for book in books], [len(book.markets) for book in books]
-    return _Listed(keys, sizes, names, shelves, [market.outcomes for market in markets], offers)
-
-
 def _event(fixture: Fixture, start: Micros) -> Event | None:
     names = (fixture.id, fixture.sport_key, *filter(None, (fixture.home_team, fixture.away_team)))
     if not all(map(is_name, names)):
@@ -364,7 +267,7 @@ def _read_time(stamp: Stamp) -> Micros | None:
         return None
 
 
-def _early(offered: list[Offered], known: _Known) -> Iterator[Issue]:
+def _early(offered: list[Offered], known: KnownEvent) -> Iterator[Issue]:
     """Yield an issue where books confirm offers in the future: their clock is wrong, or ours."""
     limit = known.seen + EARLY
     early = sorted({offer.book for offer, at in offered if at is not None and at > limit})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stratumd.plugin import HOUR, Observation
 from stratumd_odds_api import normalizer as reading
+from stratumd_odds_api import remembered
 from tests.support.odds_api import EVENTS, MONEYLINE, NOON, answer, book, event, fresh, market, outcome
 
 NAMES = st.sampled_from(["Utah Jazz", "Boston Celtics", "Over", "Under", "Draw", "Kai Ito", "", "\x00"])
@@ -90,7 +91,7 @@ def test_events_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_markets_of_an_event_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "KEEP_MARKETS", 5)
+    monkeypatch.setattr(remembered, "KEEP_MARKETS", 5)
     normalizer = fresh()
     for number in range(30):
         normalizer.normalize(answer([event(book("fanduel", {**MONEYLINE, "key": f"m{number}"}))]))
