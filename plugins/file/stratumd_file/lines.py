@@ -22,8 +22,8 @@ class LinesFile:
     def open(self) -> None:
         """Open the file, create it and its folder where needed, and mend what a crash left unfinished.
 
-        Where there is no header, an unfinished line is ended. Where there is one, the line is taken out: half a row may
-        end inside of quotes, which would swallow the rows after it. It never counted as delivered.
+        An unfinished line is taken out: it never counted as delivered, so it comes again, and what reads the file need
+        not know of it.
         """
         if self._descriptor is not None:
             return
@@ -83,12 +83,8 @@ class LinesFile:
         self._write(self._header[len(there) :])
 
     def _mend(self) -> None:
-        if not self._header:
-            self._write(b"\n")
-            return
-        start = os.fstat(self._open_descriptor).st_size
-        end = -1
-        while end < 0:  # the header ends a line, so there is one
+        start, end = os.fstat(self._open_descriptor).st_size, -1
+        while end < 0 < start:
             start = max(0, start - _BLOCK)
             end = os.pread(self._open_descriptor, _BLOCK, start).rfind(b"\n")
         os.ftruncate(self._open_descriptor, start + end + 1)
