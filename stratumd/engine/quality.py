@@ -118,15 +118,8 @@ class Quality:
 
     def judge(self, update: Update, scope: Scope | None, at: Micros) -> Iterator[Issue]:
         """Yield what is wrong with what an observation did to one event of the board."""
-        if update.taken or update.changes or update.announced:
-            yield from self._update(update, scope, at)
-
-    def missing(self, scope: Scope | None, board: Board, at: Micros) -> Iterator[Issue]:
-        """Yield the books that were asked for and that offer nothing, when all of an answer is on the board."""
-        if scope is not None and scope.books is not None:
-            yield from self._missing_books(scope, board, at)
-
-    def _update(self, update: Update, scope: Scope | None, at: Micros) -> Iterator[Issue]:
+        if not (update.taken or update.changes or update.announced):
+            return
         event = update.event
         if update.announced:
             yield from _teams(event)
@@ -183,8 +176,10 @@ class Quality:
                 rhythm.seen += 1
             self._changed = True
 
-    def _missing_books(self, scope: Scope, board: Board, at: Micros) -> Iterator[Issue]:
-        """Flag books that were asked for by name and offer nothing: a misspelt name is answered without a word."""
+    def missing_books(self, scope: Scope, board: Board, at: Micros) -> Iterator[Issue]:
+        """Yield the books that were asked for by name and offer nothing, when all of an answer is on the board: a
+        misspelt name is answered without a word.
+        """
         for book in sorted(scope.books or ()):
             if not board.offers(scope.sport, book) and self._again(f"missing_book {scope.sport} {book}", at):
                 detail = f"asked for by name, and it offers nothing on {scope.sport}"

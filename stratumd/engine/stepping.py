@@ -87,7 +87,7 @@ class Stepping:
         if quality is not None:
             issues += quality.late(self._observation, self._at)
         for update in updates:
-            if quality is not None:  # while what was just written lies near
+            if quality is not None:
                 issues += quality.judge(update, understood.scope, self._at)
             if update.announced:
                 self._events.append(update.event)
@@ -98,8 +98,8 @@ class Stepping:
                 continue
             self._take(update)
         if quality is not None:
-            if updates:
-                issues += quality.missing(understood.scope, self._pipeline.board, self._at)
+            if updates and understood.scope is not None:
+                issues += quality.missing_books(understood.scope, self._pipeline.board, self._at)
             self._states = quality.news() + self._states
         for event, memory in self._pipeline.forget(self._at):
             self._states += [StateChange(component, event, None) for component in memory.bodies]

@@ -78,7 +78,7 @@ from .risk import (
     period_returns,
     sharpe,
 )
-from .robust import NORMAL_CONSISTENCY, leave_one_out_medians, weighted_mad, weighted_median
+from .robust import NORMAL_CONSISTENCY, leave_one_out_medians, median_of_others, weighted_mad, weighted_median
 from .scores import Score, adjusted_p_values, discoveries, score
 from .shift import Shift, line_shift, probability_at, probability_shifts, shifts
 from .staking import growth_kept, growth_rate, kelly, kelly_stake
@@ -173,6 +173,7 @@ __all__ = [
     "markov_smoother",
     "max_drawdown",
     "mean_p_value",
+    "median_of_others",
     "model_for",
     "multiplicative",
     "odds_ratio",

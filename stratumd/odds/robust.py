@@ -35,21 +35,22 @@ def weighted_mad(values: Sequence[float], center: float, weights: Sequence[float
     return weighted_median([abs(value - center) for value in values], weights)
 
 
-def leave_one_out_medians(values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
-    """Return for each index the weighted median of all other values, so that none is held against itself.
+def median_of_others(values: Sequence[float], index: int, weights: Sequence[float] | None = None) -> float:
+    """Return the weighted median of all values but the one at `index`, so that none is held against itself.
 
-    Raises ValueError for fewer than two values, and like `weighted_median` where the others have no weight.
+    Raises ValueError where there are no others, and like `weighted_median` for these.
+    """
+    others = [*values[:index], *values[index + 1 :]]
+    return weighted_median(others, None if weights is None else [*weights[:index], *weights[index + 1 :]])
+
+
+def leave_one_out_medians(values: Sequence[float]) -> list[float]:
+    """Return `median_of_others` for each index, all at once: the values are ranked one time only.
+
+    Raises ValueError for fewer than two values.
     """
     if len(values) < 2:
         raise ValueError("the median of the others needs at least two values")
-    if weights is None:
-        return _equal_leave_one_out(values)
-    pairs = _pairs(values, weights, keep_zero=True)
-    order = sorted(range(len(pairs)), key=pairs.__getitem__)
-    return [_median_of_pairs([pairs[i] for i in order if i != out and pairs[i][1]]) for out in range(len(pairs))]
-
-
-def _equal_leave_one_out(values: Sequence[float]) -> list[float]:
     order = sorted(range(len(values)), key=values.__getitem__)
     ranked = [values[i] for i in order]
     upper = len(ranked) // 2
@@ -66,11 +67,11 @@ def _equal_leave_one_out(values: Sequence[float]) -> list[float]:
     return medians
 
 
-def _pairs(values: Sequence[float], weights: Sequence[float], *, keep_zero: bool = False) -> list[tuple[float, float]]:
+def _pairs(values: Sequence[float], weights: Sequence[float]) -> list[tuple[float, float]]:
     pairs = list(zip(values, weights, strict=True))
     if not all(0.0 <= weight < inf for weight in weights):
         raise ValueError("weights are finite and not negative")
-    return pairs if keep_zero else [pair for pair in pairs if pair[1]]
+    return [pair for pair in pairs if pair[1]]
 
 
 def _median_of_pairs(ranked: list[tuple[float, float]]) -> float:

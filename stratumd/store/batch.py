@@ -12,9 +12,9 @@ from stratumd.engine.outcome import Coverage, StateChange, Step
 from stratumd.plugin import ConsensusPoint, Event, Micros, Record, Signal
 from stratumd.store import writes
 from stratumd.store.cycles import Kpi
+from stratumd.store.frames import compressor
 from stratumd.store.keys import SeriesKey, event_key, identity, request_key, series_key
 from stratumd.store.lives import Life
-from stratumd.store.packed import packer
 from stratumd.store.text import clean, optional
 from stratumd.store.writes import Delete, Insert, Row
 
@@ -33,7 +33,7 @@ class Known:
         """By pipeline: the key of every series that is in the table."""
         self.events: dict[str, int] = {}
         self.books: set[str] = set()
-        self.pack = packer()
+        self.compress = compressor()
 
     def event(self, event: str) -> int:
         """Return the key of `event`."""
@@ -108,7 +108,7 @@ class Batch:
             yield writes.LATEST, {key: row for instant in instants for key, row in instant.items()}.values()
         yield writes.COVERAGE, self.coverage.values()
         yield writes.ISSUES, self.issues.values()
-        yield writes.CONSENSUS, [(*key, *_consensus(point, self._known.pack)) for key, point in self.points.items()]
+        yield writes.CONSENSUS, [(*key, *_consensus(point, self._known.compress)) for key, point in self.points.items()]
         yield writes.RECORDS, self.records.values()
         yield writes.SIGNALS, self.signals.values()
         yield writes.STATES_GONE, self.states_gone.values()
@@ -241,7 +241,7 @@ class Batch:
             self.failures[place] = (*place, at, clean(failure.error), clean(failure.where))
 
 
-def _consensus(point: ConsensusPoint, pack: Callable[[Any], bytes]) -> Row:
+def _consensus(point: ConsensusPoint, compress: Callable[[bytes], bytes]) -> Row:
     return (
         _JSON(point.outcomes).decode(),
         point.line,
@@ -251,7 +251,7 @@ def _consensus(point: ConsensusPoint, pack: Callable[[Any], bytes]) -> Row:
         point.dispersion,
         point.books,
         point.operators,
-        pack(point.contributors),
+        compress(_JSON(point.contributors)),
         point.reason,
     )
 

@@ -1,7 +1,7 @@
 """Copying what commits left in the log of a SQLite file into the file itself, while nobody waits for it.
 
 A commit is on the disk once it is in the log. SQLite by itself copies the log at the end of the commit that finds a
-thousand pages in it: with 192,000 quotes a cycle that was every one, and a third of its time.
+thousand pages in it: with 192,000 quotes a cycle that was every one.
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from stratumd.plugin import Micros
 from stratumd.store import csv_form, parquet_form
 from stratumd.store.columns import Cells, field_of
 from stratumd.store.conditions import within
+from stratumd.store.frames import compressor
 from stratumd.store.keys import event_key
 from stratumd.store.lookup import find_event
-from stratumd.store.packed import Packed, packed
+from stratumd.store.packed import Packed
 from stratumd.store.tables import counters, metadata, series
 from stratumd.store.writes import Bulk, Insert
 
@@ -107,11 +108,18 @@ def _read(bulk: Bulk, table: Table, path: Path) -> int:
 
 def _as_stored(table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
     """Return rows as they are written: in a file what is packed is text."""
-    columns = list(zip(*rows, strict=True))
-    for place, column in enumerate(table.columns):
-        if isinstance(column.type, Packed):
-            columns[place] = tuple(None if text is None else packed(text) for text in columns[place])
-    return list(zip(*columns, strict=True))
+    if not any(isinstance(column.type, Packed) for column in table.columns):
+        return [tuple(row) for row in rows]
+    types, compress = [column.type for column in table.columns], compressor()
+    return [
+        tuple(
+            [
+                compress(cell.encode()) if isinstance(kind, Packed) else cell
+                for kind, cell in zip(types, row, strict=True)
+            ]
+        )
+        for row in rows
+    ]
 
 
 def _named(connection: Connection, names: Sequence[str]) -> Iterator[Table]:

@@ -8,18 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-import zstandard
 from sqlalchemy import Connection, Row, select
 
 from stratumd.plugin import Observation, Poll, Request
 from stratumd.redaction import described, told
 from stratumd.store import writes
 from stratumd.store.errors import DAMAGED, StoreBroken
+from stratumd.store.frames import compressor, decompressed
 from stratumd.store.keys import poll_key, request_key
 from stratumd.store.tables import observations
 from stratumd.store.text import clean
-
-_LEVEL = 1  # recorded answers: 15 times smaller at 1.2 GB/s; level 3 is slower and no smaller, 6 five times slower
 
 _LARGE = 1 << 20
 """Bytes from which a second thread is worth its start; neither of the two holds the interpreter."""
@@ -53,7 +51,7 @@ class Recorder:
     """Compresses observations. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self._compress = compressor()
 
     def row(self, position: int, observation: Observation) -> writes.Row:
         """Return the row of `observation`."""
@@ -79,9 +77,9 @@ class Recorder:
     def _pack(self, body: bytes) -> tuple[bytes, str]:
         """Return the compressed body and the digest of the original; of a large one both are made at once."""
         if len(body) < _LARGE:
-            return self._compressor.compress(body), hashlib.sha256(body).hexdigest()
+            return self._compress(body), hashlib.sha256(body).hexdigest()
         with ThreadPoolExecutor(1, "pack") as beside:
-            packed = beside.submit(self._compressor.compress, body)
+            packed = beside.submit(self._compress, body)
             digest = hashlib.sha256(body).hexdigest()
             return packed.result(), digest
 
@@ -125,7 +123,7 @@ def restored(row: Row[*tuple[Any, ...]]) -> Observation:
         status=row.status,
         headers=_MAP.decode(row.headers),
         origin=row.origin,
-        body=zstandard.ZstdDecompressor().decompress(row.body),
+        body=decompressed(row.body),
     )
 
 

@@ -31,7 +31,7 @@ class Voice(NamedTuple):
 class Sheet(NamedTuple):
     """The same in columns, a row for each voice: every figure of a consensus is a median of one of them.
 
-    Arrays, for the numbers of an array lie side by side: to look at forty objects costs more than to sort them.
+    In arrays, which hold numbers without an object for each.
     """
 
     outcomes: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from stratumd.odds import Shift, breadth, line_shift, magnitude, strength, weighted_median
+from stratumd.odds import Shift, breadth, line_shift, magnitude, median_of_others, strength
 from stratumd.plugin import (
     ConsensusPoint,
     Contributor,
@@ -75,8 +75,7 @@ class Dislocation(Detector):
         suspects = {index for column in columns for index in _suspects(column, equal, least)}
         found = []
         for index in sorted(suspects):
-            others = None if equal else _without(weights, index)
-            medians = tuple([weighted_median(_without(column, index), others) for column in columns])
+            medians = tuple([median_of_others(column, index, None if equal else weights) for column in columns])
             differences = list(map(sub, rows[index], medians))
             # Of a line either side may be cheap; of probabilities the outcome that is rated too low.
             size = abs(differences[0]) if market.sigma is not None else -min(differences)
@@ -113,10 +112,6 @@ def _suspects(column: Sequence[float], equal: bool, least: float) -> list[int]:
     if ranked[-1] - low < least and high - ranked[0] < least:
         return []
     return [index for index, value in enumerate(column) if value - low >= least or high - value >= least]
-
-
-def _without(values: tuple[float, ...], index: int) -> tuple[float, ...]:
-    return values[:index] + values[index + 1 :]
 
 
 def _cheap_side(market: Market, apart: Apart) -> Shift:

@@ -16,6 +16,7 @@ from stratumd.odds import (
     devig,
     fair_spread,
     leave_one_out_medians,
+    median_of_others,
     weighted_mad,
     weighted_median,
 )
@@ -40,7 +41,7 @@ def test_by_hand() -> None:
     assert weighted_median([1.0, 2.0, 4.0], [1, 1, 2]) == 3.0  # half of the weight below 4 exactly
     assert weighted_median([1.0, 2.0], [0, 1]) == 2.0
     assert weighted_mad([1.0, 2.0, 4.0, 9.0], 3.0) == 1.5
-    assert leave_one_out_medians([1.0, 2.0, 4.0]) == [3.0, 2.5, 1.5]
+    assert [median_of_others([1.0, 2.0, 4.0], i) for i in range(3)] == [3.0, 2.5, 1.5]
 
 
 def test_an_exact_half_is_found_through_rounding() -> None:
@@ -83,24 +84,27 @@ def test_the_mad_ignores_where_the_values_lie(xs: list[float], shift: float) -> 
 
 @given(several)
 def test_the_median_of_the_others_is_what_taking_one_out_gives(xs: list[float]) -> None:
-    assert leave_one_out_medians(xs) == [median(without(xs, i)) for i in range(len(xs))]
+    expected = [median(without(xs, i)) for i in range(len(xs))]
+    assert leave_one_out_medians(xs) == expected
+    assert [median_of_others(xs, i) for i in range(len(xs))] == expected
 
 
 @given(weighted.filter(lambda pairs: len(pairs) > 1))
 def test_the_weighted_median_of_the_others_too(pairs: list[tuple[float, float]]) -> None:
-    expected = [weighted_median(*zip(*without(pairs, i), strict=True)) for i in range(len(pairs))]
-    assert leave_one_out_medians(*zip(*pairs, strict=True)) == expected
+    xs, weights = zip(*pairs, strict=True)
+    for i in range(len(pairs)):
+        assert median_of_others(xs, i, weights) == weighted_median(*zip(*without(pairs, i), strict=True))
 
 
 @given(several, st.data())
 def test_a_book_has_no_say_in_what_it_is_judged_by(xs: list[float], draw: st.DataObject) -> None:
     judged = draw.draw(st.integers(0, len(xs) - 1))
     wild = [*xs[:judged], 1e6, *xs[judged + 1 :]]
-    assert leave_one_out_medians(xs)[judged] == leave_one_out_medians(wild)[judged]
+    assert median_of_others(xs, judged) == median_of_others(wild, judged)
 
 
 def test_a_book_without_weight_is_judged_by_those_that_have_one() -> None:
-    assert leave_one_out_medians([1.0, 2.0, 9.0], [1, 1, 0]) == [2.0, 1.0, 1.5]
+    assert [median_of_others([1.0, 2.0, 9.0], i, [1, 1, 0]) for i in range(3)] == [2.0, 1.0, 1.5]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +119,8 @@ def test_no_median_of_nothing_or_of_bad_weights(xs: list[float], weights: list[f
 def test_one_book_has_no_others() -> None:
     with pytest.raises(ValueError, match="at least two"):
         leave_one_out_medians([1.0])
+    with pytest.raises(ValueError, match="no value"):
+        median_of_others([1.0], 0)
 
 
 def reference_consensus(vector: dict[str, Any]) -> tuple[list[float], list[float]]:
