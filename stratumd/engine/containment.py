@@ -6,6 +6,7 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -109,16 +110,16 @@ def detect(detector: Detector, tick: Tick, memory: Memory) -> Output:
 def _compare(
     records: Mapping[str, Mapping[MarketKey, Record]], memory: Memory
 ) -> tuple[Sequence[Record], Sequence[Record]]:
-    """Return the records that are not the very ones kept, and those of them that the history needs, checked."""
+    """Return the records that are not the very ones kept, checked, and those of them that the history needs."""
     changed: list[Record] = []
     news: list[Record] = []
     for kind, of_kind in records.items():
         for key, record in of_kind.items():
             last = memory.newest(kind, key)
             if last is not record:
+                _check_record(record, last)
                 changed.append(record)
                 if last is None or not record.same(last):
-                    _check_record(record)
                     news.append(record)
     return changed, news
 
@@ -217,10 +218,12 @@ def _checked(limits: object, at: Micros) -> Limits:
     return limits
 
 
-def _check_record(record: Record) -> None:
-    """Refuse a record that cannot be stored."""
+def _check_record(record: Record, last: Record | None) -> None:
+    """Refuse a record that cannot be stored. Contributors that `last` has, too, were looked at before: most of them."""
     if isinstance(record, ConsensusPoint):
-        _PACK(record)
+        known = last.contributors if isinstance(last, ConsensusPoint) else ()
+        new = [each for each, before in zip_longest(record.contributors, known) if each is not before]
+        _PACK((msgspec.structs.replace(record, contributors=()), new))
         return
     if "\0" in record.kind:
         raise ValueError(f"a record's kind is a word, not {record.kind!r}")

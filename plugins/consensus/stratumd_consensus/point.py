@@ -23,16 +23,18 @@ def consensus_point(key: MarketKey, panel: Panel, min_books: int) -> ConsensusPo
         return ConsensusPoint(
             key, books=books, operators=operators, contributors=contributors, reason="too_few_operators"
         )
-    weights = _weights(sheet)
+    weights = _unless_equal(sheet.weights)
     centres = _medians(sheet.values, weights)
     spread = max([weighted_mad(column, centres[i], weights) for i, column in enumerate(sheet.values)])
     line, fair_line, medians = sheet.lines[0], None, centres
+    implied: Sequence[Sequence[float]] = sheet.implied
     if sheet.terms[0] is None:
         fair_line = centres[0]
         line = _posted_line(sheet.lines, weights, fair_line)
-        sheet = sheet.where([posted == line for posted in sheet.lines])
-        weights = _weights(sheet)
-        medians = _medians(sheet.probabilities, weights)
+        posting = [posted == line for posted in sheet.lines]
+        probabilities, implied = _rows(sheet.probabilities, posting), _rows(sheet.implied, posting)
+        weights = None if weights is None else _unless_equal(list(compress(weights, posting)))
+        medians = _medians(probabilities, weights)
     total = sum(medians)
     return ConsensusPoint(
         key,
@@ -40,7 +42,7 @@ def consensus_point(key: MarketKey, panel: Panel, min_books: int) -> ConsensusPo
         line=None if isnan(line) else line,
         fair_line=fair_line,
         probabilities=tuple([median / total for median in medians]),
-        prices=tuple([1.0 / median for median in _medians(sheet.implied, weights)]),
+        prices=tuple([1.0 / median for median in _medians(implied, weights)]),
         dispersion=NORMAL_CONSISTENCY * spread,
         books=books,
         operators=operators,
@@ -71,8 +73,11 @@ def _medians(columns: Sequence[Sequence[float]], weights: Weights) -> list[float
     return [weighted_median(column, weights) for column in columns]
 
 
-def _weights(sheet: Sheet) -> Weights:
-    weights = sheet.weights
+def _rows(columns: Sequence[Sequence[float]], kept: Sequence[bool]) -> Sequence[Sequence[float]]:
+    return columns if all(kept) else [list(compress(column, kept)) for column in columns]
+
+
+def _unless_equal(weights: Sequence[float]) -> Weights:
     return None if weights.count(weights[0]) == len(weights) else weights
 
 

@@ -16,6 +16,7 @@ from stratumd.plugin import (
     DAY,
     HOUR,
     ConsensusPoint,
+    Contributor,
     Detector,
     Finding,
     Issue,
@@ -222,6 +223,14 @@ def test_a_record_that_cannot_be_compared_is_contained() -> None:
     pipeline = pipeline_of(Sick(lambda tick: [Incomparable(KEY, tick.at)]))
     assert not pipeline.step(poll()).failures
     assert [failure.component for failure in pipeline.step(poll(1)).failures] == ["sick"]
+
+
+def test_a_contributor_that_cannot_be_stored_is_refused_each_time_it_comes() -> None:
+    """Of a consensus the next one's contributors are mostly the same objects; nobody looks at those twice."""
+    good, bad = Contributor("a", "a", 1.0, (0.5, 0.5), None, ("a",)), Contributor("\ud800", "b", 1.0, (), None, ())
+    said = iter([(good,), (good, bad), (good, bad), (good,)])
+    pipeline = pipeline_of(Sick(lambda tick: [ConsensusPoint(KEY, reason="few", contributors=next(said))]))
+    assert [len(pipeline.step(poll(number)).failures) for number in range(4)] == [0, 1, 1, 0]
 
 
 def test_of_two_records_of_one_market_the_later_counts() -> None:
