@@ -157,8 +157,8 @@ class Quality:
 
     def _ages(self, market: Market, at: Micros, stale: dict[str, tuple[Micros, str]]) -> None:
         """See how old the quotes of a market are that has moved, learn from it, and note those that are stale."""
-        rhythms = self.rhythms
-        for book, line in market.lines.items():
+        rhythms, learned = self.rhythms, False
+        for book, line in market.lines.items():  # every quote of every market that moved: each look counts
             span = line.now
             if span is None or span.last_update is None or span.confirmed != at:
                 continue
@@ -166,15 +166,17 @@ class Quality:
             rhythm = rhythms.get(book)
             if rhythm is None:
                 rhythm = rhythms[book] = Rhythm()
-            if age > rhythm.usual:
-                if age > STALE * rhythm.usual and age > STALE_AT_LEAST and rhythm.seen == _LEARNED:
+            usual = rhythm.usual
+            if age > usual:
+                if age > STALE * usual and age > STALE_AT_LEAST and rhythm.seen == _LEARNED:
                     stale.setdefault(book, (age, market.key.market))
-                rhythm.usual *= _UP
-            elif rhythm.usual > 1.0:
-                rhythm.usual *= _DOWN
-            if rhythm.seen < _LEARNED:
+                rhythm.usual = usual * _UP
+            elif usual > 1.0:
+                rhythm.usual = usual * _DOWN
+            if rhythm.seen != _LEARNED:
                 rhythm.seen += 1
-            self._changed = True
+            learned = True
+        self._changed |= learned
 
     def missing_books(self, scope: Scope, board: Board, at: Micros) -> Iterator[Issue]:
         """Yield the books that were asked for by name and offer nothing, when all of an answer is on the board: a
