@@ -12,11 +12,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import anyio
@@ -33,10 +31,6 @@ MOST_BYTES = 10 << 20
 """The longest body that is read, unpacked."""
 _INLINE = 256 << 10
 """Bytes that are checked at once; a longer body is checked in a thread."""
-
-if find_spec("sniffio") is None:
-    # httpcore asks for it several times a request; where it is missing, the whole path is looked through each time.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # imports of it fail at once
 
 FAILURES: tuple[tuple[type[Exception], type[SourceError], str], ...] = (
     (httpx.TimeoutException, TransientError, "timeout"),

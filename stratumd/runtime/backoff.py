@@ -11,6 +11,8 @@ from typing import Any
 from stratumd.plugin import MINUTE, SECOND, Micros
 
 _MOST_DOUBLINGS = 32
+FOR_STORE: Micros = 30 * SECOND
+"""The longest wait of who waits for the store: it is our own, and everything stands still for as long as it is down."""
 
 
 def seconds(asked: Any) -> float | None:
@@ -51,10 +53,11 @@ class Backoff:
     failures: int = 0
     """In a row."""
 
-    def failed(self) -> Micros:
-        """Count a failure and return how long to wait."""
+    def failed(self, longest: Micros | None = None) -> Micros:
+        """Count a failure and return how long to wait; this time no longer than `longest`."""
         self.failures += 1
-        ceiling = min(self.longest, self.first << min(self.failures - 1, _MOST_DOUBLINGS))
+        most = self.longest if longest is None else min(longest, self.longest)
+        ceiling = min(most, self.first << min(self.failures - 1, _MOST_DOUBLINGS))
         return round(self.chance() * ceiling)
 
     def succeeded(self) -> None:

@@ -22,7 +22,7 @@ from stratumd.errors import (
 from stratumd.observe.logs import logger
 from stratumd.plugin import MINUTE, SECOND, Micros, Poll
 from stratumd.redaction import told
-from stratumd.runtime.backoff import Backoff, seconds
+from stratumd.runtime.backoff import FOR_STORE, Backoff, seconds
 from stratumd.runtime.build import Feed
 from stratumd.runtime.calls import call, sheltered
 from stratumd.runtime.circuit import LONGEST_ASKED, Circuit
@@ -282,7 +282,7 @@ class Collector:
     async def _keep(self, poll: Poll) -> None:
         """T1. What was answered is worth credits: while the store is down, no more is asked and this one waits."""
         failpoints.reached("source: answered")
-        waiting = Backoff(longest=30 * SECOND)
+        waiting = Backoff(longest=FOR_STORE)
         while True:
             try:
                 self._logged.update(await transaction(lambda: self._core.store.observe([(self.name, poll)])))

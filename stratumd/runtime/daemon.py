@@ -202,7 +202,8 @@ class _Daemon:
         async with open_posts() as posts:
             for part in parts.running():
                 hold(part, posts, self._core)
-            async with self._reloading(Exchange(self._core, parts, posts), view):
+            exchange = Exchange(self._core, parts, posts) if self._options.role != "api" else None
+            async with self._reloading(exchange, view):
                 duration = self._options.duration
                 with anyio.move_on_after(inf if duration is None else duration.total_seconds()):
                     await self._stop.asked.wait()
@@ -213,9 +214,9 @@ class _Daemon:
         return 0
 
     @asynccontextmanager
-    async def _reloading(self, exchange: Exchange, view: DaemonView) -> AsyncIterator[None]:
+    async def _reloading(self, exchange: Exchange | None, view: DaemonView) -> AsyncIterator[None]:
         """Reload when a signal or the control socket asks for it, while the block lasts."""
-        if self._options.load is None or self._options.role == "api":
+        if self._options.load is None:
             yield
             return
         reloader = Reloader(self._options.load, self._core, exchange, view, self._notifier)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Protocol, TypeVar
@@ -23,7 +23,7 @@ from stratumd.errors import DeliveryError, PluginError, StratumError
 from stratumd.plugin import HOUR, SECOND, Clock, Delivery, Log, Micros, Sink, iso
 from stratumd.redaction import described, told
 from stratumd.runtime.attempts import CLOSING, DEADLINE, Misconfigured, Target, attempt
-from stratumd.runtime.backoff import USUAL, Retry
+from stratumd.runtime.backoff import FOR_STORE, USUAL, Retry
 from stratumd.runtime.breaker import Breaker, Pace
 from stratumd.runtime.disabling import KIND, Memory, Switch
 from stratumd.runtime.posts import Turns
@@ -102,6 +102,7 @@ class Worker:
         self._clock = clock
         self._log = log
         self._retry = retry
+        self._patience = replace(retry, longest=min(FOR_STORE / SECOND, retry.longest))
         self._deadline = deadline
         self._idle = Rest(poll, wakeable=True)
         self._chance = chance
@@ -406,7 +407,7 @@ class Worker:
                 reason = f"store: {described(error)}"
             self._put(State.RECOVERABLE_ERROR, reason)
             self._log.error("deliveries wait for the store", sink=self.target.name, error=reason)
-            await anyio.sleep(self._retry.pause(failures, self._chance()))
+            await anyio.sleep(self._patience.pause(failures, self._chance()))
 
     def _put(self, state: State, reason: str = "") -> None:
         self._states.put("sink", self.target.name, state, reason, self._failures)

@@ -15,7 +15,7 @@ class Item(NamedTuple):
     """A component of a configuration."""
 
     kind: str
-    """`source`, `pipeline`, `job`, `sink`, or `log`."""
+    """`source`, `pipeline`, `job`, `sink`, or `log`; in a daemon for HTTP alone `routes`."""
     name: str = ""
 
     def __str__(self) -> str:
@@ -60,6 +60,13 @@ def difference(old: Config, new: Config, off: Collection[tuple[str, str]] = ()) 
         fate: tuple(item for item, found in revived if found == fate) for fate in _FATES
     }
     return Plan(**by_fate, fixed=tuple(_fixed(old, new)))
+
+
+def difference_beside(old: Config, new: Config) -> Plan:
+    """Return the same for a daemon that serves HTTP alone: no part runs there, and its routes stay as they are."""
+    fixed = [*_fixed(old, new), *(["pipelines"] if _read(old) != _read(new) else [])]
+    adjust = tuple(item for item, _ in _log(old, new))
+    return Plan(adjust=adjust, keep=tuple(Item("routes", each.name) for each in old.routes), fixed=tuple(fixed))
 
 
 _FATES = ("start", "stop", "restart", "adjust", "keep")
@@ -141,6 +148,11 @@ def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]
     known = {name: registered.component for name, registered in config.registry.normalizers.items()}
     wanted = set(formats)
     return {name: known[name] for name in wanted} if wanted <= known.keys() else known
+
+
+def _read(config: Config) -> dict[str, Any]:
+    """Return what routes and reports read of the pipelines."""
+    return {name: (spec.pricing, dict(spec.operators)) for name, spec in config.pipelines.items()}
 
 
 def _fixed(old: Config, new: Config) -> Iterator[str]:

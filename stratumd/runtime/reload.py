@@ -20,7 +20,7 @@ from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.exchange import Exchange
 from stratumd.runtime.journal import Reloaded
 from stratumd.runtime.notify import Notifier, extending
-from stratumd.runtime.plan import Item, Plan, difference
+from stratumd.runtime.plan import Item, Plan, difference, difference_beside
 from stratumd.runtime.states import State
 from stratumd.runtime.stop import Stop
 from stratumd.runtime.view import DaemonView
@@ -48,9 +48,12 @@ class Reloader:
     """Reloads the configuration of a running daemon, one reload at a time."""
 
     def __init__(
-        self, load: Callable[[], Config], core: Core, exchange: Exchange, view: DaemonView, notifier: Notifier
+        self, load: Callable[[], Config], core: Core, exchange: Exchange | None, view: DaemonView, notifier: Notifier
     ) -> None:
-        """`load` reads the file again; it blocks. `view` holds the configuration that is used."""
+        """`load` reads the file again; it blocks. `view` holds the configuration that is used.
+
+        Without an `exchange` no part runs here: this daemon serves HTTP alone.
+        """
         self._load = load
         self._core = core
         self._exchange = exchange
@@ -81,23 +84,30 @@ class Reloader:
                 new = await transaction(self._load)
             except Exception as error:  # noqa: BLE001  # plugins are imported: anything may be raised
                 return _refusal(error)
-            return _answer(difference(self._view.config, new, self._off()), new)
+            return _answer(self._plan(new), new)
 
     async def _reload(self) -> Answer:
-        old, off = self._view.config, self._off()
+        old = self._view.config
         try:
             new = await transaction(self._load)
-            plan = difference(old, new, off)
-            made = self._exchange.make(plan, old, new, off)
+            plan = self._plan(new)
+            made = None if self._exchange is None else self._exchange.make(plan, old, new, self._off())
             if new.log != old.log:
                 logs.configure(new.log.level, new.log.format, file=new.log.file)
         except Exception as error:  # noqa: BLE001  # plugins are imported and built: anything may be raised
             return self._refuse(error)
-        self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
-        self._exchange.swap(plan, made, self._view.config)
+        if self._exchange is None or made is None:
+            self._view.config = replace(old, log=new.log, absent=new.absent)
+        else:
+            self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
+            self._exchange.swap(plan, made, self._view.config)
         absences.show(self._core, new)
         self._succeed(plan, new)
         return msgspec.structs.replace(_answer(plan, new), waiting=await self._waiting(plan))
+
+    def _plan(self, new: Config) -> Plan:
+        old = self._view.config
+        return difference_beside(old, new) if self._exchange is None else difference(old, new, self._off())
 
     def _off(self) -> set[Item]:
         return {Item(each.kind, each.name) for each in self._core.states if each.state is State.PERMANENT_ERROR}

@@ -7,14 +7,17 @@ from typing import Protocol
 from stratumd.errors import ConfigError, PluginError, StratumError, Unauthorized
 from stratumd.observe.logs import logger
 from stratumd.redaction import described, told
-from stratumd.runtime.backoff import Backoff
+from stratumd.runtime.backoff import FOR_STORE, Backoff
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import Fault
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
-from stratumd.store import StoreBroken
+from stratumd.store import StoreBroken, StoreBusy, StoreDown, StoreFull
 
 _log = logger("stratumd.supervisor")
+
+
+_PASSING = (StoreBusy, StoreDown, StoreFull)
 
 
 class Part(Protocol):
@@ -55,7 +58,7 @@ async def keep(part: Part, core: Core, backoff: Backoff | None = None) -> None:
         except Exception as error:  # noqa: BLE001  # the supervisor: whatever a part fails with, the others go on
             if core.states.get(part.kind, part.name).state is State.OK:
                 backoff.succeeded()
-            wait = backoff.failed()
+            wait = backoff.failed(FOR_STORE if isinstance(error, _PASSING) else None)
             _tell(part, core, State.RECOVERABLE_ERROR, error, backoff.failures)
             await core.timer.sleep(wait)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -51,7 +51,8 @@ def restore(url: str, backup: Path, stamp: str) -> Path | None:
     """Put the file `backup` in the place of the SQLite database `url`; return where what was there is now.
 
     None where there was nothing. `stamp` becomes part of its name. `StartupError` while a daemon has the database, and
-    where the backup is none of stratumd's, or of a newer one; `StoreBroken` where it is damaged; then nothing changes.
+    where the backup is none of stratumd's, or of a newer one; `StoreBroken` where it is damaged; `StoreFull` where
+    there is no room for it; then nothing changes.
     """
     parsed = engines.parse_url(url)
     path = _file_of(parsed, "pg_restore")
@@ -64,27 +65,40 @@ def restore(url: str, backup: Path, stamp: str) -> Path | None:
     _known(backup)
     with starting(engines.printable(parsed)):
         lock = FileLock(path, Owner.here())
-        try:
+    try:
+        with mapped():
             return _exchange(path, backup, stamp)
-        finally:
-            lock.close()
+    finally:
+        lock.close()
 
 
 def _exchange(path: Path, backup: Path, stamp: str) -> Path | None:
+    """Put `backup` in the place of `path`, or leave everything as it was."""
     new, old = path.with_name(f"{path.name}.restoring"), path.with_name(f"{path.name}.before-{stamp}")
     there = path.exists()
     if old.exists():
         raise ConfigError(f"{old} exists; try again in a second")
-    shutil.copyfile(backup, new)
-    _settle(new)
-    if there:
-        _keep(path, old)
-    for end in _BESIDE:  # before the new one is there: it must never meet them
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + end).rename(old.with_name(old.name + end))
-    os.replace(new, path)
+    with ExitStack() as undo:
+        undo.callback(_remove, new)
+        _remove(new)  # what a kill left; nothing is written through a link in its place
+        shutil.copyfile(backup, new)
+        _settle(new)
+        if there:
+            _keep(path, old)
+            undo.callback(_give_back, old, path)
+        for end in _BESIDE:  # before the new one is there: it must never meet them
+            ours, kept = path.with_name(path.name + end), old.with_name(old.name + end)
+            with suppress(FileNotFoundError):
+                ours.rename(kept)
+                undo.callback(kept.rename, ours)
+        os.replace(new, path)
+        undo.pop_all()
     _settle(path.absolute().parent)
     return old if there else None
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _keep(path: Path, old: Path) -> None:
@@ -93,6 +107,14 @@ def _keep(path: Path, old: Path) -> None:
         os.link(path, old)
     except OSError:
         path.rename(old)
+
+
+def _give_back(old: Path, path: Path) -> None:
+    """Undo `_keep`."""
+    if path.exists():  # under both names: to rename one to the other would leave both
+        old.unlink()
+    else:
+        old.rename(path)
 
 
 def _file_of(url: URL, tool: str) -> Path:

@@ -15,6 +15,7 @@ Every call of the store may be repeated with the same arguments: what is already
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -94,6 +95,8 @@ _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CONSTRAINT: StoreRefused,
     sqlite3.SQLITE_MISMATCH: StoreRefused,
 }
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED, UNIQUE_VIOLATION = "40001", "40P01", "23505"
 """Codes of PostgreSQL, as `sqlstate` returns them."""
@@ -198,7 +201,9 @@ def _kind(error: BaseException) -> type[StoreError]:
         return next((ours for theirs, ours in _postgres() if isinstance(error, theirs)), StoreError)
     if isinstance(error, exc.TimeoutError | exc.DisconnectionError | exc.PendingRollbackError):
         return StoreDown
-    return StoreBroken if isinstance(error, OSError) else StoreError
+    if isinstance(error, OSError):
+        return StoreFull if error.errno in _NO_SPACE else StoreBroken
+    return StoreError
 
 
 def _line(error: BaseException) -> str:

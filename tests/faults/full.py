@@ -22,11 +22,15 @@ import anyio
 from stratumd.testing.provider import FakeOddsApi
 from tests.acceptance.test_kill import CONFIG, check, content
 from tests.faults import disks
-from tests.support.daemon import Daemon
+from tests.support.daemon import PATIENCE, Daemon
 
 SMALL, LARGE = 6_000, 200_000
 """Kilobytes."""
-WAITS = "an observation waits for the store"
+WAITS = ("an observation waits for the store", "an instant waits for the store")
+"""What the source says, by what did not fit any more: an answer, or, where a pipeline or a sink took the last page, the
+row that each poll begins with. Then no answer is asked for, and nothing is said of one."""
+FULL = "full"
+"""Stands in the error: while the machine is busy, the store may be waited for with space left."""
 
 
 @dataclass
@@ -55,7 +59,7 @@ async def run(folder: Path, place: Path, full: float) -> Report:
         with disks.in_memory(place, SMALL):
             daemon = Daemon(config)
             try:
-                (first, *_) = await daemon.wait_for(WAITS)
+                first = await _filled(daemon)
                 before, began = len(provider.served), time.monotonic()
                 await anyio.sleep(full)
                 status = (await daemon.ask("/status")).json()
@@ -72,6 +76,17 @@ async def run(folder: Path, place: Path, full: float) -> Report:
             check(config, place, answered=sum(each.status == 200 for each in provider.served))
     off = [each for each in status["components"] if each["state"] not in ("OK", "Stopped")]
     return Report(answered, space - began, recovery, off, json.dumps(first))
+
+
+async def _filled(daemon: Daemon) -> dict[str, Any]:
+    """Wait until the source finds the disk full, and return its line."""
+    with anyio.fail_after(PATIENCE):
+        while True:
+            for line in daemon.lines():
+                if line["event"] in WAITS and FULL in line["error"]:
+                    return line
+            assert daemon.process.poll() is None, f"it ended with {daemon.process.returncode}: {daemon.said}"
+            await anyio.sleep(0.02)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ PUBLIC = {
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/billing/webhook"),
     ("GET", "/api/v1/docs"),
+    ("GET", "/"),
 }
 """What everybody may call. Whoever makes something public writes it here as well."""
 
@@ -29,6 +30,7 @@ RULES = [
     (r"GET /api/v1/admin/usage(/.*)?", "staff", "usage:read"),
     (r"GET /api/v1/admin/audit(/.*)?", "staff", "audit:read"),
     (r"GET /api/v1/admin/outcomes", "staff", "reports:read"),
+    (r"GET /api/v1/dashboard/.*", "staff", ""),
     (r"GET /api/v1/ops/.*", "service staff", "ops:read"),
     (r"POST /api/v1/ops/.*", "service staff", "ops:run"),
     (r"\w+ /api/v1/(account|session|billing)(/.*)?", "session", ""),

@@ -45,6 +45,7 @@ async def world(url: str) -> AsyncIterator[World]:
             "partner-api": {"secret": "s" * 40, "per_address": _MANY},
             "stripe-billing": billing_options(fake),
             "admin": {"wrong_tokens": _MANY},
+            "dashboard": {"open_to": "staff"},
         }
         async with serving(url, routes, clock=clock) as house:
             yield await _peopled(house)

@@ -360,3 +360,29 @@ async def test_the_command_without_a_daemon(bench: Bench) -> None:
     code, _, errors = await command(bench)
     assert code == 75
     assert "no daemon runs by this file" in errors
+
+
+async def test_a_daemon_for_http_alone_says_what_needs_a_restart_of_it(bench: Bench) -> None:
+    """Its parts run elsewhere; whoever sends the signal, such as systemd, hears that it was heard."""
+    await bench.daemon.wait_for("cycle")  # the tables are there
+    beside = Daemon(bench.config, "--role", "api", env={"ODDS_KEY": KEY, "RUNTIME_DIRECTORY": str(bench.folder)})
+    try:
+        await beside.address()
+        bench.config.write_text(bench.text(1) + "log: {level: debug}\n")
+        beside.process.send_signal(signal.SIGHUP)
+        (line,) = await beside.wait_for("reloaded")
+        assert line["adjust"] == "log"
+        assert not {"start", "stop", "restart"} & line.keys()
+        bench.config.write_text(
+            bench.text(1).replace("  other:", "  more: {sources: [steady], detectors: [consensus]}\n  other:")
+        )
+        socket = Path((await beside.ask("/status")).json()["control"])
+        for _ in range(2):  # it is named as long as the file says something else
+            (answer,) = await to_thread.run_sync(lambda: list(ask(Request("reload"), [socket])))
+            assert (answer.pid, answer.exit_code) == (beside.process.pid, 0)
+            assert answer.plan["fixed"] == ["pipelines"]
+        assert {each["kind"] for each in (await beside.ask("/status")).json()["components"]} == {"store"}
+        code, _ = await beside.stop()
+        assert code == 0, beside.said
+    finally:
+        beside.kill()

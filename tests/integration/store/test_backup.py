@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stratumd.errors import ConfigError, StartupError
-from stratumd.store import StoreBroken, backup, damage, open_reader, open_store, restore
+from stratumd.store import StoreBroken, StoreFull, backup, damage, open_reader, open_store, restore
 from tests.support import steps
 from tests.support.cli import stratumd
 
@@ -128,6 +130,54 @@ def test_what_is_no_sound_copy_is_refused_and_nothing_changes(path: Path, tmp_pa
             restore(url_of(path), file, "then")
     assert ids(path) == kept
     assert not [*tmp_path.glob("*before*")]
+
+
+@pytest.mark.parametrize("fails", ["shutil.copyfile", "os.fsync", "os.replace"])
+def test_a_restore_that_fails_leaves_everything_as_it_was(
+    path: Path, tmp_path: Path, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, say: half of a copy would keep it so. The log of a killed daemon goes back to its database."""
+    kept = fill(path, 3)
+    copy, place = tmp_path / "copy.db", tmp_path / "killed.db"
+    backup(url_of(path), copy)
+    store = open_store(url_of(path))
+    steps.keep(store, steps.step(steps.observation(steps.START + 99)))
+    for end in ("", "-wal", "-shm"):  # as a kill leaves them
+        shutil.copy(f"{path}{end}", f"{place}{end}")
+    store.close()
+
+    def full(*_: object) -> None:
+        (tmp_path / "killed.db.restoring").write_bytes(b"a beginning")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fails, full)
+        with pytest.raises(StoreFull, match="No space left"):
+            restore(url_of(place), copy, "then")
+    assert {each.name for each in tmp_path.glob("killed*")} >= {"killed.db", "killed.db-wal", "killed.db-shm"}
+    assert not [*tmp_path.glob("*.restoring"), *tmp_path.glob("*.before-*")]
+    assert len(ids(place)) == 4
+    assert restore(url_of(place), copy, "then") is not None, "and nothing is in the way of the next attempt"
+    assert ids(place) == kept
+
+
+def test_what_a_killed_restore_left_is_written_over(path: Path, tmp_path: Path) -> None:
+    """And it follows no link that somebody put there."""
+    early = fill(path, 3)
+    copy, left, other = tmp_path / "copy.db", tmp_path / "stratum.db.restoring", tmp_path / "other"
+    backup(url_of(path), copy)
+    fill(path, 5)
+    left.write_bytes(b"longer than the copy" * 100_000)
+    left.chmod(0o400)
+    restore(url_of(path), copy, "then")
+    assert ids(path) == early
+    other.write_text("somebody else's")
+    left.symlink_to(other)
+    restore(url_of(path), copy, "later")
+    assert ids(path) == early
+    assert not path.is_symlink()
+    assert other.read_text() == "somebody else's"
+    assert not left.exists()
 
 
 def test_a_damaged_database_is_not_copied(path: Path, tmp_path: Path) -> None:

@@ -168,6 +168,21 @@ async def test_a_store_that_fails_after_the_sending_costs_no_second_sending() ->
     assert bench.log.events == ["deliveries wait for the store"] * 2
 
 
+async def test_deliveries_go_on_soon_after_a_store_that_was_down_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half an hour for which a receiver is left alone is not for our own store."""
+    waits: list[float] = []
+
+    async def asleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    bench = Bench(Scripted(), make_signal("s1"))
+    bench.queue.broken = [OSError("disk full")] * 12
+    monkeypatch.setattr("stratumd.runtime.delivery.anyio.sleep", asleep)
+    await bench.worker.step()
+    assert waits == [1, 2, 4, 8, 16, *[30] * 7]
+    assert bench.queue.states() == ["delivered"]
+
+
 async def test_a_sink_is_opened_again_until_it_can_be() -> None:
     bench = Bench(sink := Unready(), make_signal("s1"), chance=lambda: 0.0)
     sink.errors = [StartupError("no disk"), RuntimeError("oops")]

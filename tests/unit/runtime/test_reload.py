@@ -18,6 +18,7 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.notify import Notifier
 from stratumd.runtime.parts import Parts, assemble
+from stratumd.runtime.plan import Plan
 from stratumd.runtime.posts import open_posts
 from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import State
@@ -326,3 +327,21 @@ async def test_the_service_manager_is_told(tmp_path: Path) -> None:
         reloader = Reloader(raising(ConfigError("no")), bench.core, None, bench.view, told)  # type: ignore[arg-type]
         await reloader.reload()
     assert [line for line in told.said if "=1" in line] == ["RELOADING=1", "READY=1"]
+
+
+async def test_a_daemon_for_http_alone_takes_over_its_log_and_names_the_rest(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, core())
+    reloader = Reloader(bench.load, bench.core, None, bench.view, Notifier())
+    old, before = bench.view.config, bench.everything()[:-1]
+    bench.write(("every: 60s", "every: 30s"), ("[post, {post: {name: file, depth: 2}}]", "[post]"))
+    assert (await reloader.reload()).plan == Plan().listed()
+    bench.write(("  late:", "  later:"), ("sources:", "log: {level: debug}\nsources:"))
+    for _ in range(2):
+        assert (await reloader.preview()).plan["fixed"] == ["pipelines"]
+    answer = await reloader.reload()
+    assert (answer.plan["adjust"], answer.plan["fixed"]) == (["log"], ["pipelines"])
+    assert (bench.view.config.log.level, bench.view.config.pipelines) == ("debug", old.pipelines)
+    assert (await reloader.preview()).plan["adjust"] == []
+    assert bench.everything()[:-1] == before, "nothing was built"
+    bench.path.write_text("sources: [")
+    assert (await reloader.reload()).exit_code == 78

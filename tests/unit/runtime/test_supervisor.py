@@ -10,7 +10,7 @@ from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.core import Core
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import attempt, keep
-from stratumd.store import StoreBroken, StoreDown
+from stratumd.store import StoreBroken, StoreDown, StoreFull
 from tests.unit.runtime.bench import core, timer_of
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +68,13 @@ async def test_a_failed_part_is_started_again(error: Exception) -> None:
     assert part.runs == 4
     assert [length // SECOND for length in timer_of(shared).sleeps] == [1, 2, 4]
     assert state(shared) == (State.STOPPED, "", 0)
+
+
+async def test_who_waits_for_the_store_looks_again_soon() -> None:
+    """However long the disk was full: five minutes of nothing after that are for parts whose own code fails."""
+    shared = core()
+    await keep(Part(shared, *[StoreFull("full")] * 8, *[ZeroDivisionError()] * 2), shared, certain())
+    assert [length // SECOND for length in timer_of(shared).sleeps] == [1, 2, 4, 8, 16, 30, 30, 30, 256, 300]
 
 
 async def test_a_part_that_was_ok_begins_its_waits_anew() -> None:

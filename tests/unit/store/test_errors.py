@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 import sqlite3
@@ -86,6 +87,14 @@ def assert_mapped(error: Exception) -> None:
 )
 def test_the_reaction_to_codes_of_sqlite(code, expected):
     assert type(translate(sqlite_error(code))) is expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.ENOSPC, StoreFull), (errno.EDQUOT, StoreFull), (errno.EIO, StoreBroken), (errno.EROFS, StoreBroken)],
+)
+def test_the_reaction_to_errors_of_the_system(number, expected):
+    assert type(translate(OSError(number, "something"))) is expected
 
 
 @pytest.mark.parametrize(
