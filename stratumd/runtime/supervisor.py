@@ -16,7 +16,6 @@ from stratumd.store import StoreBroken, StoreBusy, StoreDown, StoreFull
 
 _log = logger("stratumd.supervisor")
 
-
 _PASSING = (StoreBusy, StoreDown, StoreFull)
 
 
