@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableSequence, Sequence
 from functools import lru_cache
 from itertools import compress
 from math import nan
@@ -14,7 +14,7 @@ from stratumd.plugin import Contributor, Priced, Span
 
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
-Column: TypeAlias = "array[float]"
+Column: TypeAlias = MutableSequence[float]
 Terms = tuple[int, float, tuple[str, ...]]
 """What has to be equal to be compared without a margin model: how many sides, negated; the line, or 0; the sides."""
 
@@ -31,7 +31,7 @@ class Voice(NamedTuple):
 class Sheet(NamedTuple):
     """The same in columns, a row for each voice: every figure of a consensus is a median of one of them.
 
-    In arrays, which hold numbers without an object for each.
+    What is kept is in arrays, which hold numbers without an object for each.
     """
 
     outcomes: tuple[str, ...]
@@ -52,10 +52,10 @@ class Sheet(NamedTuple):
         """Return the rows that are `kept`."""
         if all(kept):
             return self
-        names = [list(compress(column, kept)) for column in (self.contributors, self.books, self.terms)]
-        numbers = [_column(compress(column, kept)) for column in (self.weights, self.lines)]
+        names = [[*compress(column, kept)] for column in (self.contributors, self.books, self.terms)]
+        numbers = [[*compress(column, kept)] for column in (self.weights, self.lines)]
         figures = [
-            [_column(compress(column, kept)) for column in columns]
+            [[*compress(column, kept)] for column in columns]
             for columns in (self.values, self.probabilities, self.implied)
         ]
         return _new(Sheet, (self.outcomes, *names, *numbers, *figures))
