@@ -57,8 +57,10 @@ def replay(
     else:
         observations = _progress(merged(files or []), ", ".join(path.name for path in files or []))
     from stratumd.runtime.garbage import BATCH, settle
+    from stratumd.runtime.turns import take_turns
 
     settle(BATCH)
+    take_turns()
     started = time.perf_counter()
     if database is None:
         summary = _run(observations, pipelines, None)

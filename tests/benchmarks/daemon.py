@@ -12,6 +12,7 @@ from stratumd.config import load_config
 from stratumd.plugin import SECOND, Micros, Observation, Poll, Request, delivery_id, parse_iso
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.garbage import resting, settle
+from stratumd.runtime.turns import take_turns
 from stratumd.store import Commit, NewDelivery, open_store
 
 SOURCE = "feed"
@@ -53,6 +54,7 @@ class Daemon:
         self._stages: dict[str, list[float]] = defaultdict(list)
         self.changes = self.signals = 0
         settle()
+        take_turns()
 
     def cycle(self, number: int, body: bytes) -> dict[str, float]:
         """Take the poll of that number; return the seconds of each stage. What nobody waits for comes last."""
