@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from stratumd.plugin import HOUR, MINUTE, SECOND, Micros, Signal
+from stratumd.testing.samples import signal as sample
 from stratumd_demo.labels import Kind, Label
 from stratumd_demo.matching import APART, STEAMS, Apart, Lifetimes, match, place
 
@@ -26,23 +27,15 @@ def label(**changed: Any) -> Label:
 
 
 def signal(at: Micros = NOON, **changed: Any) -> Signal:
-    fields: dict[str, Any] = {
-        **dict.fromkeys(("id", "pipeline", "detector", "detector_version", "sport", "home", "away", "observation"), ""),
-        **dict.fromkeys(("player", "operator", "expires_at")),
+    steam: dict[str, Any] = {
         "type": "STEAM",
         "event": "game",
-        "market": "spreads",
-        "outcome": "home",
         "direction": "down",
         "books": (),
-        "magnitude": 1.0,
-        "threshold": 0.5,
-        "strength": 50,
         "commence_at": NOON + HOUR,
         "observed_at": at,
-        "metadata": {},
     }
-    return Signal(**{**fields, **changed})
+    return sample(**steam | changed)
 
 
 @pytest.mark.parametrize(

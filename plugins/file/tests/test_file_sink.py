@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from stratumd.errors import DeliveryError, StartupError
 from stratumd.plugin import Delivery, Notice, Signal
+from stratumd.testing.samples import signal
 from stratumd_file.rows import HEADER, row
 from stratumd_file.sink import FileSink, Options
 
@@ -24,31 +25,7 @@ def deliveries(*ids: str) -> list[Delivery]:
 
 
 def make_signal(id: str) -> Signal:
-    return Signal(
-        id=id,
-        type="MOVE",
-        pipeline="nba",
-        detector="move",
-        detector_version="1",
-        sport="basketball_nba",
-        event="e1",
-        home="Montréal",
-        away="Boston Celtics",
-        commence_at=0,
-        market="spreads",
-        player=None,
-        outcome="away",
-        direction="up",
-        operator=None,
-        books=("betmgm",),
-        magnitude=1.0,
-        threshold=0.5,
-        strength=82,
-        observed_at=1_784_000_000_000_000,
-        expires_at=None,
-        observation="o1",
-        metadata={"note": "two\nlines"},
-    )
+    return signal(id=id, home="Montréal", metadata={"note": "two\nlines"})
 
 
 def file_sink(path: Path, **options: Any) -> FileSink:
@@ -187,9 +164,9 @@ async def test_csv_has_one_header_over_restarts(tmp_path: Path) -> None:
     assert path.read_bytes() == HEADER + row(make_signal("s1").public()) + row(make_signal("s2").public())
     first, second = rows(path)
     assert (first["id"], second["id"], first["home"], first["player"]) == ("s1", "s2", "Montréal", "")
-    assert json.loads(first["books"]) == ["betmgm"]
+    assert json.loads(first["books"]) == ["fanduel"]
     assert json.loads(first["metadata"]) == {"note": "two\nlines"}
-    assert first["observed_at"] == "2026-07-14T03:33:20Z"
+    assert first["observed_at"] == "2026-01-01T12:00:00Z"
 
 
 @pytest.mark.parametrize("kept", [1, len(HEADER) - 1, len(HEADER), len(HEADER) + 1, len(HEADER) + 100, -1])

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stratumd.plugin import Delivery, Notice, PluginConfig, Severity, Signal
+from stratumd.plugin import Delivery, Notice, PluginConfig, Severity
+from stratumd.testing.samples import signal
 from stratumd_log.sink import LogSink
 
 
@@ -35,33 +36,9 @@ class Context:
 
 @pytest.mark.anyio
 async def test_logs_one_line_per_signal_with_the_ids_as_fields() -> None:
-    signal = Signal(
-        id="5f1c",
-        type="MOVE",
-        pipeline="nba",
-        detector="move",
-        detector_version="1",
-        sport="basketball_nba",
-        event="e1",
-        home="Miami Heat",
-        away="Boston Celtics",
-        commence_at=0,
-        market="h2h",
-        player=None,
-        outcome="home",
-        direction="up",
-        operator=None,
-        books=("fanduel",),
-        magnitude=0.04,
-        threshold=0.03,
-        strength=60,
-        observed_at=0,
-        expires_at=None,
-        observation="o1",
-        metadata={},
-    )
+    move = signal(id="5f1c", market="h2h", magnitude=0.04, threshold=0.03, strength=60)
     context: Any = Context()
-    await LogSink(PluginConfig(), context).deliver([Delivery("d1", signal), Delivery("d2", signal)])
+    await LogSink(PluginConfig(), context).deliver([Delivery("d1", move), Delivery("d2", move)])
     expected = ("MOVE  h2h  Miami Heat ▲ 4.0%  fanduel  strength 60", {"signal": "5f1c", "event_id": "e1"})
     assert context.log.lines == [expected, expected]
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.plugin import Signal
+from stratumd.testing import samples
 from stratumd_partner_api import shapes
 from stratumd_partner_api.shapes import BOOKS, COMPONENTS, VELOCITY
 
@@ -30,10 +31,7 @@ metadata = st.dictionaries(keys, values, max_size=8)
 
 
 def signal(evidence: dict[str, Any]) -> Signal:
-    return Signal(
-        "s1", "STEAM", "nba", "steam", "1", "basketball_nba", "e1", "Home", "Away", 0, "spreads", None, "home", "up",
-        NAMES[1], (NAMES[0], NAMES[2]), 1.0, 0.5, 50, 0, None, "o", evidence,
-    )  # fmt: skip
+    return samples.signal(type="STEAM", operator=NAMES[1], books=(NAMES[0], NAMES[2]), metadata=evidence)
 
 
 @given(metadata)

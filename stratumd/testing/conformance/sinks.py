@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from stratumd.plugin import HOUR, Clock, Delivery, Log, Purse, Signal, Sink, delivery_id
-from stratumd.testing import scenario
+from stratumd.testing import samples, scenario
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.conformance.musts import Must, accepted, must
 from stratumd.testing.purse import OpenPurse
@@ -70,13 +70,8 @@ class _Quiet:
 
 def sample(number: int = 0) -> Signal:
     """Return a signal such as a detector gives, for trying out a sink."""
-    return Signal(
-        id=f"{number:032x}", type="MOVE", pipeline="verify", detector="move", detector_version="1",
-        sport="basketball_nba", event="game", home="Bears", away="Foxes", commence_at=scenario.START + 6 * HOUR,
-        market="spreads", player=None, outcome="home", direction="down", operator=None, books=("fanduel",),
-        magnitude=1.0, threshold=0.5, strength=75, observed_at=scenario.START + number, expires_at=None,
-        observation="0" * 32, metadata={},
-    )  # fmt: skip
+    at = scenario.START + number
+    return samples.signal(id=f"{number:032x}", pipeline="verify", commence_at=scenario.START + 6 * HOUR, observed_at=at)
 
 
 def delivery(number: int = 0, attempt: int = 1) -> Delivery:

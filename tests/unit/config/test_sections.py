@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stratumd.config import When
+from stratumd.testing.samples import signal
 from tests.unit.config.reading import ENV, RIGHT, Reading, changed, place
-from tests.unit.config.signals import signal
 
 
 def test_the_smallest_file_has_defaults(reading: Reading) -> None:
@@ -187,7 +187,7 @@ def test_wrong_conditions(reading: Reading, condition: str) -> None:
     ],
 )
 def test_which_signals_a_sink_gets(when: When, admitted: bool) -> None:
-    assert when.admits(signal(strength=60)) is admitted
+    assert when.admits(signal(type="STEAM", strength=60)) is admitted
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_which_signals_a_sink_gets(when: When, admitted: bool) -> None:
 )
 def test_a_type_in_shadow_is_admitted_only_by_name(when: When, admitted: bool) -> None:
     """Types that are given are exactly those that are admitted; others than the shadowed are not touched."""
-    assert when.admits(signal(strength=60), frozenset({"STEAM"})) is admitted
-    assert When().admits(signal(strength=60), frozenset({"GAP"}))
+    assert when.admits(signal(type="STEAM", strength=60), frozenset({"STEAM"})) is admitted
+    assert When().admits(signal(type="STEAM", strength=60), frozenset({"GAP"}))
 
 
 def test_the_log_goes_to_a_file_only_where_one_is_named(reading: Reading) -> None:

@@ -9,35 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.plugin import Signal, one_line
+from stratumd.testing.samples import signal
 
 
 def make_signal(type: str = "MOVE", metadata: dict[str, Any] | None = None, **changes: Any) -> Signal:
-    fields: dict[str, Any] = {
-        "id": "5f1c",
-        "type": type,
-        "pipeline": "nba",
-        "detector": type.lower(),
-        "detector_version": "1",
-        "sport": "basketball_nba",
-        "event": "e1",
-        "home": "Miami Heat",
-        "away": "Boston Celtics",
-        "commence_at": 0,
-        "market": "spreads",
-        "player": None,
-        "outcome": "away",
-        "direction": "up",
-        "operator": None,
-        "books": ("betmgm", "fanduel"),
-        "magnitude": 1.0,
-        "threshold": 0.5,
-        "strength": 82,
-        "observed_at": 0,
-        "expires_at": None,
-        "observation": "o1",
-        "metadata": metadata or {},
-    }
-    return Signal(**fields | changes)
+    own: dict[str, Any] = {"detector": type.lower(), "outcome": "away", "books": ("betmgm", "fanduel"), "strength": 82}
+    return signal(**own | {"type": type, "metadata": metadata or {}} | changes)
 
 
 def moved(
@@ -53,8 +30,8 @@ def moved(
 def test_steam_names_the_side_its_line_and_how_many_operators_moved() -> None:
     """Evidence holds the home side's lines; the away side's are their negatives."""
     movers = [moved(3.5, 2.5, operator=f"op{n}", book=f"b{n}") for n in range(6)]
-    signal = make_signal("STEAM", {"movers": movers}, books=tuple("abcdefgh"))
-    assert one_line(signal) == "STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82"
+    made = make_signal("STEAM", {"movers": movers}, books=tuple("abcdefgh"))
+    assert one_line(made) == "STEAM  spreads  Boston Celtics −3.5 → −2.5  6 operators  strength 82"
 
 
 def test_the_widest_move_is_shown() -> None:
@@ -80,9 +57,9 @@ def test_lines_are_the_bettors_and_prices_stand_where_lines_do_not_move(
 
 def test_a_dislocation_shows_the_book_against_the_consensus() -> None:
     metadata = {"unit": "points", "value": 4.62, "consensus": 3.5}
-    signal = make_signal("DISLOCATION", metadata, books=("bovada",), operator="bovada")
+    made = make_signal("DISLOCATION", metadata, books=("bovada",), operator="bovada")
     expected = "DISLOCATION  spreads  Boston Celtics −4.62 against −3.5  bovada  strength 82"
-    assert one_line(signal) == expected
+    assert one_line(made) == expected
 
 
 def test_a_dislocation_in_probability_is_shown_in_percent() -> None:
@@ -91,13 +68,13 @@ def test_a_dislocation_in_probability_is_shown_in_percent() -> None:
 
 
 def test_a_crossed_key_shows_the_consensus_line_on_both_sides() -> None:
-    signal = make_signal("KEY_CROSS", {"keys": [3.0], "before": 2.5, "after": 3.5}, outcome="home")
-    assert "Miami Heat +2.5 → +3.5" in one_line(signal)
+    made = make_signal("KEY_CROSS", {"keys": [3.0], "before": 2.5, "after": 3.5}, outcome="home")
+    assert "Miami Heat +2.5 → +3.5" in one_line(made)
 
 
 def test_a_players_market_names_the_player() -> None:
-    signal = make_signal(market="player_points", player="Jayson Tatum", outcome="over")
-    assert one_line(signal) == "MOVE  player_points  Jayson Tatum over ▲ 1  2 books  strength 82"
+    made = make_signal(market="player_points", player="Jayson Tatum", outcome="over")
+    assert one_line(made) == "MOVE  player_points  Jayson Tatum over ▲ 1  2 books  strength 82"
 
 
 @pytest.mark.parametrize(

@@ -14,37 +14,14 @@ from stratumd.runtime.attempts import Target
 from stratumd.runtime.delivery import Worker
 from stratumd.runtime.states import States
 from stratumd.store import Disabled, Outage
+from stratumd.testing.samples import signal
 
 START = 1_784_000_000 * SECOND
 
 
 def make_signal(id: str, event: str = "e1", expires_at: Micros | None = None) -> Signal:
     """Return a plausible signal."""
-    return Signal(
-        id=id,
-        type="MOVE",
-        pipeline="nba",
-        detector="move",
-        detector_version="1",
-        sport="basketball_nba",
-        event=event,
-        home="Boston Celtics",
-        away="Miami Heat",
-        commence_at=START + 3_600 * SECOND,
-        market="spreads",
-        player=None,
-        outcome="home",
-        direction="up",
-        operator=None,
-        books=("fanduel",),
-        magnitude=1.0,
-        threshold=0.5,
-        strength=75,
-        observed_at=START,
-        expires_at=expires_at,
-        observation="o1",
-        metadata={},
-    )
+    return signal(id=id, event=event, commence_at=START + 3_600 * SECOND, observed_at=START, expires_at=expires_at)
 
 
 class StillClock:

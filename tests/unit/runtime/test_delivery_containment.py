@@ -291,7 +291,7 @@ async def test_a_dry_run_prints_and_sends_nothing() -> None:
     stand_in = PrintingSink(sink, "nba.chat", printed.append)
     await stand_in.open()
     await stand_in.deliver([Delivery("d1", make_signal("abc"))])
-    assert printed == ["would send to nba.chat: MOVE  spreads  Boston Celtics ▲ 1  fanduel  strength 75"]
+    assert printed == ["would send to nba.chat: MOVE  spreads  Miami Heat ▲ 1  fanduel  strength 75"]
     assert (sink.opened, sink.calls) == (0, [])
 
 
