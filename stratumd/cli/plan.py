@@ -25,8 +25,9 @@ SIGNALS = {
     "can": "CAN FIRE", "changes": "IT CAN WITH",
 }  # fmt: skip
 QUOTAS = {
-    "source": "SOURCE", "remaining": "LEFT", "used": "USED", "today": "TODAY", "daily": "OF", "month": "MONTH",
-    "monthly": "OF", "burn": "LAST 24H", "projected": "LEFT AT RESET", "reset": "RESET",
+    "source": "SOURCE", "remaining": "LEFT", "used": "USED", "today": "TODAY", "daily": "DAILY BUDGET",
+    "month": "THIS MONTH", "monthly": "MONTHLY BUDGET", "burn": "LAST 24H", "pace": "A DAY AT THIS PACE",
+    "projected": "LEFT AT RESET", "reset": "RESET, UTC",
 }  # fmt: skip
 
 
@@ -125,8 +126,8 @@ def _number(value: int | None) -> str | None:
 def quota(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Show what each source has spent and has left, and what will be left when its credits are new: on the 1st, UTC.
 
-    `used` and `left` are the provider's newest word; the rest is stratumd's own count. The projection goes on as in
-    the last 24 hours.
+    `used` and `left` are the provider's newest word; the rest is stratumd's own count. The projection goes on at
+    the pace of the last 24 hours; of a source that began later, at its pace since then.
     """
     from stratumd.config import load_config
     from stratumd.runtime.clock import SystemTimer
@@ -158,6 +159,7 @@ def _quota(each: Any) -> dict[str, Any]:
         "month": _number(each.month),
         "monthly": _number(each.budget.monthly_credits),
         "burn": _number(each.last_day),
+        "pace": _number(each.daily),
         "projected": _number(each.projected),
         "reset": tables.moment(each.reset),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,13 +12,14 @@ from stratumd.cli.past import chosen
 from stratumd.cli.why_not import CHECKS
 from stratumd.odds import Kind, kind
 from stratumd.plugin import Signal, iso
+from stratumd.plugin.evidence import number, part, text
 
 if TYPE_CHECKING:
     from stratumd.proof.why import Why
 
 _QUOTES = {
     "book": "BOOK", "operator": "OPERATOR", "named": "IN IT", "line": "LINE", "price": "PRICE",
-    "changed_seconds": "SECONDS SO", "confirmed_seconds": "SEEN", "book_seconds": "BOOK'S OWN",
+    "changed_seconds": "UNCHANGED, S", "confirmed_seconds": "SEEN, S AGO", "book_seconds": "BOOK'S UPDATE, S AGO",
 }  # fmt: skip
 _MOVED = {"book": "MOVED", "operator": "OPERATOR", "after": "AFTER", "before": "NOT AFTER"}
 _FOLLOWED = {"book": "FOLLOWED", "operator": "OPERATOR", "seconds": "SECONDS AFTER", "move": "MOVE"}
@@ -94,17 +95,11 @@ def _sentences(found: Why) -> Iterator[str]:
     if point is not None and point.reason is None:
         shares = ", ".join(f"{o} {p:.1%}" for o, p in zip(point.outcomes, point.probabilities, strict=True))
         yield f"  consensus    {_points(signal, point.line)}{shares} by {point.operators} operators"
-    regime = signal.metadata.get("regime")
-    if regime is not None:
+    regime = part(signal.metadata, "regime")
+    if regime:
         yield f"  regime       {_pairs(regime)}"
-    for name, part in (signal.metadata.get("context") or {}).items():
-        if part is not None:
-            told = f"{part['source']}, {part['age_seconds']:g} s old, score {part['score']:g}"
-            yield f"  {name.replace('_', ' '):<12} {told}: {part['limits']}"
-    components = signal.metadata.get("components")
-    if components:
-        parts = [f"{name} {part['value']:.2f} × {part['weight']:g}" for name, part in components.items()]
-        yield f"  strength     {', '.join(parts)}"
+    yield from _context(part(signal.metadata, "context"))
+    yield from _strength(part(signal.metadata, "components"))
     if not found.build_noted:
         yield "  the options of then are not noted; all was stepped under those of now"
 
@@ -121,5 +116,25 @@ def _points(signal: Signal, line: float | None) -> str:
     return f"{line:+g} " if kind(signal.market) is Kind.SPREAD else f"{line:g} "
 
 
-def _pairs(values: dict[str, Any]) -> str:
+def _context(told: Mapping[str, Any]) -> Iterator[str]:
+    for name in told:
+        note = part(told, name)
+        age, score = number(note, "age_seconds"), number(note, "score")
+        if age is not None and score is not None:
+            about = f"{text(note, 'source')}, {age:g} s old, score {score:g}"
+            yield f"  {name.replace('_', ' '):<12} {about}: {text(note, 'limits')}"
+
+
+def _strength(components: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the parts of the strength, of a detector that tells them."""
+    parts = []
+    for name in components:
+        value, weight = number(part(components, name), "value"), number(part(components, name), "weight")
+        if value is not None and weight is not None:
+            parts.append(f"{name} {value:.2f} × {weight:g}")
+    if parts:
+        yield f"  strength     {', '.join(parts)}"
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())

@@ -30,6 +30,10 @@ _SECRETS = re.compile(
 )
 
 
+_ID = re.compile(r"[0-9a-f]{32,64}")
+_ENOUGH = 10  # characters of an id, which commands take for the whole of it
+
+
 class Rotated(WatchedFileHandler):
     """Appends to a file, and to a new one of its name as soon as a rotation has moved it away."""
 
@@ -144,10 +148,12 @@ def _for_people(colours: bool) -> list[Processor]:
 
 
 def _flattened(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write counts as people read them: `MOVE 2, STEAM 1`."""
+    """Write counts as people read them, `MOVE 2, STEAM 1`, and of ids as much as commands ask for."""
     for key, value in event.items():
         if isinstance(value, dict):
             event[key] = ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
+        elif key != "event" and isinstance(value, str) and _ID.fullmatch(value):
+            event[key] = value[:_ENOUGH]
     return event
 
 

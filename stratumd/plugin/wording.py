@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from stratumd.odds import Kind, kind
+from stratumd.plugin.evidence import number, part, rows
 from stratumd.plugin.values import Signal
 
 MINUS = "\u2212"
@@ -37,22 +38,20 @@ def _side(signal: Signal) -> str:
 def _path(signal: Signal) -> str:
     """Return how the number moved, or where it stands against the consensus."""
     metadata = signal.metadata
-    moves = _list(metadata, "movers") or _list(metadata, "moves")
+    moves = rows(metadata, "movers") or rows(metadata, "moves")
     if moves:
-        widest = max(moves, key=lambda move: abs(_number(move.get("move")) or 0.0))
-        return _arrow(signal, widest.get("from"), widest.get("to"))
-    before, after = _number(metadata.get("before")), _number(metadata.get("after"))
+        widest = max(moves, key=lambda move: abs(number(move, "move") or 0.0))
+        return _arrow(signal, part(widest, "from"), part(widest, "to"))
+    before, after = number(metadata, "before"), number(metadata, "after")
     if before is not None and after is not None:
         return f"{_points(signal, before)} → {_points(signal, after)}"
     return _against(signal)
 
 
-def _arrow(signal: Signal, before: Any, after: Any) -> str:
+def _arrow(signal: Signal, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return the lines, or the prices where the line stood still or the market has none."""
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
-        return ""
-    lines = _number(before.get("line")), _number(after.get("line"))
-    prices = _number(before.get("price")), _number(after.get("price"))
+    lines = number(before, "line"), number(after, "line")
+    prices = number(before, "price"), number(after, "price")
     if lines[0] is not None and lines[1] is not None and lines[0] != lines[1]:
         return f"{_points(signal, lines[0])} → {_points(signal, lines[1])}"
     if prices[0] is None or prices[1] is None:
@@ -63,7 +62,7 @@ def _arrow(signal: Signal, before: Any, after: Any) -> str:
 
 def _against(signal: Signal) -> str:
     metadata = signal.metadata
-    value, consensus = _number(metadata.get("value")), _number(metadata.get("consensus"))
+    value, consensus = number(metadata, "value"), number(metadata, "consensus")
     if value is None or consensus is None:
         return ""
     if metadata.get("unit") == "probability":
@@ -83,27 +82,18 @@ def _points(signal: Signal, line: float) -> str:
     if kind(signal.market) is not Kind.SPREAD:
         return f"{line:.2f}".rstrip("0").rstrip(".")
     own = (-line if signal.outcome == "away" else line) + 0.0
-    number = f"{abs(own):.2f}".rstrip("0").rstrip(".")
-    return f"{MINUS if own < 0 else '+'}{number}"
+    size = f"{abs(own):.2f}".rstrip("0").rstrip(".")
+    return f"{MINUS if own < 0 else '+'}{size}"
 
 
 def _who(signal: Signal) -> str:
     """Return which book it is, or how many operators or books take part."""
-    movers = {str(move["operator"]) for move in _list(signal.metadata, "movers") if "operator" in move}
+    movers = {str(move["operator"]) for move in rows(signal.metadata, "movers") if "operator" in move}
     if movers:
         return f"{len(movers)} operators"
     if len(signal.books) == 1:
         return signal.books[0]
     return f"{len(signal.books)} books" if signal.books else signal.operator or ""
-
-
-def _list(metadata: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    found = metadata.get(key)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _plain(text: str) -> str:

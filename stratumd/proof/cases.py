@@ -13,7 +13,7 @@ from stratumd.engine import Pipeline
 from stratumd.plugin import Micros, Observation, Signal, format_duration, iso
 from stratumd.proof.instant import Instant, instants_of
 from stratumd.proof.past import ProofError
-from stratumd.proof.why_not import REMEMBERED, Asking, Explained, distance, giving
+from stratumd.proof.why_not import REMEMBERED, Asking, Explained, Which, distance, giving
 
 LOOKED_AT = 60
 """Instants at which a missing signal is explained; each costs as much as some hundreds of polls."""
@@ -155,7 +155,7 @@ def _explained(instant: Instant, wanted: Expected) -> list[Explained]:
     except ProofError:  # a detector that declares no types
         return []
     markets = [market for market in instant.tick.markets if wanted.market in (None, market.key.market)]
-    return [Asking(instant, detector, wanted.type, market, wanted.outcome).explained() for market in markets]
+    return [Asking(instant, detector, wanted.type, market, Which(wanted.outcome)).explained() for market in markets]
 
 
 def _loosely(wanted: Expected) -> Wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,10 +21,11 @@ from stratumd.plugin import (
     iso,
     rounded,
 )
+from stratumd.plugin.evidence import number, rows, text
 from stratumd.plugin.views import PathPoint
 from stratumd.proof.instant import Instant, fairs, instants
 from stratumd.proof.past import Past, ProofError
-from stratumd.proof.why_not import REMEMBERED, Asking, Check
+from stratumd.proof.why_not import REMEMBERED, Asking, Check, Which
 from stratumd.proof.worth import Closes, Offer, offers
 
 FOLLOWING = 30 * MINUTE
@@ -177,7 +178,8 @@ def _checks(instant: Instant, signal: Signal, market: Market) -> list[Check]:
     own = next((each for each in instant.pipeline.detectors if each.name == signal.detector), None)
     if own is None or signal.type not in own.gates:
         return []
-    return Asking(instant, own, signal.type, market, signal.outcome).explained().checks
+    which = Which(signal.outcome, signal.direction, signal.operator)
+    return Asking(instant, own, signal.type, market, which).explained().checks
 
 
 def _books(signal: Signal, market: Market) -> frozenset[str]:
@@ -205,12 +207,19 @@ def _posted(line: BookLine, signal: Signal, books: frozenset[str]) -> Posted | N
 
 def _moved(signal: Signal, market: Market, books: frozenset[str]) -> list[Moved]:
     """Return the intervals in which the signal's books changed: as the signal tells, else all of it in its window."""
-    told = signal.metadata.get("movers", ())
+    told = [mover for each in rows(signal.metadata, "movers") if (mover := _told(each)) is not None]
     if told:
-        return [Moved(each["book"], each["operator"], *each["interval"]) for each in told]
-    opened = signal.observed_at - round(signal.metadata.get("window_seconds", 0.0) * SECOND)
+        return told
+    opened = signal.observed_at - round((number(signal.metadata, "window_seconds") or 0.0) * SECOND)
     found = [_changing(market.lines[book], opened) for book in sorted(books)]
     return [each for each in found if each is not None]
+
+
+def _told(mover: Mapping[str, Any]) -> Moved | None:
+    book, operator, interval = text(mover, "book"), text(mover, "operator"), mover.get("interval")
+    if book is None or operator is None or not isinstance(interval, list) or len(interval) != 2:
+        return None
+    return Moved(book, operator, *map(str, interval))
 
 
 def _changing(line: BookLine, opened: Micros) -> Moved | None:

@@ -29,7 +29,7 @@ from stratumd.plugin import (
     Tick,
     iso,
 )
-from stratumd.proof.instant import Instant, instants
+from stratumd.proof.instant import Instant, Probe, instants
 from stratumd.proof.measuring import measured
 from stratumd.proof.past import Past, ProofError
 from stratumd.runtime.builds import plain
@@ -94,7 +94,7 @@ def why_not(
     instant = at_last(past, event, at)
     detector = giving(instant, type)
     asked = [each for each in instant.tick.markets if market in (None, each.key.market)]
-    found = [Asking(instant, detector, type, each, outcome).explained() for each in asked]
+    found = [Asking(instant, detector, type, each, Which(outcome)).explained() for each in asked]
     if not found:
         raise ProofError(f"the observation covers no market {market!r} of event {event}")
     return sorted(found, key=distance)
@@ -111,6 +111,22 @@ def at_last(past: Past, event: str, at: Micros) -> Instant:
         if instant.tick.observation == last:
             return instant
     raise ProofError(f"pipeline {past.spec.name} did not observe event {event} up to {iso(at)}")
+
+
+class Which(NamedTuple):
+    """Which findings of a market are asked about: all that have what is named here."""
+
+    outcome: str | None = None
+    direction: str | None = None
+    operator: str | None = None
+
+    def admits(self, found: Finding) -> bool:
+        """Say whether `found` is one of them."""
+        pairs = zip(self, (found.outcome, found.direction, found.operator), strict=True)
+        return all(wanted in (None, own) for wanted, own in pairs)
+
+
+ANY = Which()
 
 
 class Knob(NamedTuple):
@@ -132,14 +148,12 @@ Values = Mapping[Knob, Any]
 class Asking:
     """Asks a detector again and again about one market at one instant."""
 
-    def __init__(
-        self, instant: Instant, detector: Detector, type: str, market: Market, outcome: str | None = None
-    ) -> None:
+    def __init__(self, instant: Instant, detector: Detector, type: str, market: Market, which: Which = ANY) -> None:
         self._instant = instant
         self._detector = detector
         self._type = type
         self._market = market
-        self._outcome = outcome
+        self._which = which
         self._by_name = {each.name: each for each in instant.pipeline.detectors}
         self.knobs = list(self._knobs())
         self._configured = {knob: _read(self._by_name[knob.detector].options, knob.path) for knob in self.knobs}
@@ -177,7 +191,7 @@ class Asking:
         of_market = [
             each
             for each in self._findings(values)
-            if each.type == self._type and each.key == self._market.key and self._outcome in (None, each.outcome)
+            if each.type == self._type and each.key == self._market.key and self._which.admits(each)
         ]
         return max(of_market, key=lambda each: (each.strength, each.magnitude), default=None)
 
@@ -323,6 +337,8 @@ class Asking:
                 return f"there is no {kind}: {reason}"
         if self.finding({}) is not None:
             return "the condition has held since its last signal; it has to end, or to grow, before it can fire again"
+        if not self._detector.gates.get(self._type):
+            return f"{self._detector.name} names no conditions of {self._type} (`gates`): none could be measured"
         return "nothing in this market meets the condition, however loose the options"
 
     def _knobs(self) -> Sequence[Knob]:
@@ -339,11 +355,15 @@ class Asking:
 
 def giving(instant: Instant, type: str) -> Detector:
     """Return the detector that gives signals of `type`. `ProofError` where none says that it does."""
-    for detector in instant.pipeline.detectors:
-        if type in detector.signals or type in detector.gates:
+    detectors = [each for each in instant.pipeline.detectors if not isinstance(each, Probe)]
+    given = {each: {*each.signals, *each.gates}.difference(each.provides) for each in detectors}
+    for detector in detectors:
+        if type in given[detector]:
             return detector
-    known = sorted({name for each in instant.pipeline.detectors for name in (*each.signals, *each.gates)})
-    raise ProofError(f"no detector of the pipeline gives signals of type {type!r}; they give {', '.join(known)}")
+    known = ", ".join(sorted(set().union(*given.values()))) or "none"
+    silent = ", ".join(each.name for each in detectors if not given[each] and not each.provides)
+    hint = f"; {silent}: no `signals` are declared, so that nobody knows which" if silent else ""
+    raise ProofError(f"no detector of the pipeline says that it gives {type!r}; they give {known}{hint}")
 
 
 def _compared(market: Market) -> str:

@@ -5,7 +5,7 @@ The consensus of the stored past is one yardstick for every question that is ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import lru_cache
 from statistics import StatisticsError, fmean
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from stratumd.odds import Kind, PriceError, closing_value, kind
 from stratumd.odds.margin import sigma_for
 from stratumd.plugin import ConsensusPoint, Signal, rounded
+from stratumd.plugin.evidence import number, part, rows, text
 from stratumd.proof.past import Past
 
 
@@ -68,13 +69,13 @@ class Closes:
 
 def offers(signal: Signal) -> list[Offer]:
     """Return the prices that a signal names: those left behind, the best, its legs; else those that moved."""
-    metadata = signal.metadata
-    for name in ("legs", "stale"):
-        if metadata.get(name):
-            return [_offer(signal, each, each) for each in metadata[name]]
-    if "best" in metadata:
-        return [_offer(signal, metadata["best"], metadata["best"])]
-    return list(_moved(signal))
+    told = signal.metadata
+    named = rows(told, "legs") or rows(told, "stale") or [part(told, "best")]
+    found = [_offer(signal, each, each) for each in named]
+    if not any(found):
+        moved = [*rows(told, "movers"), *rows(told, "moves")]
+        found = [_offer(signal, each, part(each, "to")) for each in moved]
+    return [each for each in found if each is not None]
 
 
 def own_line(market: str, outcome: str, line: float | None) -> float | None:
@@ -82,11 +83,9 @@ def own_line(market: str, outcome: str, line: float | None) -> float | None:
     return 0.0 - line if line is not None and outcome == "away" and kind(market) is Kind.SPREAD else line
 
 
-def _moved(signal: Signal) -> Iterator[Offer]:
-    for each in (*signal.metadata.get("movers", ()), *signal.metadata.get("moves", ())):
-        yield _offer(signal, each, each["to"])
-
-
-def _offer(signal: Signal, who: dict[str, Any], terms: dict[str, Any]) -> Offer:
-    outcome = who.get("outcome", signal.outcome)
-    return Offer(who["book"], outcome, own_line(signal.market, outcome, terms.get("line")), terms["price"])
+def _offer(signal: Signal, who: Mapping[str, Any], terms: Mapping[str, Any]) -> Offer | None:
+    book, price = text(who, "book"), number(terms, "price")
+    if book is None or price is None:
+        return None
+    outcome = text(who, "outcome") or signal.outcome
+    return Offer(book, outcome, own_line(signal.market, outcome, number(terms, "line")), price)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratumd.config.schedules import Budget
-from stratumd.plugin import DAY, Micros, iso
+from stratumd.plugin import DAY, HOUR, Micros, iso
 from stratumd.runtime.account import month_of, next_month
 from stratumd.store import Reader
+
+_LEAST: Micros = HOUR  # what a daemon asks at its start, all at once, is no pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class QuotaRow:
     today: int
     last_day: int
     """Spent in the last 24 hours."""
+    counted_since: Micros
+    """When the first credit was counted that is known."""
     budget: Budget
 
     @property
@@ -34,18 +38,23 @@ class QuotaRow:
         return next_month(self.at)
 
     @property
+    def daily(self) -> int:
+        """What a day costs at the pace of the last 24 hours, or of the hours since the first credit was counted."""
+        return self.last_day * DAY // min(DAY, max(_LEAST, self.at - self.counted_since))
+
+    @property
     def projected(self) -> int | None:
-        """What will be left then, if it goes on as in the last 24 hours; negative where it will not do."""
+        """What will be left then, if it goes on at this pace; negative where it will not do."""
         if self.remaining is None:
             return None
-        return self.remaining - self.last_day * (self.reset - self.at) // DAY
+        return self.remaining - self.daily * (self.reset - self.at) // DAY
 
     def warnings(self) -> list[str]:
         """Say where it will not do, and which budgets are spent to `warn_percent`."""
         found = []
         if self.projected is not None and self.projected < 0:
-            days = (self.remaining or 0) * 10 // self.last_day / 10
-            found.append(f"at {self.last_day:,} credits a day the {self.remaining:,} left will last {days:g} days")
+            days = (self.remaining or 0) * 10 // self.daily / 10
+            found.append(f"at {self.daily:,} credits a day the {self.remaining:,} left will last {days:g} days")
         parts = {"daily_credits": (self.today, self.budget.daily_credits)}
         parts["monthly_credits"] = (self.month, self.budget.monthly_credits)
         for name, (spent, budget) in parts.items():
@@ -66,6 +75,7 @@ class QuotaRow:
             "month": self.month,
             "monthly_credits": self.budget.monthly_credits,
             "last_24h": self.last_day,
+            "daily_pace": self.daily,
             "projected_at_reset": self.projected,
             "reset_at": iso(self.reset),
             "warnings": self.warnings(),
@@ -76,7 +86,8 @@ def quotas(reader: Reader, budgets: Mapping[str, Budget], now: Micros) -> list[Q
     """Return the quota of every source whose provider speaks of one, by name."""
     return [
         QuotaRow(
-            q.source, now, q.at, q.remaining, q.used, q.month, q.today, q.last_day, budgets.get(q.source, Budget())
+            *(q.source, now, q.at, q.remaining, q.used, q.month, q.today, q.last_day, q.counted_since),
+            budgets.get(q.source, Budget()),
         )
         for q in reader.quotas(now, month_of(now))
     ]

@@ -43,6 +43,8 @@ class Quota(NamedTuple):
     """Credits counted since midnight, UTC."""
     last_day: int
     """Credits counted in the 24 hours before now."""
+    counted_since: Micros
+    """When the first credit was counted that is known."""
 
 
 def row(poll_id: str, source: str, poll: Poll) -> writes.Row:
@@ -82,8 +84,11 @@ def _quota(connection: Connection, source: str, now: Micros, month: Micros) -> Q
         .limit(1)
     )
     at, remaining, used = connection.execute(newest).one()
-    spent = [_spent(connection, source, start, now) for start in (month, now // DAY * DAY, now - DAY)]
-    return Quota(source, at, remaining, used, *spent)
+    this_month, today, last_day = [
+        _spent(connection, source, start, now) for start in (month, now // DAY * DAY, now - DAY)
+    ]
+    first = select(func.min(charges.c.charged_at)).where(charges.c.source == source)
+    return Quota(source, at, remaining, used, this_month, today, last_day, connection.scalar(first) or now)
 
 
 def _spent(connection: Connection, source: str, start: Micros, now: Micros) -> int:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from stratumd.odds import Ranking, ranking
 from stratumd.plugin import MINUTE, SECOND, Micros, Signal
+from stratumd.plugin.evidence import rows, text
 from stratumd_clv.closing import Agreed, agree, own_line
 from stratumd_clv.quotes import MarketPast, same_at
 from stratumd_clv.rows import First, Value
@@ -161,17 +162,18 @@ class Valuing:
 
 def firsts(pipeline: str, signal: Signal) -> Iterator[First]:
     """Yield each mover's part in a signal that says who moved first; nothing where the intervals do not tell."""
-    originator, movers = signal.metadata.get("originator"), signal.metadata.get("movers")
-    if isinstance(originator, str) and isinstance(movers, list):
-        for operator in sorted({str(mover["operator"]) for mover in movers}):
+    originator, movers = text(signal.metadata, "originator"), rows(signal.metadata, "movers")
+    if originator is not None:
+        for operator in sorted({operator for mover in movers if (operator := text(mover, "operator"))}):
             first = int(operator == originator)
             yield First(pipeline, signal.id, operator, signal.event, signal.market, first)
 
 
 def _stale(signal: Signal) -> list[str] | None:
     """Return the books that a steam left behind; None for a signal of another shape."""
-    found = signal.metadata.get("stale")
-    return [str(each["book"]) for each in found] if isinstance(found, list) else None
+    if not isinstance(signal.metadata.get("stale"), list):
+        return None
+    return [book for each in rows(signal.metadata, "stale") if (book := text(each, "book"))]
 
 
 def _consensus(now: Agreed, outcome: str) -> Taken | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import Field
 
 from stratumd.plugin import Bet, Moment, PluginConfig, Side, Signal, Strategy
+from stratumd.plugin.evidence import number, part, rows, text
 from stratumd_strategies.staking import Staking
 
 
@@ -66,14 +66,13 @@ class Follow(Strategy):
 
 def named(signal: Signal) -> dict[str, float | None]:
     """Return the books whose prices a signal recommends, with what a unit staked there is expected to earn."""
-    stale: list[dict[str, Any]] = signal.metadata.get("stale", [])
-    if stale:
-        return {each["book"]: None if each["ev_percent"] is None else each["ev_percent"] / 100.0 for each in stale}
-    best = signal.metadata.get("best")
-    if best is None:
-        return {}
-    worst = signal.metadata.get("ev_percent", {}).get("worst_case")
-    return {best["book"]: None if worst is None else worst / 100.0}
+    stale = {
+        book: number(each, "ev_percent") for each in rows(signal.metadata, "stale") if (book := text(each, "book"))
+    }
+    best = text(part(signal.metadata, "best"), "book")
+    if not stale and best is not None:
+        stale = {best: number(part(signal.metadata, "ev_percent"), "worst_case")}
+    return {book: None if percent is None else percent / 100.0 for book, percent in stale.items()}
 
 
 def _is_about(side: Side, signal: Signal) -> bool:

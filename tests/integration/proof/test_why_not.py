@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.config import load_config
+from stratumd.engine import Pipeline, gate
 from stratumd.plugin import MINUTE, Detector, Finding, Gate, MarketKey, PluginConfig, Tick
 from stratumd.proof import Past
-from stratumd.proof.instant import Instant, instants
+from stratumd.proof.instant import Instant, instants, probed
 from stratumd.proof.measuring import measured
 from stratumd.proof.past import Era, ProofError
 from stratumd.proof.whatif import changed
-from stratumd.proof.why_not import REMEMBERED, Asking, Explained, why_not
+from stratumd.proof.why_not import REMEMBERED, Asking, Explained, Which, giving, why_not
 from stratumd.store import Reader, open_reader
 from stratumd.testing.harness import PlainNormalizer, game, observation, spread
 from tests.support.cli import stratumd
@@ -156,19 +159,57 @@ class Gap(Detector):
                         yield Finding("GAP", market.key, "home", "up", size, self.options.least, (line.book,), 50, {})
 
 
-def test_a_strangers_detector_is_explained_by_its_gates_alone() -> None:
-    from stratumd.engine import Pipeline, gate
-    from stratumd.proof.instant import probed
+class Mute(Gap):
+    """The same, but it does not say what it gives, nor under which conditions."""
 
+    name, gates = "mute", MappingProxyType({})
+
+
+class Each(Gap):
+    """The same of each operator by itself."""
+
+    name = "each"
+
+    def detect(self, tick: Tick) -> Iterator[Finding]:
+        for found in super().detect(tick):
+            yield msgspec.structs.replace(found, operator=found.books[0])
+
+
+def at_the_second_minute(detector: Detector, **lines: float) -> Instant:
+    """Return the instant at which books were seen to offer these home lines for a minute."""
     ticks: list[Tick] = []
     plain = PlainNormalizer(PluginConfig())
-    pipeline = probed(Pipeline("test", [Gap(Gap.config())], {plain.name: plain}), None, ticks.append)
+    pipeline = probed(Pipeline("test", [detector], {plain.name: plain}), None, ticks.append)
     tipoff = game(starts=OPENED + 300 * MINUTE)
+    books = {book: [spread(line, 1.91, 1.91)] for book, line in lines.items()}
     for minute in range(2):
-        step = pipeline.step(observation(OPENED + minute * MINUTE, {tipoff: {"fanduel": [spread(-3.5, 1.91, 1.91)]}}))
-    instant = Instant(pipeline, ticks[-1], gate.dump(gate.Memory()), {}, step)
+        step = pipeline.step(observation(OPENED + minute * MINUTE, {tipoff: books}))
+    return Instant(pipeline, ticks[-1], gate.dump(gate.Memory()), {}, step)
+
+
+@pytest.mark.parametrize(("operator", "there"), [(None, 7.5), ("betmgm", 7.5), ("fanduel", 3.5)])
+def test_of_one_operator_its_own_value_is_measured(operator: str | None, there: float) -> None:
+    instant = at_the_second_minute(Each(Each.config()), fanduel=-3.5, betmgm=-7.5)
     (market,) = instant.tick.markets
-    each = Asking(instant, pipeline.detectors[0], "GAP", market).explained()
+    asking = Asking(instant, instant.pipeline.detectors[0], "GAP", market, Which(operator=operator))
+    assert [check.value for check in asking.explained().checks if check.option == "each.least"] == [there]
+
+
+def test_a_detector_without_gates_is_not_spoken_for() -> None:
+    """Nothing was measured, so nothing is said of what would help."""
+    instant = at_the_second_minute(Mute(Mute.config()), fanduel=-3.5)
+    (market,) = instant.tick.markets
+    each = Asking(instant, instant.pipeline.detectors[0], "GAP", market).explained()
+    assert (each.checks, each.flips) == ([], [])
+    assert each.reason == "mute names no conditions of GAP (`gates`): none could be measured"
+    with pytest.raises(ProofError, match="they give none; mute: no `signals` are declared"):
+        giving(instant, "GAP")
+
+
+def test_a_strangers_detector_is_explained_by_its_gates_alone() -> None:
+    instant = at_the_second_minute(Gap(Gap.config()), fanduel=-3.5)
+    (market,) = instant.tick.markets
+    each = Asking(instant, instant.pipeline.detectors[0], "GAP", market).explained()
     assert [(check.option, check.value, check.threshold, check.passed) for check in each.checks] == [
         ("gap.wait", "1m", "2m", False),
         ("gap.least", 3.5, 5.0, False),
@@ -206,7 +247,10 @@ def test_the_command(config: Path, reader: Reader, capsys: pytest.CaptureFixture
     assert "steam.operators" in said
     assert ("blocked first by" in said) or ("the signal was given" in said)
     assert stratumd("why-not", "stream", *words[2:]) == 1
-    assert "no detector of the pipeline gives signals of type 'STREAM'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no detector of the pipeline says that it gives 'STREAM'; they give ARBITRAGE, " in said
+    assert "consensus" not in said, "that is no signal"
+    assert "`signals`" not in said, "each detector here says what it gives"
 
 
 def test_a_pipeline_that_never_ran_is_no_choice(

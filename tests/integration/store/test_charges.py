@@ -49,7 +49,7 @@ def test_the_quota(database_url):
         store.close()
     reader = open_reader(database_url)
     try:
-        assert reader.quotas(NOON, month) == [Quota("nba", NOON - HOUR + 5, 993, 7, 77, 7, 27)]
+        assert reader.quotas(NOON, month) == [Quota("nba", NOON - HOUR + 5, 993, 7, 77, 7, 27, month - HOUR + 5)]
         assert reader.upcoming(NOON, NOON + DAY) == []
     finally:
         reader.close()

@@ -63,6 +63,12 @@ def test_a_line_for_people() -> None:
     assert line[8:] == " [info] cycle quotes=3 signals='MOVE 1, STEAM 2' empty=-"
 
 
+def test_people_see_as_much_of_an_id_as_commands_ask_for() -> None:
+    stream = logged(format="console")
+    logs.logger("stratumd.test").info("MOVE", signal="0123456789abcdef" * 2, book="fanduel", day="2026-11-20")
+    assert stream.getvalue()[8:] == " [info] MOVE signal=0123456789 book=fanduel day=2026-11-20\n"
+
+
 def test_what_is_no_terminal_gets_json() -> None:
     assert logs.configure("info", "auto", io.StringIO()) is False
 
