@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import time
 from pathlib import Path
 
 import anyio
@@ -11,9 +14,11 @@ import msgspec
 import pytest
 
 from stratumd.config import Config, load_config
-from stratumd.plugin import Signal, Sink, parse_iso
+from stratumd.plugin import DAY, HOUR, Signal, Sink, iso, parse_iso, to_datetime
 from stratumd.registry import load
+from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core
+from stratumd.runtime.digest import last_due
 from stratumd.runtime.digests import LOOK, Digests
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.notices import Notices
@@ -24,6 +29,7 @@ from stratumd.testing.discord import FakeDiscord
 from stratumd_clv.rows import Value
 from tests.support import steps
 from tests.support.daemon import PATIENCE
+from tests.support.daemon import Daemon as Process
 from tests.unit.runtime.virtual import VirtualTimer
 
 pytestmark = pytest.mark.anyio
@@ -117,10 +123,7 @@ def opening(database_url: str) -> Iterator[Opening]:
 def happen(store: Store, moment: str, number: int = 1, **changed: object) -> list[Signal]:
     """Let that many signals come at a time, each of an event of its own."""
     seen = steps.observation(parse_iso(moment), source="feed")
-    many = [
-        msgspec.structs.replace(steps.signal(seen, event_number=event), **changed)
-        for event in range(number)
-    ]
+    many = [msgspec.structs.replace(steps.signal(seen, event_number=event), **changed) for event in range(number)]
     steps.keep(store, msgspec.structs.replace(steps.step(seen), signals=tuple(many)), sinks=())
     return many
 
@@ -170,6 +173,46 @@ async def test_of_two_daemons_that_look_at_the_same_time_one_sends_it(opening: O
 
 
 @SQLITE
+async def test_a_kill_before_it_is_sent_loses_nothing(database_url: str, opening: Opening, tmp_path: Path) -> None:
+    now = SystemTimer().now()
+    at = time(to_datetime(now - 2 * HOUR).hour)
+    due = last_due(now, at)
+    store = opening()
+    store.alerts.publish("digest/nba.discord", due - DAY, None)
+    happen(store, iso(due - HOUR), 2)
+    store.close()
+    async with FakeDiscord() as discord:
+        options = {"webhook": discord.webhook, "allow_loopback": True, "digest": {"at": f"{at:%H:%M}"}}
+        sink = {"discord": {**options, "when": {"types": ["STEAM"]}}}
+        file = {
+            "database": database_url,
+            "http": "off",
+            "sources": {"feed": {"use": "demo", "schedule": {"every": "1h"}}},
+            "pipelines": {"nba": {"sources": ["feed"], "sinks": [sink]}},
+        }
+        config = tmp_path / "run.yaml"
+        config.write_text(json.dumps(file))
+        assert await Process(config, env={"STRATUMD_FAILPOINTS": "notice: sending"}).end() == -9
+        assert discord.messages == []
+        daemon = Process(config)
+        try:
+            with anyio.fail_after(PATIENCE):
+                while not _delivered(database_url):  # noqa: ASYNC110  # another process
+                    await anyio.sleep(0.02)
+            assert (await daemon.stop())[0] == 0
+        finally:
+            daemon.kill()
+        assert await Process(config, "--for", "1s").end() == 0
+    assert titles(discord) == [f"Daily digest {iso(due)[:10]}: 2 signals"]
+
+
+def _delivered(database_url: str) -> bool:
+    """Say whether a notice is marked as sent. Look at the file: the running daemon has the store."""
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as file:
+        return file.execute("SELECT state FROM notice_sinks").fetchall() == [("delivered",)]
+
+
+@SQLITE
 async def test_every_signal_is_in_one_digest(opening: Opening, tmp_path: Path) -> None:
     """Also where the time of day is changed in between, and at the very instant."""
     store, timer = opening(), VirtualTimer(SUNDAY)
@@ -183,18 +226,22 @@ async def test_every_signal_is_in_one_digest(opening: Opening, tmp_path: Path) -
 
 
 @SQLITE
-async def test_it_waits_for_what_is_not_processed_yet(opening: Opening, tmp_path: Path) -> None:
+async def test_it_waits_for_what_is_not_stored_or_processed_yet(opening: Opening, tmp_path: Path) -> None:
+    """What is received just before the hour may be on its way for a minute; then it can be waited for by name."""
     store = opening()
     late = steps.observation(parse_iso("2026-07-13T12:59:59Z"), source="feed", path="/late")
     async with FakeDiscord() as discord:
         daemon = Daemon(store, chat(tmp_path, discord))
         await daemon.at(SUNDAY)
+        happen(store, "2026-07-13T01:00:00Z")
+        await daemon.at("2026-07-13T13:00:59Z")
+        assert titles(discord) == []
         store.observe([("feed", steps.poll(late))])
         await daemon.at("2026-07-13T13:01:00Z", "2026-07-13T14:00:00Z")
         assert titles(discord) == []
         store.commit([steps.commit(steps.step(late), sinks=())])
         await daemon.at("2026-07-13T14:00:30Z")
-    assert titles(discord) == ["Weekly digest 2026-W29: 1 signal"]
+    assert titles(discord) == ["Weekly digest 2026-W29: 2 signals"]
 
 
 @SQLITE
