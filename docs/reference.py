@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from stratumd import errors, hookspecs
 from stratumd.cli import build, operations
-from stratumd.config import Timetable, alerts, models, schedules
+from stratumd.config import Timetable, alerts, digests, models, schedules
 from stratumd.http import docstrings
 from stratumd.observe.metrics import Metrics
 from stratumd.odds import BOOKS
@@ -146,6 +146,10 @@ def configuration() -> str:
             "σ of your own for a sport, by its key; see [the numbers](../explanation/numbers.md).",
         ),
         "pipelines.*.sinks[].when": (models.When, "Which signals a sink gets."),
+        "pipelines.*.sinks[].digest": (
+            digests.SignalDigest,
+            "A sink's signals in one message a day or a week; see [digests](../how-to/digests.md).",
+        ),
     }
     own = table(
         ("key", "in", "meaning"),
@@ -168,6 +172,7 @@ def configuration() -> str:
             "`true` where the daemon's own messages go there too; `info`, `warning` or `error` for those of this "
             "severity and above",
         ),
+        ("`digest`", "a sink", "its signals in one message a day or a week: below"),
     )
     parts = [
         "# Configuration\n\nOne YAML file. `stratumd check` names every mistake at its line and column; "

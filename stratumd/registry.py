@@ -26,7 +26,7 @@ RESERVED = {
     "source": frozenset({"use", "enabled", "schedule", "budget", "isolate", "on_error"}),
     "normalizer": frozenset[str](),
     "detector": frozenset({"enabled", "isolate", "on_error"}),
-    "sink": frozenset({"enabled", "name", "when", "notices", "isolate", "on_error"}),
+    "sink": frozenset({"enabled", "name", "when", "notices", "digest", "isolate", "on_error"}),
     "job": frozenset({"enabled", "schedule", "on_error"}),
     "report": frozenset[str](),
     "strategy": frozenset[str](),

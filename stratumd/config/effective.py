@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from stratumd.config.alerts import Alerts
 from stratumd.config.defaults import default_of
+from stratumd.config.digests import SignalDigest
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.listed import Item, read_items
 from stratumd.config.load import Document
@@ -120,6 +121,8 @@ class _View:
             yield from self._model((*path, "schedule"), Timetable, _table(item.options.get("schedule")), given=True)
         if "when" in item.options.entries:
             yield from self._model((*path, "when"), When, _table(item.options.get("when")), given=True)
+        if kind == "sink" and "digest" in item.options.entries:
+            yield from self._model((*path, "digest"), SignalDigest, _table(item.options.get("digest")))
 
     def _enabled(self, path: Path, table: Table, at: Span | None = None) -> Iterator[Value]:
         """Say what a condition comes to; a component without one is enabled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stratumd.config.digests import SignalDigest
 from stratumd.config.document import Entry, Items, Node, Scalar, Table
 from stratumd.config.listed import Item, plugins_in, read_items
 from stratumd.config.models import PricingMethods, QualityRules, When
@@ -186,21 +187,30 @@ class _Pipeline:
                 options = self._options("sink", item, found, enabled and running)
                 name = f"{self.name}.{_name(item)}"
                 isolate = self.reader.isolated(item.options)
-                notices = self._notices(item, found)
-                yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate, notices)
+                told = self._notices(item, found), self._digest(item, found)
+                yield SinkSpec(name, item.name, found.component, options, when, enabled, isolate, *told)
 
     def _notices(self, item: Item, found: Registered) -> Severity | None:
         """Return which of the daemon's own messages go to a sink. Refuse it where the sink cannot take them."""
         chosen = self.reader.choice(item.options, "notices", NOTICES)
-        if chosen == "false":
+        if chosen == "false" or not self._able(item, found, "notices", "notices"):
             return None
+        return Severity.INFO if chosen == "true" else Severity(chosen)
+
+    def _digest(self, item: Item, found: Registered) -> SignalDigest | None:
+        """Return the digest that a sink gets: a notice of its own. Refuse it where the sink cannot take notices."""
+        if "digest" not in item.options.entries or not self._able(item, found, "digest", "a digest"):
+            return None
+        return self.reader.section(SignalDigest, item.options, "digest", f"'digest' of sink {item.name!r}")
+
+    def _able(self, item: Item, found: Registered, key: str, called: str) -> bool:
+        """Say whether a sink can take notices; where it cannot, that is a mistake of `key`."""
         if not found.component.notices:
             able = sorted(name for name, each in self.reader.registry.sinks.items() if each.component.notices)
             hint = f"remove it here, and set it for one that can: {', '.join(able) or 'log, email'}"
-            message = f"sink {item.name!r} cannot take notices"
-            self.reader.report.add(item.options.entries["notices"].key, message, hint=hint, docs=docs(item.name))
-            return None
-        return Severity.INFO if chosen == "true" else Severity(chosen)
+            message = f"sink {item.name!r} cannot take {called}"
+            self.reader.report.add(item.options.entries[key].key, message, hint=hint, docs=docs(item.name))
+        return bool(found.component.notices)
 
     def _jobs(self, table: Table, running: bool) -> Iterator[JobSpec]:
         for item in self._items(table, "job", "[clv]"):

@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from stratumd.config.alerts import Alerts
+from stratumd.config.digests import SignalDigest
 from stratumd.config.models import Database, HttpSpec, LogSpec, Name, PricingMethods, QualityRules, Retention, When
 from stratumd.config.reader import ISOLATE, ON_ERROR
 from stratumd.config.schedules import Budget, Schedule
@@ -26,6 +27,8 @@ _REFERENCE: Schema = {
     "pattern": r"^\$\{(env|file|cred):",
     "description": "A reference, resolved at the start: ${env:X}, ${env:X:-default}, ${file:/path} or ${cred:name}",
 }
+_BY_NOTICE = ("notices", "digest")
+"""What only sinks that take notices have."""
 _ENABLED: Schema = {
     "description": "Whether it is used: true, false, if-env NAME, unless-env NAME",
     "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": r"^(if|unless)-env [A-Za-z_][A-Za-z0-9_]*$"}],
@@ -150,7 +153,7 @@ def _sink_keys() -> Schema:
         " operator of this severity and above, or all.",
         "default": False,
     }
-    return {"name": name, "when": _model(When), "notices": notices, **_SAFETY}
+    return {"name": name, "when": _model(When), "notices": notices, "digest": _model(SignalDigest), **_SAFETY}
 
 
 def _listed(components: dict[str, Registered], keys: Schema) -> Schema:
@@ -169,7 +172,7 @@ def _listed(components: dict[str, Registered], keys: Schema) -> Schema:
 
 def _options(found: Registered, keys: Schema) -> Schema:
     schema = _model(found.component.config)
-    own = {name: key for name, key in keys.items() if name != "notices" or found.component.notices}
+    own = {name: key for name, key in keys.items() if name not in _BY_NOTICE or found.component.notices}
     schema["properties"] = {"enabled": {"$ref": "#/$defs/enabled"}, **own, **schema["properties"]}
     return {
         **schema,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stratumd.config.alerts import Alerts
+from stratumd.config.digests import SignalDigest
 from stratumd.config.models import Database, HttpSpec, LogSpec, QualityRules, Retention, When
 from stratumd.config.schedules import Budget, Schedule
 from stratumd.config.timetable import Timetable
@@ -76,6 +77,8 @@ class SinkSpec:
     """Whether it runs in a process of its own."""
     notices: Severity | None = None
     """The daemon's own messages go here as well that matter so much or more; None for none."""
+    digest: SignalDigest | None = None
+    """Its signals come in one message a day or a week, too, or only so; None where they do not."""
 
 
 @dataclass(frozen=True, slots=True)

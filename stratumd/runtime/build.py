@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stratumd.config import Budget, DetectorSpec, PipelineSpec, SinkSpec, SourceSpec, When
+from stratumd.config.digests import SignalDigest
 from stratumd.config.models import QualityRules
 from stratumd.engine import Pipeline
 from stratumd.engine.quality import Bounds
@@ -79,9 +80,16 @@ class Outlet:
     when: When
     notices: Severity | None = None
     """The daemon's own messages go there as well that matter so much or more; None for none."""
+    digest: SignalDigest | None = None
+    """Its signals come in one message a day or a week, too, or only so; None where they do not."""
+
+    @property
+    def singly(self) -> bool:
+        """Whether its signals are delivered one by one."""
+        return self.digest is None or not self.digest.only
 
     def wants(self, signal: Signal) -> bool:
-        """Say whether `signal` is to be delivered here. Raises what the sink's code raises."""
+        """Say whether `signal` is to come here, by itself or in a digest. Raises what the sink's code raises."""
         sink = self.target.sink
         return self.when.admits(signal, sink.shadow) and sink.wants(signal)
 
@@ -108,7 +116,8 @@ def build_sink(spec: SinkSpec, registry: Registry, clock: Clock) -> Outlet:
     make: Callable[..., Sink] = partial(isolated_sink, spec.component) if spec.isolate else spec.component
     sink = _built(registered, spec.name, partial(make, spec.options, context))
     owner = Owner(sink, spec.name, registered.plugin, registered.version)
-    return Outlet(Target(spec.name, sink, registered.plugin, registered.version), owner, spec.when, spec.notices)
+    target = Target(spec.name, sink, registered.plugin, registered.version)
+    return Outlet(target, owner, spec.when, spec.notices, spec.digest)
 
 
 def build_pipeline(spec: PipelineSpec, registry: Registry) -> Pipeline:

@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from stratumd.engine import StateChange
 from stratumd.observe.metrics import Metrics
-from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record
+from stratumd.plugin import Ledger, Micros, Notice, Observation, Poll, Record, Signal
 from stratumd.plugin.views import AlertRow, NoticeRow, PauseRow
 from stratumd.record import Head
 from stratumd.redaction import described
@@ -103,7 +103,10 @@ class Alerts(Protocol):
     def change(self, decide: Decide) -> Sequence[Change]:
         """Do what `decide` says of the alerts that are open, in one transaction; return it."""
 
-    def publish(self, schedule: str, instant: Micros, notice: Notice | None) -> bool:
+    def signals(self, pipeline: str, since: Micros, until: Micros) -> Iterator[Signal]:
+        """Yield the signals of a report."""
+
+    def publish(self, schedule: str, instant: Micros, notice: Notice | None, sink: str | None = None) -> bool:
         """Take a due instant, and store the notice that is due then; False where it was taken already."""
 
 

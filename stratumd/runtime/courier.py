@@ -31,6 +31,10 @@ class Courier:
         ordered = sorted(self._workers.values(), key=lambda worker: (worker.outage, worker.target.name))
         return [worker.taker for worker in ordered if worker.taker is not None]
 
+    def listening(self) -> set[str]:
+        """Return the sinks to which a notice of their own can be sent now."""
+        return {name for name, worker in self._workers.items() if worker.listens}
+
     def wake(self) -> None:
         """Say that deliveries were committed. Call it on the event loop; polling finds what this misses."""
         for worker in self._workers.values():

@@ -27,6 +27,7 @@ from stratumd.runtime import absences, control, garbage, gauges, leases
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core, transaction
 from stratumd.runtime.courier import Courier
+from stratumd.runtime.digests import Digests
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.forgetting import forget
 from stratumd.runtime.house import House
@@ -159,6 +160,7 @@ class _Daemon:
                 if options.dry_run is None:
                     services.start_soon(keep, notices, core)
                     services.start_soon(keep, Lookout(lambda: view.config, parts.courier, notices, core), core)
+                    services.start_soon(keep, Digests(lambda: view.config, parts, core), core)
                 if not options.once and options.dry_run is None:
                     services.start_soon(forget, lambda: view.config, core)
                     services.start_soon(close_days, core)

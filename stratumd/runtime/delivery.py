@@ -121,9 +121,14 @@ class Worker:
     @property
     def taker(self) -> Taker | None:
         """The sink as one that takes notices; None where it does not, or is off."""
-        if self._teller is None or self._disabled:
+        if self._teller is None or self._teller.least is None or self._disabled:
             return None
         return Taker(self.target.name, self.target.sink.addresses, self._teller.least)
+
+    @property
+    def listens(self) -> bool:
+        """Whether a notice that is stored for this sink alone is sent: it has a lane for them, and is not off."""
+        return self._teller is not None and not self._disabled
 
     @property
     def outage(self) -> bool:

@@ -64,7 +64,7 @@ def public(figures: Figures) -> dict[str, Any]:
 
 def lines(figures: Figures, worth: Sequence[Worth]) -> Iterator[str]:
     """Yield the report line by line."""
-    yield f"{_moment(figures.since)} to {_moment(figures.until)} UTC"
+    yield f"{moment(figures.since)} to {moment(figures.until)} UTC"
     yield _polls(figures)
     for each in figures.sources:
         left = "" if each.credits_remaining is None else f", left {each.credits_remaining:,}"
@@ -96,11 +96,13 @@ def _coverage(figures: Figures) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    if not counts:
-        return "none"
+    return f"{sum(counts.values()):,} ({named(counts)})" if counts else "none"
+
+
+def named(counts: Mapping[str, int]) -> str:
+    """Return `MOVE 20, STEAM 7`, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    named = ", ".join(f"{name} {number:,}" for name, number in ordered[:MOST])
-    return f"{sum(counts.values()):,} ({named}{_more(len(ordered))})"
+    return ", ".join(f"{name} {number:,}" for name, number in ordered[:MOST]) + _more(len(ordered))
 
 
 def _more(number: int) -> str:
@@ -113,7 +115,8 @@ def _worth(each: Worth) -> str:
     return f"{each.type} {mean}{beat} ({each.valued:,} of {each.pipeline})"
 
 
-def _moment(at: Micros) -> str:
+def moment(at: Micros) -> str:
+    """Return `2026-11-23 13:00`, UTC."""
     return to_datetime(at).strftime("%Y-%m-%d %H:%M")
 
 

@@ -106,7 +106,7 @@ class Builder:
         core = self.core
         log = _log.bind(sink=outlet.target.name)
         teller, least = None, outlet.notices
-        if least is not None:
+        if least is not None or outlet.digest is not None:
             teller = Teller(outlet.target, core.store.notices, clock=core.timer, log=log, least=least)
         return Worker(outlet.target, core.store, core.states, clock=core.timer, log=log, teller=teller)
 
@@ -119,7 +119,8 @@ class Builder:
         """Return those of `outlets` that are the pipeline's own, ready to be delivered to."""
         own = {sink.name: outlets[sink.name] for sink in spec.sinks if sink.name in outlets}
         courier = self.parts.courier
-        return Outlets([*own.values()], courier.wake, self.parts.preview, partial(courier.beat, frozenset(own)))
+        singly = [each for each in own.values() if each.singly]
+        return Outlets(singly, courier.wake, self.parts.preview, partial(courier.beat, frozenset(own)))
 
 
 def assemble(config: Config, core: Core, *, once: bool, write: Callable[[str], None] | None) -> Parts:

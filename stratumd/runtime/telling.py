@@ -55,12 +55,15 @@ class Teller:
         *,
         clock: Clock,
         log: Log,
-        least: Severity = Severity.INFO,
+        least: Severity | None = Severity.INFO,
         retry: Retry = USUAL,
         deadline: float = DEADLINE,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """One call of the sink may take `deadline` seconds. What matters less than `least` does not come here."""
+        """One call of the sink may take `deadline` seconds. What matters less than `least` does not come here.
+
+        None: nothing does but what was stored for this sink alone, its digest.
+        """
         self.least = least
         self._target = target
         self._letters = letters

@@ -5,12 +5,12 @@ Several daemons on one database look at the same facts; they decide one after th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, delete, select
 
-from stratumd.plugin import Micros, Notice, Severity
+from stratumd.plugin import Micros, Notice, Severity, Signal
 from stratumd.plugin.views import AlertRow
 from stratumd.store import counters, facts, figures, instants, notices, overview, writes
 from stratumd.store.errors import mapped
@@ -110,12 +110,25 @@ class Alerts:
 
         return self._write("alerts", write)
 
-    def publish(self, schedule: str, instant: Micros, notice: Notice | None) -> bool:
-        """Take a due instant, and store the notice that is due then with it. False where it was taken already."""
+    def signals(self, pipeline: str, since: Micros, until: Micros) -> Iterator[Signal]:
+        """Yield the signals of a pipeline that were observed in [since, until), by time; a few are held at once."""
+        with mapped(), self._readers.begin() as connection:
+            yield from figures.signals_of(connection, pipeline, since, until)
+
+    def publish(self, schedule: str, instant: Micros, notice: Notice | None, sink: str | None = None) -> bool:
+        """Take a due instant, and store the notice that is due then with it. False where it was taken already.
+
+        With `sink` the notice goes to that one alone, whether it takes others or not.
+        """
 
         def write(connection: Connection, bulk: Bulk) -> bool:
             taken = instants.take(connection, schedule, instant, 0, self._owner)
-            return taken.mine and (notice is None or notices.add(connection, bulk, notice))
+            if notice is None or not taken.mine:
+                return taken.mine
+            added = notices.add(connection, bulk, notice)
+            if added and sink is not None:
+                notices.give(connection, bulk, notice, sink)
+            return added
 
         return self._write("publish", write)
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
-from stratumd.plugin import MINUTE, Micros
+from stratumd.plugin import MINUTE, Micros, Signal
 from stratumd.store import overview
+from stratumd.store.signals import COLUMNS, restored_signal
 from stratumd.store.tables import alerts, charges, coverage, deliveries, events, issues, polls, signals
 
 CLOSE: Micros = 15 * MINUTE
 """An event counts as watched to its start where it was observed so long before it, or later."""
 _STATES = ("delivered", "dead", "expired")
+_AT_ONCE = 500
 
 
 class SourceFigures(msgspec.Struct, frozen=True):
@@ -69,6 +71,13 @@ def gather(connection: Connection, since: Micros, until: Micros) -> Figures:
         alerts=tuple(connection.scalars(select(alerts.c.title).order_by(alerts.c.since, alerts.c.key))),
         database_bytes=overview.size(connection),
     )
+
+
+def signals_of(connection: Connection, pipeline: str, since: Micros, until: Micros) -> Iterator[Signal]:
+    """Yield the signals of a pipeline that were observed in [since, until), by time and id."""
+    mine = signals.c.pipeline == pipeline, *_within(signals.c.observed_at, since, until)
+    query = select(*COLUMNS).where(*mine).order_by(signals.c.observed_at, signals.c.id)
+    yield from map(restored_signal, connection.execute(query.execution_options(yield_per=_AT_ONCE)))
 
 
 def _sources(connection: Connection, since: Micros, until: Micros) -> list[SourceFigures]:

@@ -155,6 +155,11 @@ def add(connection: Connection, bulk: Bulk, notice: Notice, about: str = "") -> 
     return True
 
 
+def give(connection: Connection, bulk: Bulk, notice: Notice, sink: str) -> None:
+    """Send out a notice that was just stored, to one sink alone."""
+    _send_out(connection, bulk, clean(notice.id), [sink], notice.at)
+
+
 def unsent(connection: Connection) -> list[NoticeRow]:
     """Return the notices that wait, and those that no sink takes or took, oldest first."""
     other = notice_sinks.alias()

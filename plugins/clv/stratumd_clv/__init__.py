@@ -3,9 +3,20 @@
 from stratumd import hookimpl
 from stratumd.plugin import Job, Report
 from stratumd_clv.job import ClosingLines
-from stratumd_clv.reports import Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Weights
+from stratumd_clv.reports import Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Values, Weights
 
-__all__ = ["Closes", "ClosingLines", "Excluded", "Firsts", "Overview", "Scorecards", "Sharpness", "Summary", "Weights"]
+__all__ = [
+    "Closes",
+    "ClosingLines",
+    "Excluded",
+    "Firsts",
+    "Overview",
+    "Scorecards",
+    "Sharpness",
+    "Summary",
+    "Values",
+    "Weights",
+]
 
 
 @hookimpl
@@ -16,5 +27,5 @@ def register_jobs() -> list[type[Job]]:
 
 @hookimpl
 def register_reports() -> list[type[Report]]:
-    """Provide what `stratumd clv` shows."""
-    return [Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Weights]
+    """Provide what `stratumd clv` and a digest show."""
+    return [Closes, Excluded, Firsts, Overview, Scorecards, Sharpness, Summary, Values, Weights]

@@ -1,4 +1,4 @@
-"""What `stratumd clv` shows: closing lines, a summary, scorecards, and what was learned of books."""
+"""What `stratumd clv` and a digest show: closing lines, a summary, scorecards, and what was learned of books."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ class CardQuestion(SumQuestion):
     """Only prices so long after their signal; None for all."""
 
 
+class ValueQuestion(PluginConfig):
+    """Which signal."""
+
+    signal: str
+    """Its id."""
+
+
 class CloseQuestion(PluginConfig):
     """Which closing lines."""
 
@@ -85,6 +92,31 @@ class Scorecards(Report):
         equal = {name: value for name, value in asked.items() if value is not None}
         values = _values(ledger, self.context.pipeline, self.options, **equal)
         yield from scorecards(values, self.options.by, self.options.min_samples)
+
+
+class Values(Report):
+    """What the prices of one signal were worth at the close."""
+
+    name, config = "clv.values", ValueQuestion
+    options: ValueQuestion
+
+    def answer(self, ledger: Ledger) -> Answer:
+        """Yield a row per reference and time after the signal, also where it has no value."""
+        for row in ledger.rows(Value, pipeline=self.context.pipeline, signal=self.options.signal):
+            yield {
+                "signal": row.signal,
+                "reference": row.reference,
+                "after_seconds": row.after_seconds,
+                "status": row.status,
+                "book": row.book,
+                "line": row.line,
+                "price": row.price,
+                "close_line": row.close_line,
+                "close_probability": rounded(row.close_probability, 4),
+                "ev_percent": None if row.ev is None else rounded(100.0 * row.ev, 3),
+                "points": row.points,
+                "quality": row.quality,
+            }
 
 
 class Closes(Report):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ from stratumd.plugin import (
 from stratumd_clv.conventions import cuts, first_in_play, scheduled_start
 from stratumd_clv.job import ClosingLines
 from stratumd_clv.options import Convention, Options
-from stratumd_clv.reports import Excluded
+from stratumd_clv.reports import Excluded, ValueQuestion, Values
 from stratumd_clv.rows import BookClose, Closed, Closing, MarketClose, Value
 
 START = 1_784_000_000_000_000
@@ -267,6 +268,20 @@ def test_an_event_that_was_called_off_has_no_close_and_says_why(phase: Phase) ->
     assert [(each["event"], each["reason"]) for each in Excluded(PluginConfig(), Context()).answer(ledger)] == [
         ("game", phase.value)
     ]
+
+
+def test_one_signal_can_be_asked_for_what_its_prices_were_worth() -> None:
+    past = spreads({book: {60: even(-3), 10: even(-4)} for book in "abcdef"}, (60, 10, 5))
+    ledger = FakeLedger(past, signals=[steam(60)])
+    closed(ledger, offsets=[timedelta()])
+    named, *others = Values(ValueQuestion(signal="s"), Context()).answer(ledger)
+    (value,) = ledger.rows(Value, reference="named")
+    assert (named["reference"], named["status"], named["book"]) == ("named", "valued", "a")
+    assert (named["line"], named["close_line"], named["price"]) == (-3, -4, 1.91)
+    assert named["ev_percent"] == pytest.approx(100 * value.ev, abs=1e-3)
+    assert [row["reference"] for row in others] == ["stale", "consensus"]
+    assert (others[0]["status"], others[0]["ev_percent"]) == ("no_price", None)
+    assert [*Values(ValueQuestion(signal="another"), Context()).answer(ledger)] == []
 
 
 def test_a_word_that_comes_after_the_close_closes_anew() -> None:
