@@ -142,10 +142,17 @@ class _Pipeline:
                 yield DetectorSpec(item.name, found.component, options, self._apart(item, found))
 
     def _apart(self, item: Item, found: Registered) -> bool:
-        """Say whether a detector is to run in a process of its own. What adds to signals of others does it here."""
+        """Say whether a detector is to run in a process of its own. What adds to signals of others, or hears news, does
+        it here.
+        """
         isolated = self.reader.isolated(item.options)
-        if isolated and found.component.annotates is not None:
-            message = f"{item.name} adds to the signals of other detectors, and cannot be isolated"
+        here = None
+        if found.component.annotates is not None:
+            here = "adds to the signals of other detectors"
+        elif found.component.hears:
+            here = "hears news"
+        if isolated and here is not None:
+            message = f"{item.name} {here}, and cannot be isolated"
             hint = "remove it here"
             self.reader.report.add(item.options.entries["isolate"].key, message, hint=hint, docs=docs(item.name))
         return isolated

@@ -42,6 +42,7 @@ FIRES = {
     "move": {"MOVE", "MULTIBOOK_SYNC"},
     "regime": set(),
     "context": set(),
+    "projection": set(),  # it hears nothing here; its own tests run the contract with something to hear
     "steam": {"STEAM"},
     "value": {"POSITIVE_EV", "MIDDLE"},
 }

@@ -115,9 +115,16 @@ def test_a_wrong_choice_is_told(tmp_path: Path, key: str, hint: str) -> None:
         config(tmp_path, f"average: {{{key}}}")
 
 
-@pytest.mark.parametrize("name", ["context", "regime"])
-def test_what_adds_to_the_signals_of_others_is_not_isolated(tmp_path: Path, name: str) -> None:
+NOT_ISOLATED = [
+    ("context", "adds to the signals of other detectors"),
+    ("regime", "adds to the signals of other detectors"),
+    ("projection", "hears news"),
+]
+
+
+@pytest.mark.parametrize(("name", "why"), NOT_ISOLATED)
+def test_what_does_more_than_look_at_quotes_is_not_isolated(tmp_path: Path, name: str, why: str) -> None:
     path = tmp_path / "stratumd.yaml"
     path.write_text(FILE.format(source="", detectors=f"consensus, {name}: {{isolate: process}}", sinks="log"))
-    with pytest.raises(ConfigError, match=rf":7:\d+: error: {name} adds to the signals of other detectors"):
+    with pytest.raises(ConfigError, match=rf":7:\d+: error: {name} {why}"):
         load_config(path, env={}, extra=FAKES)
