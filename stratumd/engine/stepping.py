@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratumd.engine import gate
@@ -30,6 +30,8 @@ from stratumd.plugin import (
 
 if TYPE_CHECKING:
     from stratumd.engine.pipeline import Pipeline
+
+_NO_NEWS: Mapping[str, Told] = {}
 
 
 class Judged:
@@ -152,6 +154,7 @@ class Stepping:
                 continue
             try:
                 tick.state = memory.states.get(detector.name)
+                tick.news = self._news(detector, tick)
                 output = detect(detector, tick, memory)
             except CONTAINED as error:
                 self._failed(detector.name, event.id, error)
@@ -210,11 +213,11 @@ class Stepping:
         except CONTAINED as error:
             self._failed(annotator.name, notes.tick.event.id, error)
 
-    def _news(self, annotator: Detector, tick: Tick) -> dict[str, Told]:
-        """Return what `annotator` hears. Nothing older than its lookback: that would be gone after a restart."""
-        if not annotator.hears:
-            return {}
-        return self._pipeline.board.told(tick.event.sport, annotator.hears, self._at - annotator.lookback)
+    def _news(self, detector: Detector, tick: Tick) -> Mapping[str, Told]:
+        """Return what `detector` hears. Nothing older than its lookback: that would be gone after a restart."""
+        if not detector.hears:
+            return _NO_NEWS
+        return self._pipeline.board.told(tick.event.sport, detector.hears, self._at - detector.lookback)
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

@@ -261,7 +261,7 @@ class Detector(Component):
     """What it adds to the metadata of the signals about its event, whichever detector found them, under its own name:
     the documented shape. Nothing else of a signal changes by it, its id neither."""
     hears: ClassVar[tuple[str, ...]] = ()
-    """Topics of the news that `annotate` finds in `tick.news`, where it is no older than `lookback`."""
+    """Topics of the news that it finds in `tick.news`, where it is no older than `lookback`."""
 
     @property
     def windows(self) -> Mapping[str, Window]:

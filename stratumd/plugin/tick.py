@@ -31,7 +31,7 @@ class Tick:
         self.state: Any = None
         """What this detector remembered about this event (its `State`), or None at first."""
         self.news: Mapping[str, Told] = _NO_NEWS
-        """In `annotate`, the newest news of the event's sport by topic, of those that the detector `hears`."""
+        """The newest news of the event's sport by topic, of those that the detector `hears`."""
 
     @property
     def minutes_to_start(self) -> float:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.plugin import MINUTE, SECOND, Delivery, Signal
-from stratumd.testing.conformance.sinks import sample
+from stratumd.testing import samples
 from stratumd_email.message import message
 from stratumd_email.wording import html, subject, text
 
@@ -20,8 +19,14 @@ SENDER, TO = "alerts@example.com", ["me@example.com", "you@example.org"]
 
 
 def signal(**changes: Any) -> Signal:
-    fields = {"id": "s1", "observed_at": START + 123, "commence_at": START + 120 * MINUTE, "pipeline": "nba"}
-    return msgspec.structs.replace(sample(), **fields | changes)
+    fields = {
+        "id": "s1",
+        "observed_at": START + 123,
+        "commence_at": START + 120 * MINUTE,
+        "home": "Bears",
+        "away": "Foxes",
+    }
+    return samples.signal(**fields | changes)
 
 
 def mail(*signals: Signal) -> Any:
@@ -31,7 +36,7 @@ def mail(*signals: Signal) -> Any:
 
 def test_the_text_has_a_line_for_the_eye_and_the_rest_below() -> None:
     assert text([signal(expires_at=START + 5 * MINUTE)]) == (
-        "MOVE  spreads  Bears ▼ 1  fanduel  strength 75\n"
+        "MOVE  spreads  Bears ▲ 1  fanduel  strength 75\n"
         "  Foxes at Bears, starts 2026-07-14 05:33:20 UTC\n"
         "  seen 2026-07-14 03:33:20 UTC, worth acting on until 2026-07-14 03:38:20 UTC\n"
         "  books: fanduel\n"
@@ -44,7 +49,7 @@ def test_signals_are_parted_by_an_empty_line() -> None:
 
 
 def test_the_subject_of_one_signal_is_what_it_says() -> None:
-    assert subject([signal()]) == "MOVE  spreads  Bears ▼ 1  fanduel  strength 75 · Foxes at Bears"
+    assert subject([signal()]) == "MOVE  spreads  Bears ▲ 1  fanduel  strength 75 · Foxes at Bears"
 
 
 def test_the_subject_of_several_counts_them() -> None:
@@ -69,8 +74,8 @@ def test_a_repeated_batch_has_the_same_id_and_another_one_does_not() -> None:
 def test_both_forms_say_the_same() -> None:
     found = mail(signal(home="Bären & Söhne"))
     plain, formatted = found.get_body(("plain",)).get_content(), found.get_body(("html",)).get_content()
-    assert "Bären & Söhne ▼ 1" in plain
-    assert "Bären &amp; Söhne ▼ 1" in formatted
+    assert "Bären & Söhne ▲ 1" in plain
+    assert "Bären &amp; Söhne ▲ 1" in formatted
 
 
 def test_html_holds_no_markup_of_others() -> None:
