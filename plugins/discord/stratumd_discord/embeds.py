@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stratumd.plugin import Notice, Severity, Signal, iso, one_line
+from stratumd.plugin.evidence import number, rows
 from stratumd_discord.limits import Embed, Field
 from stratumd_discord.wording import (
     amount,
@@ -13,11 +14,9 @@ from stratumd_discord.wording import (
     compared,
     decimal,
     fixture,
-    number,
     plain,
     points,
     quote,
-    rows,
     signed_percent,
     text,
 )

@@ -6,11 +6,11 @@ Metadata is read with care: it may be a stranger's, or of another version.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from stratumd.odds import Kind, kind
-from stratumd.plugin import SECOND, Micros, Signal
+from stratumd.plugin import SECOND, Micros, Signal, evidence
+from stratumd.plugin.evidence import number
 
 _MARKDOWN = re.compile(r"([\\*_~`|<>\[\]#])")
 MINUS = "\u2212"
@@ -81,19 +81,6 @@ def quote(signal: Signal, terms: Any) -> str:
     return " at ".join(part for part in parts if part)
 
 
-def number(terms: Any, key: str) -> float | None:
-    """Return a number of a mapping, or None where it has no such number."""
-    value = terms.get(key) if isinstance(terms, Mapping) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def text(terms: Any, key: str) -> str:
+def text(terms: object, key: str) -> str:
     """Return a text of a mapping, shown as it is, or an empty one."""
-    value = terms.get(key) if isinstance(terms, Mapping) else None
-    return plain(value) if isinstance(value, str) else ""
-
-
-def rows(terms: Any, key: str) -> list[Mapping[str, Any]]:
-    """Return the mappings in a list of a mapping, or none."""
-    found = terms.get(key) if isinstance(terms, Mapping) else None
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
+    return plain(evidence.text(terms, key) or "")

@@ -16,6 +16,7 @@ import msgspec
 
 from stratumd.odds import Ranking
 from stratumd.plugin import ConsensusPoint, Micros, Signal, iso
+from stratumd.plugin.evidence import number
 from stratumd.plugin.partners import Plan
 from stratumd.plugin.views import ConsensusRow, PathPoint, QuoteRow
 
@@ -139,8 +140,7 @@ def exported(kind: str, row: dict[str, Any], hidden: frozenset[str]) -> dict[str
 
 def velocity(found: Signal) -> float | None:
     """Return how fast what the signal tells of moved, per minute; None where that has no meaning."""
-    value = found.metadata.get(VELOCITY)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return number(found.metadata, VELOCITY)
 
 
 def encoded(found: Signal, score: Ranking, hidden: frozenset[str]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from stratumd.plugin import HOUR, Clock, Delivery, Log, Purse, Signal, Sink, delivery_id
+from stratumd.plugin import Clock, Delivery, Log, Purse, Signal, Sink, delivery_id
 from stratumd.testing import samples, scenario
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.conformance.musts import Must, accepted, must
@@ -70,8 +70,7 @@ class _Quiet:
 
 def sample(number: int = 0) -> Signal:
     """Return a signal such as a detector gives, for trying out a sink."""
-    at = scenario.START + number
-    return samples.signal(id=f"{number:032x}", pipeline="verify", commence_at=scenario.START + 6 * HOUR, observed_at=at)
+    return samples.signal(id=f"{number:032x}", pipeline="verify", observed_at=scenario.START + number)
 
 
 def delivery(number: int = 0, attempt: int = 1) -> Delivery:
