@@ -134,13 +134,13 @@ class _Past:
         return (self._key(game), self._at(n), series, -2.5, 1.5 + n % 50 / 100, self._at(n))
 
     def _latest(self, game: int, series: int) -> Row:
-        return (self._key(game), series, self._last(game), -2.5, 1.91, self._last(game))
+        return (self._key(game), self._last(game), series, -2.5, 1.91, self._last(game))
 
     def _coverage(self, game: int, market: str) -> Row:
         return (self.pipeline, self._key(game), market, "", self._at(self._first(game)), self._last(game))
 
     def _consensus(self, n: int, game: int) -> Row:
-        found = ('["home","away"]', -2.5, -2.4, "[0.5,0.5]", "[1.9,1.9]", 0.1, 8, 6, "[]", None)
+        found = ('["home","away"]', -2.5, -2.4, "[0.5,0.5]", "[1.9,1.9]", 0.1, 8, 6, b"[]", None)
         return (self._key(game), self._at(n), self.pipeline, MARKETS[n % 3], "", *found)
 
     def _issue(self, n: int) -> Row:
