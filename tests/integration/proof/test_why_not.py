@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratumd.config import load_config
-from stratumd.plugin import MINUTE, Detector, Finding, Gate, MarketKey, PluginConfig, Tick
+from stratumd.plugin import MINUTE, Detector, Finding, Gate, MarketKey, PluginConfig, Tick, iso
 from stratumd.proof import Past
 from stratumd.proof.instant import Instant, instants
 from stratumd.proof.measuring import measured
@@ -207,6 +207,9 @@ def test_the_command(config: Path, reader: Reader, capsys: pytest.CaptureFixture
     assert ("blocked first by" in said) or ("the signal was given" in said)
     assert stratumd("why-not", "stream", *words[2:]) == 1
     assert "no detector of the pipeline gives signals of type 'STREAM'" in capsys.readouterr().err
+    assert stratumd(*words[:3], "-c", str(config), "--json") == 0, "without a time it is about now"
+    newest = iso(max(each.received_at for each in polled()))
+    assert {json.loads(line)["at"] for line in capsys.readouterr().out.splitlines()} == {newest}
 
 
 def test_a_pipeline_that_never_ran_is_no_choice(
