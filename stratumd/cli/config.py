@@ -46,7 +46,8 @@ def check(
     """Say whether a configuration is right, and name every mistake in it.
 
     Nothing is connected to without --probe. With it nothing is changed, sent or paid either, and the exit code is 75
-    where something does not answer as it should. --json prints what was asked, and concerns --probe only.
+    where something does not answer as it should. A part that has nothing to be asked is neither up nor down: `-`.
+    --json prints what was asked, and concerns --probe only.
     """
     from stratumd.config import load_config
 
@@ -73,7 +74,7 @@ def _probe(config: Config, as_json: bool) -> int:
     answers = anyio.run(probe, config)
     columns = {"kind": "KIND", "name": "NAME", "up": "UP", "found": "FOUND"}
     emit([each._asdict() for each in answers], columns, as_json=as_json)
-    return OK if all(each.up for each in answers) else DEPENDENCY_DOWN
+    return OK if all(each.up is not False for each in answers) else DEPENDENCY_DOWN
 
 
 def _names(names: Any) -> str:
