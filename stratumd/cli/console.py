@@ -258,7 +258,7 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
     except StratumError as error:
         if debug:
             warn(traceback.format_exc())
-        warn(str(error) if isinstance(error, ConfigError) else f"error: {told(error)}")
+        warn(_said(error))
         return error.exit_code
     except OSError as error:
         if debug:
@@ -271,6 +271,11 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
         warn(f"error: {described(error)} (run `stratumd --debug …` for the traceback)")
         return FAILED
     return result if isinstance(result, int) else OK
+
+
+def _said(error: StratumError) -> str:
+    """Return mistakes in a file as they are, each with its place, and anything else as one line."""
+    return str(error) if isinstance(error, ConfigError) and error.problems else f"error: {told(error)}"
 
 
 def _refused(error: OSError) -> str:

@@ -141,6 +141,7 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, caps
     assert run_guarded(fails(error)) == code
     shown = capsys.readouterr()
     assert shown.out == ""
+    assert shown.err.startswith("error: ")
     assert "it failed" in shown.err
     assert shown.err.count("\n") == 1
     assert "Traceback" not in shown.err
