@@ -32,9 +32,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(secrets, name="secrets")
 
 
-FilePath = Annotated[Path, typer.Argument(metavar="[FILE]", help="The configuration file.", show_default=True)]
-
-
 def check(
     file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -107,8 +104,12 @@ def schema() -> None:
     say(json.dumps(file_schema(registry), indent=2, ensure_ascii=False))
 
 
-def init(file: FilePath = DEFAULT_CONFIG) -> None:
+def init(
+    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """Write a commented configuration that runs without a key. An existing file is left alone."""
+    file = file or config
     text = example().replace("$schema=config/", "$schema=", 1)
     try:
         with file.open("x", encoding="utf-8") as new:
