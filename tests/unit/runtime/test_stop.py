@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -152,17 +153,29 @@ anyio.run(main)
 """
 """Writes its process id and then what it was asked for."""
 
+STARTING = """
+import atexit, os, time
+from stratumd.runtime.stop import exit_quietly
+
+answer = os.open(os.environ["ANSWER"], os.O_WRONLY)
+atexit.register(os.write, answer, b"ended")
+exit_quietly()
+os.write(answer, b"%d\\n" % os.getpid())
+time.sleep(60)
+"""
+"""Writes its process id and then that it ended."""
+
 
 @contextmanager
-def in_a_shell(folder: Path, started: str = "") -> Iterator[tuple[int, int, int]]:
-    """Start `WATCHED` by hand, so to say. Yields the ids of shell and program, and where the program answers."""
+def in_a_shell(folder: Path, started: str = "", code: str = WATCHED) -> Iterator[tuple[int, int, int]]:
+    """Start a program by hand, so to say. Yields the ids of shell and program, and where the program answers."""
     answers = folder / "answers"
     os.mkfifo(answers)
     keyboard, screen = pty.openpty()
     answer = os.open(answers, os.O_RDWR)
     # Interactive: the program is a job of its own, in the foreground. Not its last command: bash stays beside it.
-    line = f'{started} "$PYTHON" -c "$WATCHED"; :'
-    environment = {"PYTHON": sys.executable, "WATCHED": WATCHED, "ANSWER": str(answers), "PYTHONPATH": str(ROOT)}
+    line = f'{started} "$PYTHON" -c "$CODE"; :'
+    environment = {"PYTHON": sys.executable, "CODE": code, "ANSWER": str(answers), "PYTHONPATH": str(ROOT)}
     shell = subprocess.Popen(
         ["setsid", "--ctty", "bash", "--norc", "-ic", line],
         cwd=folder,  # where nohup leaves its file
@@ -196,6 +209,15 @@ def test_a_program_whose_shell_died_stops_while_the_terminal_is_still_open(tmp_p
     with in_a_shell(tmp_path) as (shell, _, answer):
         os.kill(shell, signal.SIGKILL)
         assert said(answer) == "stop"
+
+
+def test_a_program_whose_shell_died_before_it_had_begun_ends(tmp_path: Path) -> None:
+    with in_a_shell(tmp_path, code=STARTING) as (shell, program, answer):
+        os.kill(program, signal.SIGHUP)
+        time.sleep(0.3)
+        assert not select.select([answer], [], [], 0)[0], "beside a living shell it goes on"
+        os.kill(shell, signal.SIGKILL)
+        assert said(answer) == "ended"
 
 
 @pytest.mark.parametrize("started", ["", "setsid --wait", "nohup"])
