@@ -81,6 +81,7 @@ def backtest(
 
 
 def _built(name: str, settings: list[str]) -> Strategy:
+    from stratumd.config.report import suggest
     from stratumd.proof.settings import changed_options
     from stratumd.registry import discover, load, plugin_of
 
@@ -88,8 +89,10 @@ def _built(name: str, settings: list[str]) -> Strategy:
     registry = load([plugin for plugin in dict.fromkeys(map(plugin_of, names)) if plugin in discover()])
     registered = next((registry.strategies[each] for each in names if each in registry.strategies), None)
     if registered is None:
-        known = ", ".join(registry.strategies) or "none"
-        raise ConfigError(f"no strategy {name!r} is installed; there are {known}")
+        known = load(discover()).strategies
+        hint = suggest(name.partition(".")[2] or name, [each.partition(".")[2] for each in known])
+        hint = hint or f"there are {', '.join(known) or 'none'}"
+        raise ConfigError(f"no strategy {name!r} is installed; {hint}")
     component: type[Strategy] = registered.component
     return component(changed_options(component.config(), settings))
 

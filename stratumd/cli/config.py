@@ -32,9 +32,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(secrets, name="secrets")
 
 
-FilePath = Annotated[Path, typer.Argument(metavar="[FILE]", help="The configuration file.", show_default=True)]
-
-
 def check(
     file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -46,7 +43,8 @@ def check(
     """Say whether a configuration is right, and name every mistake in it.
 
     Nothing is connected to without --probe. With it nothing is changed, sent or paid either, and the exit code is 75
-    where something does not answer as it should. --json prints what was asked, and concerns --probe only.
+    where something does not answer as it should. A part that has nothing to be asked is neither up nor down: `-`.
+    --json prints what was asked, and concerns --probe only.
     """
     from stratumd.config import load_config
 
@@ -73,7 +71,7 @@ def _probe(config: Config, as_json: bool) -> int:
     answers = anyio.run(probe, config)
     columns = {"kind": "KIND", "name": "NAME", "up": "UP", "found": "FOUND"}
     emit([each._asdict() for each in answers], columns, as_json=as_json)
-    return OK if all(each.up for each in answers) else DEPENDENCY_DOWN
+    return OK if all(each.up is not False for each in answers) else DEPENDENCY_DOWN
 
 
 def _names(names: Any) -> str:
@@ -106,8 +104,12 @@ def schema() -> None:
     say(json.dumps(file_schema(registry), indent=2, ensure_ascii=False))
 
 
-def init(file: FilePath = DEFAULT_CONFIG) -> None:
+def init(
+    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """Write a commented configuration that runs without a key. An existing file is left alone."""
+    file = file or config
     text = example().replace("$schema=config/", "$schema=", 1)
     try:
         with file.open("x", encoding="utf-8") as new:

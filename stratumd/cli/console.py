@@ -71,6 +71,9 @@ OK, FAILED, USAGE, DEPENDENCY_DOWN, CONFIG_WRONG, INTERRUPTED, READER_LEFT = 0, 
 SIGINT or SIGPIPE ended."""
 
 
+_AROUND = 2
+"""Characters between two columns, and at both ends of a line together."""
+
 EMPTY = "-"
 """What a table shows where there is no value."""
 
@@ -174,16 +177,55 @@ def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    console = Console()  # honours NO_COLOR
     filled = [number for number in range(len(headings)) if not cells or any(row[number] != EMPTY for row in cells)]
-    for number in filled:
-        # Wide texts are wrapped between words: a time or an id that is broken in two cannot be copied.
-        words = " ".join([headings[number], *(row[number] for row in cells)]).split()
-        table.add_column(headings[number], overflow="fold", min_width=max(map(len, words)))
+    columns = [[headings[number], *(row[number] for row in cells)] for number in filled]
+    widths = _widths(columns, console.width - _AROUND * len(columns))
+    if widths is None:
+        emit_headed(_below_one_another(headings, cells, console.width))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column[0], overflow="fold", width=width)
     for row in cells:
         table.add_row(*[Text(row[number]) for number in filled])
     with _printing():
-        Console().print(table)  # honours NO_COLOR
+        console.print(table)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return a width for each column, all of them together no more than `room`; None where that cannot be.
+
+    Wide texts are wrapped between words: a time or an id that is broken in two cannot be copied. The widest column
+    gives way first.
+    """
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(line) for cell in column for line in cell.splitlines() or [""]) for column in columns]
+    least = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    if sum(least) > room:
+        return None
+    while sum(widths) > room:
+        wrapped = [number for number, width in enumerate(widths) if width > least[number]]
+        widths[max(wrapped, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _below_one_another(
+    headings: Sequence[str], cells: Sequence[Sequence[str]], width: int
+) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of each row, for a terminal that its table does not fit: the first value heads the others."""
+    for row in cells:
+        yield row[0], True
+        named = [f"{name.lower()}: {cell}" for name, cell in zip(headings, row, strict=True) if cell != EMPTY]
+        line = ""
+        for each in named[row[0] != EMPTY :]:
+            if line and len(line) + 2 + len(each) > width:
+                yield line, False
+                line = ""
+            line += f"  {each}"
+        if line:
+            yield line, False
 
 
 @contextmanager
@@ -216,7 +258,7 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
     except StratumError as error:
         if debug:
             warn(traceback.format_exc())
-        warn(str(error) if isinstance(error, ConfigError) else f"error: {told(error)}")
+        warn(_said(error))
         return error.exit_code
     except OSError as error:
         if debug:
@@ -229,6 +271,11 @@ def run_guarded(command: Callable[[], Any], *, debug: bool = False) -> int:
         warn(f"error: {described(error)} (run `stratumd --debug …` for the traceback)")
         return FAILED
     return result if isinstance(result, int) else OK
+
+
+def _said(error: StratumError) -> str:
+    """Return mistakes in a file as they are, each with its place, and anything else as one line."""
+    return str(error) if isinstance(error, ConfigError) and error.problems else f"error: {told(error)}"
 
 
 def _refused(error: OSError) -> str:

@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The configuration file.")] = DEFAULT_CONFIG,
+    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Show when each source is polled, what that costs, and which signals can come to be at that rhythm.
@@ -50,8 +51,8 @@ def plan(
     from stratumd.runtime.clock import SystemTimer
     from stratumd.runtime.planning import outlook
 
-    config, timer = load_config(file), SystemTimer()
-    found = outlook(config, timer, _coming(config, timer.now()))
+    loaded, timer = load_config(file or config), SystemTimer()
+    found = outlook(loaded, timer, _coming(loaded, timer.now()))
     for reason in found.left_out:
         warn(f"left out: {reason}")
     if as_json:

@@ -28,6 +28,7 @@ COLUMNS = {
     "distribution": "DISTRIBUTION",
     "health": "HEALTH",
 }
+CHECKS = {"component": "COMPONENT", "number": "CHECK", "must": "MUST", "holds": "HOLDS", "problem": "PROBLEM"}
 
 
 class Kind(StrEnum):
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     plugins = typer.Typer(invoke_without_command=True, help="List the installed plugins, write one, check one.")
     plugins.callback()(show)
+    plugins.command("list")(list_plugins)
     plugins.command("new")(new)
     plugins.command("verify")(verify)
     app.add_typer(plugins, name="plugins")
@@ -57,12 +59,17 @@ def show(
     Where a database is at hand, by --database or by the configuration file, it tells which are in quarantine.
     """
     if context.invoked_subcommand is None:
-        from stratumd.registry import discover, load
+        list_plugins(config, database, as_json)
 
-        found = discover()
-        registry = load(found)
-        left_out = _left_out(config, database)
-        emit([_row(each, registry, left_out) for each in found.values()], COLUMNS, as_json=as_json)
+
+def list_plugins(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """List the installed plugins, as `stratumd plugins` alone does."""
+    from stratumd.registry import discover, load
+
+    found = discover()
+    registry = load(found)
+    left_out = _left_out(config, database)
+    emit([_row(each, registry, left_out) for each in found.values()], COLUMNS, as_json=as_json)
 
 
 def _left_out(config: Path, database: str | None) -> dict[str, str]:
@@ -177,7 +184,7 @@ def verify(
         for kind, each in mine
         for verdict in _verdicts(kind, each, options, registry)
     ]
-    emit(rows, {"component": "COMPONENT", "number": "MUST", "holds": "HOLDS", "problem": "PROBLEM"}, as_json=as_json)
+    emit(rows, CHECKS, as_json=as_json)
     if not all(row["holds"] for row in rows):
         raise typer.Exit(1)
 
@@ -201,7 +208,7 @@ def _verdicts(kind: str, registered: Registered, options: Mapping[str, str], reg
         if kind == "sink":
             return conformance.verify_sink(component, options)
     except ConfigError as error:
-        raise ConfigError(f"error: {error}; give it as --option KEY=VALUE") from None
+        raise ConfigError(f"{error}; give it as --option KEY=VALUE") from None
     return conformance.verify_component(component)
 
 

@@ -24,7 +24,7 @@ from stratumd.cli.console import (
     fits,
     say,
 )
-from stratumd.plugin import Micros, micros, parse_duration, parse_iso, ranked, to_datetime
+from stratumd.plugin import Micros, Ranked, micros, parse_duration, parse_iso, ranked, to_datetime
 
 if TYPE_CHECKING:
     from stratumd.store import Reader
@@ -159,8 +159,7 @@ def signals(
         unheard_of = [each for each in wanted if not found and not reader.signals(types=[each], limit=1)]
     _refuse_unknown(unheard_of)
     if by_score:
-        feed = ranked(found)
-        emit([each.public() if as_json else tables.ranked(each) for each in feed], tables.RANKED, as_json=as_json)
+        _show_ranked(ranked(found), as_json)
         return
     rows = [] if as_json else [tables.signal(each) for each in found]
     if as_json:
@@ -169,6 +168,14 @@ def signals(
         emit_headed(tables.signal_lines(found))
     else:
         emit(rows, tables.SIGNALS, as_json=False, none=NO_SIGNALS)
+
+
+def _show_ranked(feed: Sequence[Ranked], as_json: bool) -> None:
+    rows = [each.public() if as_json else tables.ranked(each) for each in feed]
+    if not as_json and sys.stdout.isatty() and rows and not fits(rows, tables.RANKED):
+        emit_headed(tables.ranked_lines(feed))
+    else:
+        emit(rows, tables.RANKED, as_json=as_json, none=NO_SIGNALS)
 
 
 def _refuse_unknown(types: Sequence[str]) -> None:
@@ -228,7 +235,8 @@ def odds(
     """Show what every book offers on an event, now or at a time."""
     with reading(config, database) as reader:
         found = reader.odds(event, at=at, tolerance=tolerance, market=market, pipeline=pipeline)
-    _show(found, tables.QUOTES, as_json, _no_quotes(event, at))
+        misspelt = None if found else _unseen(reader, event, pipeline, market=market)
+    _show(found, tables.QUOTES, as_json, misspelt or _no_quotes(event, at))
 
 
 def movement(
@@ -256,7 +264,9 @@ def movement(
             until=until,
             pipeline=pipeline,
         )
-    _show(found, tables.MOVEMENT, as_json, "no quotes were seen, or none that these options admit")
+        wanted = {"market": market, "book": book, "outcome": outcome, "player": player}
+        misspelt = None if found else _unseen(reader, event, pipeline, **wanted)
+    _show(found, tables.MOVEMENT, as_json, misspelt or "no quotes were seen, or none that these options admit")
 
 
 def best(
@@ -270,7 +280,8 @@ def best(
     """Show the best price of each outcome at each line."""
     with reading(config, database) as reader:
         found = reader.best(event, market=market, pipeline=pipeline)
-    _show(found, tables.QUOTES, as_json, _no_quotes(event))
+        misspelt = None if found else _unseen(reader, event, pipeline, market=market)
+    _show(found, tables.QUOTES, as_json, misspelt or _no_quotes(event))
 
 
 def compare(
@@ -284,7 +295,8 @@ def compare(
     """Show the books side by side, with the implied probabilities."""
     with reading(config, database) as reader:
         found = reader.compare(event, market=market, pipeline=pipeline)
-    _show(found, tables.COMPARISON, as_json, _no_quotes(event))
+        misspelt = None if found else _unseen(reader, event, pipeline, market=market)
+    _show(found, tables.COMPARISON, as_json, misspelt or _no_quotes(event))
 
 
 def board(
@@ -300,6 +312,19 @@ def board(
     else:
         lines = [line for row in found for line in tables.board(row)]
         emit(lines, tables.BOARD, as_json=False, none="no quotes now on anything that is to come")
+
+
+def _unseen(reader: Reader, event: str, pipeline: str | None, **wanted: str | None) -> str | None:
+    """Say which of the names that were asked for no quote of the event ever had, and which is near."""
+    from stratumd.config.report import suggest
+
+    seen = reader.movement(event, pipeline=pipeline)
+    for name, value in wanted.items():
+        known = sorted({str(getattr(each, name)) for each in seen if getattr(each, name) is not None})
+        if value is not None and known and value not in known:
+            hint = suggest(value, known, listed="there are")
+            return f"no {name} {value!r} was seen of this event" + (f"; {hint}" if hint else "")
+    return None
 
 
 def _no_quotes(event: str, at: Micros | None = None) -> str:

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from stratumd.store import Store
 
 
+BAD = 400
+"""From this status on an answer is an error."""
 TOGETHER = 200
 """Imported observations that are read at once."""
 NO_SIGNALS = "no signals: see whether each window is longer than the time between two observations"
+NO_ANSWERS = "no signals: there was no answer to read"
 
 
 def register(app: typer.Typer) -> None:
@@ -90,6 +93,7 @@ class Summary:
 
     def __init__(self) -> None:
         self.observations: set[str] = set()
+        self.statuses: Counter[int] = Counter()
         self.quotes = 0
         self.changes = 0
         self.signals: list[Signal] = []
@@ -100,6 +104,7 @@ class Summary:
         """Count one step."""
         if step.observation.id not in self.observations:
             self.observations.add(step.observation.id)
+            self.statuses[step.observation.status] += 1
             self.quotes += step.quotes
         self.changes += len(step.changes)
         self.signals += step.signals
@@ -128,7 +133,7 @@ class Summary:
             emit([figures | {"by_type": rows}], {}, as_json=True)
             return
         columns = {"pipeline": "PIPELINE", "type": "TYPE", "market": "MARKET", "signals": "SIGNALS"}
-        emit(rows, columns, as_json=False, none=NO_SIGNALS)
+        emit(rows, columns, as_json=False, none=self._why_none())
         rate = self.quotes / self.seconds if self.seconds else 0.0
         say(
             f"{len(self.observations):,} observations, {self.quotes:,} quotes, {self.changes:,} changes, "
@@ -136,6 +141,19 @@ class Summary:
         )
         for failure, count in self.failures.most_common():
             say(f"failed {count:,} times: {failure}")
+
+    def _why_none(self) -> str:
+        """Say what no signals may come from: without quotes there is nothing that a window could be too short for."""
+        if not self.observations:
+            return NO_ANSWERS
+        if self.quotes:
+            return NO_SIGNALS
+        answers = f"{len(self.observations):,} {'answer' if len(self.observations) == 1 else 'answers'}"
+        refused = {status: number for status, number in sorted(self.statuses.items()) if status >= BAD}
+        if not refused:
+            return f"no signals: {answers} read, and not one quote in them"
+        statuses = ", ".join(f"{number:,} with status {status}" for status, number in refused.items())
+        return f"no signals: {answers} read, {statuses}, and not one quote in them"
 
 
 def _pipelines(path: Path) -> list[Pipeline]:

@@ -128,6 +128,17 @@ def signal_lines(signals: Sequence[Signal]) -> Iterator[tuple[str, bool]]:
         yield f"  {cells['game']}  strength {cells['strength']}  {books}  {cells['id']}", False
 
 
+def ranked_lines(feed: Sequence[Ranked]) -> Iterator[tuple[str, bool]]:
+    """Yield three lines for each signal with its score, for a terminal that is too narrow for their table."""
+    for each in feed:
+        cells = ranked(each)
+        (heading, _), below = signal_lines([each.signal])
+        yield f"{cells['score']:g} {cells['tier']}  {heading}", True
+        yield below
+        before = "" if cells["bucket"] is None else f", {cells['bucket']} before the start"
+        yield f"  {cells['why']}{before}, scored by {cells['score_source']}", False
+
+
 def sources(found: Status) -> list[dict[str, Any]]:
     """Return a line per source."""
     return [

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, ending_at_once, say, written
+from stratumd.cli.console import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    DatabaseUrl,
+    emit,
+    ending_at_once,
+    say,
+    warn,
+    written,
+)
 from stratumd.cli.past import From, To, one_past
 from stratumd.cli.read import database_url
 from stratumd.errors import ConfigError
@@ -43,20 +53,21 @@ def whatif(
     pipeline: Annotated[str | None, typer.Option("--pipeline", help="The pipeline, where there are several.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; as many as cores by default.")] = None,
     out: Annotated[
-        Path, typer.Option("--out", parser=written, metavar="FILE", help="Write the proposal there.")
-    ] = Path("proposal.yaml"),
+        Path | None, typer.Option("--out", parser=written, metavar="FILE", help="Write a proposal there, as YAML.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the detectors over the stored past under other options, and compare what they give.
 
-    Each --set is one setting. The result is a table and a proposal file; the configuration is never changed.
+    Each --set is one setting. The result is a table and, with --out, a proposal for you to read; the configuration is
+    never changed.
     """
     from stratumd.proof.whatif import Range
     from stratumd.proof.whatif import whatif as run
 
     with one_past(config, database, pipeline) as past:
         name = past.spec.name
-    if out.exists() and out.samefile(config):
+    if out is not None and out.exists() and out.samefile(config):
         raise ConfigError(f"{out} is the configuration itself, which is never changed: give the proposal another name")
     asked = Range(config, database_url(config, database), name, since, until)
     started = time.perf_counter()
@@ -65,12 +76,27 @@ def whatif(
         outcomes = run(asked, settings, jobs)
     seconds = time.perf_counter() - started
     rows = [outcome.public(outcomes[0]) for outcome in outcomes]
-    _propose(out, asked, rows)
+    if out is not None:
+        _propose(out, asked, rows)
+    if not any(row["signals"] for row in rows):
+        _warn_of_nothing(asked)
     if as_json:
         emit(rows, {}, as_json=True)
         return
     emit([_shown(row) for row in rows], _COLUMNS, as_json=False)
-    say(f"{len(settings)} settings in {seconds:.1f} s; CLV by the last consensus before the start; proposal: {out}")
+    number = f"{len(settings)} setting{'' if len(settings) == 1 else 's'}"
+    written_to = "" if out is None else f"; proposal: {out}"
+    say(f"{number} in {seconds:.1f} s; CLV by the last consensus before the start{written_to}")
+
+
+def _warn_of_nothing(asked: Range) -> None:
+    """Say so where nothing was observed in the range: then the table is of nothing, and not of quiet detectors."""
+    with one_past(asked.config, asked.database, asked.pipeline) as past:
+        times = [each.received_at for each in past.taken]
+    if not times:
+        warn(f"pipeline {asked.pipeline} has observed nothing yet")
+    elif not any((asked.since or 0) <= at <= (asked.until or at) for at in times):
+        warn(f"nothing was observed in that time: what is stored is from {iso(min(times))} to {iso(max(times))}")
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

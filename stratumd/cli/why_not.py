@@ -8,7 +8,7 @@ import typer
 
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
 from stratumd.cli.past import one_past
-from stratumd.cli.read import EventId, Market, moment
+from stratumd.cli.read import EventId, Market, moment, now
 from stratumd.plugin import Micros, iso
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ def why_not(
     type: Annotated[str, typer.Argument(metavar="TYPE", help="A type of signal, such as STEAM.")],
     event: EventId,
     at: Annotated[
-        Micros,
-        typer.Option("--at", parser=moment, metavar="TIME", help="When: 2h ago, or an ISO time.", show_default=False),
-    ],
+        Micros | None, typer.Option("--at", parser=moment, metavar="TIME", help="When: 2h, or an ISO time. Else now.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     market: Market = None,
@@ -45,7 +44,7 @@ def why_not(
 
     with one_past(config, database, pipeline) as past:
         whole = past.reader.event(event)
-        found = explain(past, type.upper(), whole.id, at, market, outcome)
+        found = explain(past, type.upper(), whole.id, now() if at is None else at, market, outcome)
     if as_json:
         emit([each.public() for each in found], {}, as_json=True)
         return

@@ -79,6 +79,28 @@ def _read_cadence(value: Any) -> Any:
     return value
 
 
+_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day": "1 to 31",
+    "month": "1 to 12, or jan to dec",
+    "weekday": "0 to 7, or sun to sat",
+}
+"""The fields of cron, and what each of them takes."""
+
+
+def _wrong_field(cron: str) -> str:
+    """Say what is wrong with a text that is no cron."""
+    fields = cron.split()
+    if len(fields) == len(_FIELDS):
+        for number, (name, takes) in enumerate(_FIELDS.items()):
+            alone = ["*"] * len(_FIELDS)
+            alone[number] = fields[number]
+            if not croniter.is_valid(" ".join(alone)):
+                return f"{fields[number]!r} is no {name} of cron: these are {takes}"
+    return f"expected the five fields of cron: {', '.join(_FIELDS)}"
+
+
 class Schedule(Section):
     """When a source is polled: `every`, `cron` or `cadence`."""
 
@@ -115,10 +137,7 @@ class Schedule(Section):
     @classmethod
     def _five_fields(cls, cron: str | None) -> str | None:
         if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
-            raise Hinted(
-                "expected the five fields of cron: minute, hour, day, month, weekday",
-                '"*/5 * * * *" is every five minutes, "0 9 * * 1" Mondays at nine',
-            )
+            raise Hinted(_wrong_field(cron), '"*/5 * * * *" is every five minutes, "0 9 * * 1" Mondays at nine')
         if cron is not None and not _comes(cron):
             raise Hinted("this never comes: no day is like that", "February has 29 days at most, April has 30")
         return cron

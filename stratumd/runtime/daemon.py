@@ -84,6 +84,8 @@ async def run(config: Config, options: RunOptions = RunOptions()) -> int:
             group.cancel_scope.cancel()
     except BaseExceptionGroup as errors:
         raise _cause(errors) from None
+    if stop.asked.is_set():
+        _log.info("stopped")
     return code
 
 

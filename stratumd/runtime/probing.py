@@ -23,13 +23,18 @@ DEADLINE, CLOSING = 15.0, 1.0
 """Seconds that one answer may take, and that closing may take afterwards."""
 
 
+_NOTHING = "nothing to probe"
+"""What a component answers that has no `probe` of its own, from a process of its own too."""
+
+
 class Probed(NamedTuple):
     """What one part answered."""
 
     kind: str
     """`database`, `source` or `sink`."""
     name: str
-    up: bool
+    up: bool | None
+    """None where nothing was asked, because there is nothing to ask."""
     found: str
     """What is there, or what is wrong."""
 
@@ -66,10 +71,10 @@ def _questions(config: Config) -> Iterator[_Question]:
 
 async def _answer(question: _Question) -> Probed:
     try:
-        found, up = await question.ask(), True
+        found = await question.ask()
     except StratumError as error:
-        found, up = told(error), False
-    return Probed(question.kind, question.name, up, shown(found))
+        return Probed(question.kind, question.name, False, shown(told(error)))
+    return Probed(question.kind, question.name, None if found == _NOTHING else True, shown(found))
 
 
 async def _component(build: Callable[[], Feed | Outlet]) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -18,7 +19,33 @@ PATIENCE = {signal.SIGTERM: 25.0, signal.SIGINT: 4.0}
 """Seconds that a stop may take, by the signal that asked for it. Then the process ends as it stands: what was
 committed is safe, the rest is done at the next start."""
 
+_AFTER_THE_SIGNAL = 0.1
+"""Seconds until a terminal is gone for certain: a dying shell's SIGHUP is sent just before it is taken away."""
+
 _log = logger("stratumd.stop")
+
+
+class Terminal:
+    """The terminal that people read the daemon at, where there is one."""
+
+    def __init__(self, descriptor: int = 2) -> None:
+        self._descriptor = descriptor
+        self._shown_at = os.isatty(descriptor)
+        self._controls = self._controls_us()
+
+    def closed(self) -> bool:
+        """Say whether it is gone: its window was closed, or the shell that it belonged to ended.
+
+        The latter leaves it open for whoever has it open still, but it is nobody's controlling terminal any more.
+        """
+        return self._shown_at and not (self._controls_us() if self._controls else os.isatty(self._descriptor))
+
+    def _controls_us(self) -> bool:
+        try:
+            os.tcgetpgrp(self._descriptor)
+        except OSError:
+            return False
+        return True
 
 
 def exit_quietly() -> None:
@@ -26,13 +53,19 @@ def exit_quietly() -> None:
 
     One that asks to reload asks for nothing: the configuration is about to be read.
     """
+    terminal = Terminal()
 
     def leave(number: int, frame: FrameType | None) -> None:
         sys.exit(0)
 
+    def leave_if_alone(number: int, frame: FrameType | None) -> None:
+        time.sleep(_AFTER_THE_SIGNAL)
+        if terminal.closed():
+            sys.exit(0)
+
     for number in PATIENCE:
         signal.signal(number, leave)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, leave_if_alone)
 
 
 class Stop:
@@ -44,7 +77,7 @@ class Stop:
         self.reload = anyio.Event()
         """Who obeys it puts a new one in its place first."""
         self._die = die
-        self._terminal = terminal if os.isatty(terminal) else None
+        self._terminal = Terminal(terminal)
 
     async def watch(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Wait for signals until cancelled. Start it before anything else."""
@@ -52,7 +85,8 @@ class Stop:
             task_status.started()
             async for number in received:
                 if number == signal.SIGHUP:
-                    if not self._terminal_closed():
+                    await anyio.sleep(_AFTER_THE_SIGNAL)
+                    if not self._terminal.closed():
                         self.reload.set()
                         continue
                     number = signal.SIGTERM  # the other meaning of the signal: nobody watches any more
@@ -62,9 +96,6 @@ class Stop:
                 _log.info("stopping", signal=signal.Signals(number).name)
                 self._give_up_after(PATIENCE[number])
                 self.asked.set()
-
-    def _terminal_closed(self) -> bool:
-        return self._terminal is not None and not os.isatty(self._terminal)
 
     def _give_up_after(self, seconds: float) -> None:
         """A thread that a plugin never returns from cannot be ended in any other way."""

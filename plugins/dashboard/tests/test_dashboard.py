@@ -9,9 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratumd.cli import build
 from stratumd.plugin import MINUTE
 from stratumd.plugin.routes import Call, Refused
 from stratumd.testing.clock import VirtualClock
@@ -48,6 +50,24 @@ async def test_the_page_runs_nothing_but_its_own_script(held: Serving) -> None:
     assert not re.search(r'(?:src|href)="(?!#)', answer.text), "nothing is fetched from elsewhere"
     again = await held.client.get("/", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_every_command_that_the_page_names_is_one(held: Serving) -> None:
+    """With its arguments in their order, and nothing left out that it needs."""
+    commands = typer.main.get_command(build()).commands  # type: ignore[attr-defined]
+    named = re.findall(r"`stratumd ([\w-]+) ?([^`]*)`", (await held.client.get("/")).text)
+    assert named
+    for name, words in named:
+        needed = [each.metavar for each in commands[name].params if each.required]
+        assert [word for word in words.split() if word.isupper()] == needed, name
+
+
+async def test_the_health_view_reads_everything_that_may_be_wrong(held: Serving) -> None:
+    page = (await held.client.get("/")).text
+    status = (await held.client.get("/api/v1/dashboard/health")).json()["status"]
+    for name in ("alerts", "paused", "breakers", "disabled_sinks", "left_out"):
+        assert status[name] == []
+        assert f"...status.{name}.map(" in page
 
 
 async def test_the_board_shows_events_with_their_consensus(held: Serving) -> None:

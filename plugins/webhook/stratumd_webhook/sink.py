@@ -43,6 +43,13 @@ class WebhookSink(Sink):
         if self._endpoint is not None:
             await self._endpoint.close()
 
+    async def probe(self) -> str:
+        """Connect to the receiver, and send it nothing: whatever is posted counts as a signal."""
+        await self.open()
+        assert self._endpoint is not None, "just opened"
+        await self._endpoint.reach()
+        return "the receiver takes connections; nothing was sent"
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Post the signal. What the answers mean is said in `judge`."""
         for delivery in deliveries:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import anyio
 import httpcore
 
 from stratumd.client import authorities
-from stratumd.client.webhooks.guard import Guard
+from stratumd.client.webhooks.guard import CONNECTING, Guard
 from stratumd.client.webhooks.urls import endpoint, port_of
 from stratumd.errors import DeliveryError
 from stratumd.plugin import Secret
@@ -37,6 +37,7 @@ class Endpoint:
 
     def __init__(self, url: Secret, guard: Guard, *, deadline: float = DEADLINE, connections: int = 1) -> None:
         parts = endpoint(url)
+        self._guard = guard
         port = port_of(parts)
         self._host = parts.netloc.decode("ascii")
         self._url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=port, target=parts.raw_path)
@@ -47,9 +48,27 @@ class Endpoint:
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post `body` and return the answer. `DeliveryError` where none came in time or the guard refused."""
+        with self._told_apart():
+            return await self._exchange(body, headers)
+
+    async def reach(self) -> None:
+        """Connect, as a post would, and let go; nothing is asked. `DeliveryError` where that cannot be."""
+        host, port = self._url.host.decode("ascii"), self._url.port
+        assert port is not None, "it was worked out"
+        with self._told_apart():
+            stream = await self._guard.connect_tcp(host, port)
+            try:
+                if self._url.scheme == b"https":
+                    stream = await stream.start_tls(authorities(), host, CONNECTING)
+            finally:
+                await stream.aclose()
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """Turn what keeps a receiver from answering in time into a `DeliveryError` that says it."""
         try:
             with anyio.fail_after(self._deadline):
-                return await self._exchange(body, headers)
+                yield
         except TimeoutError:
             raise DeliveryError(f"the receiver did not answer within {self._deadline:g} s") from None
         except _BROKEN as error:

@@ -57,7 +57,7 @@ async def test_everything_is_there(tmp_path: Path, capsys: pytest.CaptureFixture
         f"sqlite:///{tmp_path}/stratumd.db": (True, "not there yet; the first run creates it"),
         "nba": (True, "the key is accepted; 100 credits left"),
         "past": (True, "recordings found: 1"),
-        "nba.log": (True, "nothing to probe"),
+        "nba.log": (None, "nothing to probe"),
         "nba.file": (True, f"{tmp_path}/out/signals.jsonl can be written"),
         "nba.discord": (True, "the webhook 'signals' is there"),
     }
@@ -76,7 +76,7 @@ async def test_what_is_down_is_named_and_the_exit_code_is_75(
         status, found = await probe(tmp_path, provider.url, known, capsys, key="wrong")
     assert status == 75
     assert found[f"sqlite:///{tmp_path}/stratumd.db"] == (True, "there")
-    down = {name: told for name, (up, told) in found.items() if not up}
+    down = {name: told for name, (up, told) in found.items() if up is False}
     assert list(down) == ["nba", "past", "nba.file", "nba.discord"]
     assert "check api_key" in down["nba"]
     assert "there is no recording" in down["past"]
@@ -101,4 +101,4 @@ async def test_a_table_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert await anyio.to_thread.run_sync(lambda: stratumd("check", file, "--probe")) == 75
     _, heading, *rows = capsys.readouterr().out.splitlines()
     assert heading.split() == ["KIND", "NAME", "UP", "FOUND"]
-    assert [row.split()[1:3] for row in rows][1:3] == [["nba", "no"], ["past", "no"]]
+    assert [row.split()[1:3] for row in rows][1:4] == [["nba", "no"], ["past", "no"], ["nba.log", "-"]]

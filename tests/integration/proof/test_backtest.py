@@ -93,7 +93,9 @@ def test_no_decision_depends_on_what_came_later(config: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["no-such"], "no strategy 'no-such' is installed"),
+        (["no-such"], "no strategy 'no-such' is installed; there are strategies."),
+        (["folow"], "error: no strategy 'folow' is installed; did you mean 'follow'?"),
+        (["strategies.folow"], "no strategy 'strategies.folow' is installed; did you mean 'follow'?"),
         (["follow", "--set", "typs=[STEAM]"], "unknown option; did you mean 'types'?"),
         (["follow", "--set", "staking.method=all"], "expected one of flat"),
         (["follow", "--set", "types"], "expected option=value"),

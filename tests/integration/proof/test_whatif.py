@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from stratumd.config import load_config
 from stratumd.errors import ConfigError
-from stratumd.plugin import MINUTE, Signal
+from stratumd.plugin import MINUTE, Signal, iso
 from stratumd.proof.whatif import AS_IT_IS, Outcome, Range, changed, whatif
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.replaying import replay
@@ -83,6 +83,29 @@ def test_closing_values_come_with_their_number_of_events(config: Path) -> None:
 def test_a_wrong_setting_is_refused_before_anything_runs(config: Path, setting: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         changed(load_config(config).pipelines["main"], setting)
+
+
+def test_a_range_beyond_what_is_stored_is_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["whatif", "--set", WINDOW, "-c", str(config), "--jobs", "1"]
+    assert stratumd(*words, "--from", "1h") == 0
+    assert capsys.readouterr().err == (
+        f"nothing was observed in that time: what is stored is from {iso(polled()[0].received_at)}"
+        f" to {iso(polled()[-1].received_at)}\n"
+    )
+    assert stratumd(*words, "--to", "2026-01-01") == 0
+    assert "nothing was observed in that time" in capsys.readouterr().err
+
+
+def test_without_a_name_no_proposal_is_written(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stratumd("whatif", "--set", WINDOW, "-c", str(config), "--jobs", "1") == 0
+    shown = capsys.readouterr()
+    assert "1 setting in " in shown.out
+    assert "proposal" not in shown.out
+    assert shown.err == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_writes_a_proposal_and_leaves_the_file(

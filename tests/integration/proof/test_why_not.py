@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from stratumd.config import load_config
 from stratumd.engine import Pipeline, gate
-from stratumd.plugin import MINUTE, Detector, Finding, Gate, MarketKey, PluginConfig, Tick
+from stratumd.plugin import MINUTE, Detector, Finding, Gate, MarketKey, PluginConfig, Tick, iso
 from stratumd.proof import Past
 from stratumd.proof.instant import Instant, instants, probed
 from stratumd.proof.measuring import measured
@@ -251,6 +251,9 @@ def test_the_command(config: Path, reader: Reader, capsys: pytest.CaptureFixture
     assert "no detector of the pipeline says that it gives 'STREAM'; they give ARBITRAGE, " in said
     assert "consensus" not in said, "that is no signal"
     assert "`signals`" not in said, "each detector here says what it gives"
+    assert stratumd(*words[:3], "-c", str(config), "--json") == 0, "without a time it is about now"
+    newest = iso(max(each.received_at for each in polled()))
+    assert {json.loads(line)["at"] for line in capsys.readouterr().out.splitlines()} == {newest}
 
 
 def test_a_pipeline_that_never_ran_is_no_choice(

@@ -38,5 +38,6 @@ def test_a_dry_run_that_nobody_reads_any_more_stops(tmp_path: Path) -> None:
         said = process.stderr.read()
     assert process.returncode == 141
     assert '"stopping"' in said
+    assert said.index('"stopping"') < said.index('"stopped"')
     assert "ReaderLeft" not in said
     assert "Traceback" not in said

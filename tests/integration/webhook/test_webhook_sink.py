@@ -104,6 +104,38 @@ def still(receiver: Receiver) -> Iterator[StillClock]:
     yield clock
 
 
+async def test_a_probe_connects_and_asks_nothing(receiver: Receiver) -> None:
+    sink = make_sink(receiver.url)
+    assert await sink.probe() == "the receiver takes connections; nothing was sent"
+    await sink.close()
+    assert receiver.taken == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://127.0.0.1:{port}/", "the receiver cannot be reached"),  # it is there, and speaks no TLS
+        ("http://127.0.0.1:9/", "the receiver cannot be reached"),
+        ("http://nowhere.invalid/", "the address of nowhere.invalid was not found"),
+    ],
+)
+async def test_a_probe_tells_what_is_in_the_way(
+    receiver: Receiver, url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratumd.client.webhooks.posting.CONNECTING", 0.2)
+    sink = make_sink(url.format(port=receiver.port))
+    with pytest.raises(DeliveryError, match=said):
+        await sink.probe()
+    await sink.close()
+
+
+async def test_a_probe_is_guarded_as_a_delivery_is() -> None:
+    sink = make_sink("https://localhost:8443/", allow=())
+    with pytest.raises(DeliveryError, match="nothing is sent to localhost"):
+        await sink.probe()
+    await sink.close()
+
+
 async def test_posts_a_signed_signal(sink: WebhookSink, receiver: Receiver) -> None:
     await sink.deliver([delivery()])
     (request,) = receiver.taken

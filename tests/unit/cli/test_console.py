@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from stratumd import __version__
 from stratumd.cli import GROUPS
-from stratumd.cli.console import emit, run_guarded
+from stratumd.cli.console import _widths, emit, run_guarded
 from stratumd.errors import ConfigError, Problem, StartupError, StratumError
 from stratumd.plugin import Secret
 from stratumd.redaction import learn
@@ -89,6 +90,33 @@ def test_a_narrow_terminal_breaks_no_word() -> None:
     assert {"2026-11-21", "06:04:14", "Orleans", "cce939dec3f7"} <= set(shown)
 
 
+def test_a_table_that_fits_no_terminal_is_written_below_one_another() -> None:
+    """Nothing is cut off: neither an id nor a column."""
+    row = {"at": "2026-11-21 06:04:14", "game": "Timberwolves at Cavaliers", "note": None, "id": "cce939dec3f7"}
+    row |= {"url": "https://example.org/a-very-long-address-indeed"}
+    columns = {"at": "OBSERVED", "game": "EVENT", "note": "NOTE", "id": "ID", "url": "FOUND AT"}
+    code = f"from stratumd.cli.console import emit\nemit([{row!r}, {row!r}], {columns!r}, as_json=False)"
+    shown = re.sub(r"\r|\x1b\[\dm", "", on_a_terminal(code, COLUMNS="45"))
+    one = """\
+2026-11-21 06:04:14
+  event: Timberwolves at Cavaliers
+  id: cce939dec3f7
+  found at: https://example.org/a-very-long-address-indeed
+"""
+    assert shown == one * 2
+    assert "Cavaliers  id: cce939dec3f7" in on_a_terminal(code, COLUMNS="75")
+
+
+@pytest.mark.parametrize("width", range(22, 40))
+def test_a_table_is_never_wider_than_its_terminal(width: int) -> None:
+    columns = [["ONE POLL IN", "5m"], ["SIGNAL", "MULTIBOOK_SYNC"], ["NOTE", "a b c d e f"]]
+    widths = _widths(columns, width)
+    assert widths is not None
+    assert sum(widths) == min(width, 11 + 14 + 11)
+    assert widths[1] == 14, "a word is not broken"
+    assert _widths(columns, 21) is None
+
+
 def test_no_color_is_honoured() -> None:
     assert "\x1b[3" not in on_a_terminal(TABLE, NO_COLOR="1")
 
@@ -113,6 +141,7 @@ def test_an_error_is_one_line_and_an_exit_code(error: Exception, code: int, caps
     assert run_guarded(fails(error)) == code
     shown = capsys.readouterr()
     assert shown.out == ""
+    assert shown.err.startswith("error: ")
     assert "it failed" in shown.err
     assert shown.err.count("\n") == 1
     assert "Traceback" not in shown.err

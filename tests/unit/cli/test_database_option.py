@@ -39,7 +39,7 @@ def test_a_wrong_url_is_one_masked_line_and_78(words: list[str], capsys: pytest.
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
-        "--database 'mysql://joe:***@db/x': expected sqlite:///path or postgresql://user@host/name;"
+        "error: --database 'mysql://joe:***@db/x': expected sqlite:///path or postgresql://user@host/name;"
         " stratumd stores in SQLite or in PostgreSQL\n"
     )
     assert [path.name for path in Path().iterdir()] == ["stratumd.yaml"]

@@ -19,6 +19,20 @@ def test_plugins_names_every_bundled_plugin(capsys: pytest.CaptureFixture[str]) 
     assert {row["health"] for row in rows.values() if row["distribution"] == "stratumd"} == {"ok"}
 
 
+def test_list_is_a_command_as_of_every_other_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("plugins", "list") == 0
+    listed = capsys.readouterr().out
+    assert stratumd("plugins") == 0
+    assert capsys.readouterr().out == listed
+
+
+def test_verify_prints_each_must_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stratumd("plugins", "verify", "steam") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split() == ["COMPONENT", "CHECK", "MUST", "HOLDS", "PROBLEM"]
+    assert "The same tick MUST give the same yields" in printed
+
+
 def test_verify_prints_each_must(capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("plugins", "verify", "steam", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -204,6 +204,18 @@ def test_a_narrow_terminal_gets_two_lines_for_a_signal(filled: tuple[str, list[S
     assert all(signal.id[:12] in line for signal, line in zip(filled[1], lines[1::2], strict=True))
 
 
+def test_a_narrow_terminal_gets_three_lines_for_a_ranked_signal(filled: tuple[str, list[Signal]]) -> None:
+    from stratumd.cli import tables
+    from stratumd.plugin import ranked
+
+    feed = ranked(filled[1])
+    lines = [text for text, _ in tables.ranked_lines(feed)]
+    assert len(lines) == 3 * len(feed)
+    assert max(map(len, lines)) <= 100
+    assert all(each.signal.id[:12] in line for each, line in zip(feed, lines[1::3], strict=True))
+    assert all(line.startswith(f"{each.ranking.score:g} ") for each, line in zip(feed, lines[::3], strict=True))
+
+
 def test_a_board_without_quotes_says_so(filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("board", "--database", filled[0]) == 0
     assert capsys.readouterr().err == "no quotes now on anything that is to come\n"
@@ -213,8 +225,31 @@ def test_a_board_without_quotes_says_so(filled: tuple[str, list[Signal]], capsys
 def test_a_game_without_quotes_says_where_they_went(
     command: str, filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert stratumd(command, "game", "--market", "btts", "--database", filled[0]) == 0
+    assert stratumd(command, "game", "--pipeline", "other", "--database", filled[0]) == 0
     assert capsys.readouterr().err == "no quotes now: `stratumd movement game` shows what there was, and when\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["odds", "--market", "spread"], "no market 'spread' was seen of this event; did you mean 'spreads'?"),
+        (["best", "--market", "totls"], "no market 'totls' was seen of this event; did you mean 'totals'?"),
+        (
+            ["compare", "--market", "btts"],
+            "no market 'btts' was seen of this event; there are: alternate_spreads, h2h, h2h_lay, spreads, totals",
+        ),
+        (["movement", "--market", "spread"], "no market 'spread' was seen of this event; did you mean 'spreads'?"),
+        (["movement", "--book", "ceasars"], "no book 'ceasars' was seen of this event; did you mean 'caesars'?"),
+        (["movement", "--outcome", "hom"], "no outcome 'hom' was seen of this event; did you mean 'home'?"),
+    ],
+)
+def test_a_misspelt_name_is_told_beside_what_there_is(
+    words: Sequence[str], said: str, filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no wrong usage: tomorrow there may be one."""
+    command, *options = words
+    assert stratumd(command, "game", *options, "--database", filled[0]) == 0
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 @pytest.mark.parametrize("words", [["--json"], []])

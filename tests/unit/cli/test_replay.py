@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stratumd.cli.replay import _run
 from stratumd.engine import Pipeline
@@ -77,3 +78,26 @@ def test_replay_without_a_configuration_says_how_to_name_one(
     monkeypatch.chdir(tmp_path)
     assert stratumd("replay", "week.jsonl") == 78
     assert "name another (-c FILE)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ([], "no signals: there was no answer to read"),
+        ([200], "no signals: 1 answer read, and not one quote in them"),
+        (
+            [200, 429, 503, 503],
+            "no signals: 4 answers read, 1 with status 429, 2 with status 503, and not one quote in them",
+        ),
+    ],
+)
+def test_a_replay_without_quotes_says_what_was_read(
+    statuses: Sequence[int], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [
+        replace(observation(START + n, {game(START + HOUR): {}}), status=status, id="")
+        for n, status in enumerate(statuses)
+    ]
+    pipeline = Pipeline("test", [], {"plain": PlainNormalizer(PluginConfig())})
+    _run(answers, [pipeline], None).show(as_json=False)
+    assert capsys.readouterr().err == f"{said}\n"

@@ -61,14 +61,21 @@ def test_init_where_nothing_can_be_written(run: Run) -> None:
 
 def test_check_without_a_file(run: Run) -> None:
     code, _, err = run("check")
-    told = "stratumd.yaml: there is no such file; name another (-c FILE), or let 'stratumd init' write one\n"
+    told = "error: stratumd.yaml: there is no such file; name another (-c FILE), or let 'stratumd init' write one\n"
     assert (code, err) == (78, told)
 
 
-def test_check_takes_a_file_as_every_command_does(run: Run) -> None:
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_file_is_taken_as_every_command_does(run: Run, command: str) -> None:
     Path("c.yaml").write_text(example())
-    assert run("check", "-c", "c.yaml") == run("check", "c.yaml")
-    assert run("check", "-c", "c.yaml")[0] == 0
+    (code, out, _), (again, *_) = run(command, "-c", "c.yaml"), run(command, "c.yaml")
+    assert (code, again) == (0, 0)
+    assert "demo" in out
+
+
+def test_init_takes_a_file_as_every_command_does(run: Run) -> None:
+    assert run("init", "-c", "c.yaml")[0] == 0
+    assert Path("c.yaml").read_text().startswith("# yaml-language-server")
 
 
 def test_check_prints_every_mistake_on_standard_error(run: Run) -> None:

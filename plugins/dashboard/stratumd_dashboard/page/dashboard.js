@@ -128,7 +128,7 @@ async function signals([type = ""]) {
   return [
     make("h2", "Signals", null, make("small", "the newest first")),
     chosen(choices, type, (value) => { location.hash = "#/signals" + (value ? "/" + value : ""); }),
-    table(headings("Event"), rows, "No signals yet. `stratumd why-not EVENT TYPE` says which gate was missed."),
+    table(headings("Event"), rows, "No signals yet. `stratumd why-not TYPE EVENT` says which gate was missed."),
   ];
 }
 
@@ -228,6 +228,8 @@ async function health() {
   }));
   const wrong = [
     ...status.alerts.map((row) => [row.severity, row.title, row.text]),
+    ...status.paused.map((row) => ["warning", "The source " + row.source + " is paused " + (row.until_at ? "until " + moment(row.until_at) : "until somebody resumes it"), (row.reason ? row.reason + " · " : "") + "stratumd resume " + row.source]),
+    ...status.breakers.map((row) => ["warning", "The " + row.kind + " " + row.name + " is left alone until " + clock(row.retry_at) + " after " + row.failures + (row.failures === 1 ? " failure" : " failures"), row.reason]),
     ...status.disabled_sinks.map((row) => ["error", "The sink " + row.sink + " is off", row.reason]),
     ...status.left_out.map((row) => ["error", row.pipeline + "." + row.component + " is left out", row.error]),
   ].map(([severity, title, text]) => ({ cells: [make("span", severity, "tag " + severity), title, text] }));
