@@ -40,7 +40,7 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Say whether a configuration is right, and name every mistake in it.
+    """Say whether a configuration is right, and name every mistake in it; also which signals cannot come to be.
 
     Nothing is connected to without --probe. With it nothing is changed, sent or paid either, and the exit code is 75
     where something does not answer as it should. A part that has nothing to be asked is neither up nor down: `-`.
@@ -52,9 +52,20 @@ def check(
     loaded = load_config(path)
     for warning in loaded.warnings:
         warn(warning.render())
+    for line in _blind(loaded):
+        warn(line)
     if not as_json:
         say(_summary(path, loaded))
     return _probe(loaded, as_json) if connect else OK
+
+
+def _blind(config: Config) -> list[str]:
+    """Say which signals cannot come to be: that is no mistake, and rarely what was meant."""
+    from stratumd.runtime.clock import SystemTimer
+    from stratumd.runtime.planning import outlook
+
+    found = outlook(config, SystemTimer()).blind()
+    return [*found, "`stratumd plan` shows the rhythm of the polls and what it costs"] if found else []
 
 
 def _summary(file: Path, config: Config) -> str:

@@ -18,13 +18,17 @@ from stratumd.runtime.builds import plain
 O = TypeVar("O", bound=PluginConfig)  # noqa: E741  # options
 
 
-def changed_options(options: O, changes: Iterable[str]) -> O:
-    """Return `options` with each `path=value` of `changes` in place. `ConfigError` where one is not understood."""
+def changed_options(options: O, changes: Iterable[str], owner: str = "") -> O:
+    """Return `options` with each `path=value` of `changes` in place. `ConfigError` where one is not understood.
+
+    `owner`: what stood before each path, such as `steam.`, for the message.
+    """
     for change in changes:
         path, equals, text = change.partition("=")
+        told = owner + change
         if not equals:
-            raise ConfigError(f"--set {change}: expected option=value")
-        options = _under(options, path.split("."), read_value(change, text), change)
+            raise ConfigError(f"--set {told}: expected option=value")
+        options = _under(options, path.split("."), read_value(told, text), told)
     return options
 
 

@@ -107,7 +107,7 @@ def changed(spec: PipelineSpec, setting: str) -> PipelineSpec:
     for change in shlex.split(setting):
         name = _detector(change, detectors)
         own = detectors[name]
-        options = changed_options(own.options, [change.removeprefix(f"{name}.")])
+        options = changed_options(own.options, [change.removeprefix(f"{name}.")], f"{name}.")
         detectors[name] = replace(own, options=options)
     return replace(spec, detectors=tuple(detectors.values()))
 

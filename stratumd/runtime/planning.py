@@ -27,15 +27,19 @@ class Outlook:
 
     def warnings(self) -> list[str]:
         """Return a line for each signal that cannot come to be, and for each budget that will not do."""
-        return [*self.shortages(), *self._blind()]
+        return [*self.shortages(), *self._told(Can.NO, Can.HARDLY, Can.AT_FIRST)]
 
     def shortages(self) -> list[str]:
         """Return a line for each budget that will not do."""
         short, cut_off = filter(_is_short, self.sources), filter(_is_cut_off, self.sources)
         return [*map(_short_of, short), *map(_cut_off, cut_off)]
 
-    def _blind(self) -> list[str]:
-        return [chance.told() for chance in self.chances if chance.can in (Can.NO, Can.HARDLY, Can.AT_FIRST)]
+    def blind(self) -> list[str]:
+        """Return a line for each signal that the rhythm of the polls alone keeps from coming to be."""
+        return self._told(Can.NO, Can.HARDLY)
+
+    def _told(self, *kinds: Can) -> list[str]:
+        return [chance.told() for chance in self.chances if chance.can in kinds]
 
     def public(self) -> list[dict[str, Any]]:
         """Return it as JSON objects, one for each source and each type of signal."""

@@ -74,7 +74,7 @@ def test_closing_values_come_with_their_number_of_events(config: Path) -> None:
     [
         ("steem.window=5m", "expected detector.option=value"),
         ("steam.window", "expected detector.option=value"),
-        ("steam.windw=5m", "did you mean .window"),
+        ("steam.windw=5m", "^--set steam.windw=5m: .*did you mean .window"),
         ("steam.window=5", "expected a duration"),
         ("steam.thresholds.spread.x=1", "there is no option"),
         ("steam.window=[", "no value that YAML knows"),
