@@ -54,9 +54,13 @@ async def call(owner: Owner, code: Callable[[], Awaitable[T]], deadline: float) 
     raise TransientError(f"no answer within {deadline:g} s", code="deadline")
 
 
-async def sheltered(code: Callable[[], Awaitable[T]], grace: float) -> T:
-    """Await `code`; a cancellation from outside reaches it only after `grace` seconds, in which it may still end."""
-    await anyio.lowlevel.checkpoint()  # where a stop was asked for already, nothing is begun
+async def sheltered(code: Callable[[], Awaitable[T]], grace: float, *, begun: bool = False) -> T:
+    """Await `code`; a cancellation from outside reaches it only after `grace` seconds, in which it may still end.
+
+    Where a stop was asked for already, nothing is begun; unless it is `begun` with what went before.
+    """
+    if not begun:
+        await anyio.lowlevel.checkpoint()
     results: list[T] = []
     failures: list[Exception] = []
     async with anyio.create_task_group() as group:

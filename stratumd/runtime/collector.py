@@ -148,7 +148,7 @@ class Collector:
                 continue
             self._count(due)
             with self.turns.turn():
-                pause = await self._poll(pacer)
+                pause = await self._poll(pacer, taken=True)
             await self._core.timer.sleep(pause)
             for each, _ in turns if pause else [(ticks, pacer)]:
                 each.rest()  # another one that became due during this poll is only late
@@ -181,7 +181,8 @@ class Collector:
         await self._look_for_ends()
         await self._hear()
 
-    async def _poll(self, pacer: Pacer) -> Micros:
+    async def _poll(self, pacer: Pacer, *, taken: bool = False) -> Micros:
+        """Poll; where an instant is `taken` for it, the first exchange is made even in a stop: nobody else will."""
         if self._is_paused():
             return 0
         errors: list[SourceError] = []
@@ -191,7 +192,7 @@ class Collector:
         try:
             for step in pacer.steps():
                 asked += 1
-                answered += await self._take(step, pacer, errors)
+                answered += await self._take(step, pacer, errors, begun=taken and asked == 1)
                 if errors and self._circuit.on_trial:
                     break
         except TransientError as error:
@@ -222,12 +223,13 @@ class Collector:
             except StoreError as error:  # the poll goes on, and its answer waits for the store
                 self._log.warning("which events are over cannot be read", error=str(error))
 
-    async def _take(self, step: Step, pacer: Pacer, errors: list[SourceError]) -> int:
+    async def _take(self, step: Step, pacer: Pacer, errors: list[SourceError], *, begun: bool) -> int:
         """Ask for one thing and store every exchange; return how many were answered, and add what failed."""
         answered = 0
         exchanges = await self._call(partial(_begun, step), self._deadlines.exchange)
         try:
-            while (poll := await sheltered(partial(self._exchange, exchanges, pacer), GRACE)) is not None:
+            while (poll := await sheltered(partial(self._exchange, exchanges, pacer), GRACE, begun=begun)) is not None:
+                begun = False
                 error = self._note(poll)
                 if isinstance(error, Unauthorized):
                     raise error

@@ -111,6 +111,8 @@ class Worker:
         self._breaker = Breaker()
         self._pace = Pace(target.sink.per_second)
         self._switch = Switch(target.name, target.sink, target.version, queue)
+        self._switching = anyio.Lock()
+        """Held while the store is told: what it says is old until then."""
         self._opened = self._disabled = False
         self._lasting = False
         """Whether the store remembers that the sink is disabled."""
@@ -316,7 +318,8 @@ class Worker:
         self._put(State.PERMANENT_ERROR, told(error))
         self._log.error("sink disabled", sink=self.target.name, error=told(error))
         if self._lasting:
-            await self._store(lambda: self._switch.off(told(error), self._clock.now()))
+            async with self._switching:
+                await self._store(lambda: self._switch.off(told(error), self._clock.now()))
         await self._failed(batch, told(error), None)
         return self._idle
 
@@ -341,8 +344,9 @@ class Worker:
 
     async def _look_again(self) -> None:
         """Go on where somebody enabled the sink meanwhile."""
-        if await self._store(self._switch.noted) is not None:
-            return
+        async with self._switching:
+            if await self._store(self._switch.noted) is not None:
+                return
         self._disabled = self._lasting = False
         self._breaker.mend()
         self._failures = 0

@@ -18,8 +18,8 @@ from stratumd.errors import (
     TransientError,
     Unauthorized,
 )
-from stratumd.plugin import MINUTE, SECOND
-from stratumd.plugin.views import PauseRow
+from stratumd.plugin import MINUTE, SECOND, Micros
+from stratumd.plugin.views import PauseRow, Taken
 from stratumd.runtime.backoff import Backoff
 from stratumd.runtime.collector import LONGEST_WAIT, Collector, Deadlines
 from stratumd.runtime.core import Core
@@ -224,6 +224,25 @@ async def test_a_stop_lets_the_exchange_at_hand_end_and_begins_no_other() -> Non
         answering.set()
     assert [each.body for each in store_of(shared).observations] == [b"paid for"]
     assert source.calls[-1] == "close"
+
+
+async def test_an_instant_that_is_taken_is_polled_once_also_where_the_stop_comes_while_it_is_taken() -> None:
+    """No other daemon takes it, so nobody else would poll."""
+    shared = core()
+    source = ScriptedSource([answer(b"of the instant"), answer(b"not asked for")])
+
+    class Stopping(StoredInstants):
+        async def take(self, instant: Micros, gap: Micros) -> Taken:
+            taken = await super().take(instant, gap)
+            scope.cancel()
+            return taken
+
+    polling = collector(source, shared)
+    polling.ticks = ticks(MINUTELY, "nba", shared.timer, Stopping("source", "nba", shared))
+    with anyio.CancelScope() as scope:
+        await polling.run()
+    assert [each.body for each in store_of(shared).observations] == [b"of the instant"]
+    assert source.calls == ["open", "poll", "close"]
 
 
 # ---- paused by a person

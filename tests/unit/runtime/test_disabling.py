@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import pytest
 
 from stratumd.errors import ConfigError, DeliveryError
@@ -65,6 +67,27 @@ async def restarted(bench: Bench, again: Scripted, version: str = "2.0") -> Work
 def _worker(bench: Bench, again: Scripted, version: str) -> Worker:
     target = Target("chat", again, "scripted", version)
     return Worker(target, bench.queue, bench.states, clock=bench.clock, log=bench.log, chance=lambda: 1.0)
+
+
+async def test_what_is_just_being_noted_is_not_taken_for_somebodys_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sink has several lanes: one notes that it is off while another looks whether somebody has enabled it."""
+    bench = Bench(sink(), make_signal("s1"), make_signal("s2"))
+    noting, looked, note = threading.Event(), threading.Event(), bench.queue.disable
+
+    def slowly(*told: Any) -> None:
+        noting.set()
+        looked.wait(0.2)
+        note(*told)
+
+    monkeypatch.setattr(bench.queue, "disable", slowly)
+    await bench.worker._start()
+    async with anyio.create_task_group() as lanes:
+        lanes.start_soon(bench.worker.step)
+        await anyio.to_thread.run_sync(noting.wait)
+        await bench.worker.step()
+        looked.set()
+    assert bench.state[:2] == ("PermanentError", "the webhook was deleted")
+    assert "sink enabled again" not in bench.log.events
 
 
 async def test_it_stays_off_after_a_restart() -> None:
