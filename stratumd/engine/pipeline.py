@@ -16,7 +16,9 @@ from stratumd.engine.outcome import Failure, StateChange, Step
 from stratumd.engine.stepping import Stepping
 from stratumd.errors import described
 from stratumd.odds import Pricing
-from stratumd.plugin import DAY, HOUR, Detector, Micros, Normalizer, Observation, Record, Snapshot
+from stratumd.plugin import DAY, HOUR, Detector, Micros, Normalizer, Observation, Record, Snapshot, Tick, Told
+
+_NO_NEWS: Mapping[str, Told] = {}
 
 
 class Pipeline:
@@ -126,6 +128,14 @@ class Pipeline:
         if found is None:
             found = self._memory[event] = Memory()
         return found
+
+    def heard(self, detector: Detector, tick: Tick) -> Mapping[str, Told]:
+        """Return the news that `detector` hears at `tick`. Nothing older than its lookback: that would be gone after a
+        restart.
+        """
+        if not detector.hears:
+            return _NO_NEWS
+        return self.board.told(tick.event.sport, detector.hears, tick.at - detector.lookback)
 
     def forget(self, at: Micros) -> list[tuple[str, Memory]]:
         """Let go of events long gone, at most once an hour of observed time, and return what was remembered of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratumd.engine import gate
@@ -23,15 +23,12 @@ from stratumd.plugin import (
     Signal,
     Snapshot,
     Tick,
-    Told,
     rounded,
     signal_id,
 )
 
 if TYPE_CHECKING:
     from stratumd.engine.pipeline import Pipeline
-
-_NO_NEWS: Mapping[str, Told] = {}
 
 
 class Judged:
@@ -154,7 +151,7 @@ class Stepping:
                 continue
             try:
                 tick.state = memory.states.get(detector.name)
-                tick.news = self._news(detector, tick)
+                tick.news = self._pipeline.heard(detector, tick)
                 output = detect(detector, tick, memory)
             except CONTAINED as error:
                 self._failed(detector.name, event.id, error)
@@ -206,18 +203,12 @@ class Stepping:
         """Add what `annotator` says of the market to `evidence`. Where it fails, the signal goes without."""
         try:
             notes.tick.state = notes.memory.states.get(annotator.name)
-            notes.tick.news = self._news(annotator, notes.tick)
+            notes.tick.news = self._pipeline.heard(annotator, notes.tick)
             note = annotation(annotator, notes.tick, key)
             if note is not None:
                 evidence.setdefault(annotator.name, note)
         except CONTAINED as error:
             self._failed(annotator.name, notes.tick.event.id, error)
-
-    def _news(self, detector: Detector, tick: Tick) -> Mapping[str, Told]:
-        """Return what `detector` hears. Nothing older than its lookback: that would be gone after a restart."""
-        if not detector.hears:
-            return _NO_NEWS
-        return self._pipeline.board.told(tick.event.sport, detector.hears, self._at - detector.lookback)
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

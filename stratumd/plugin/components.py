@@ -29,6 +29,9 @@ from stratumd.plugin.values import (
     Snapshot,
 )
 
+NOTHING_TO_PROBE = "nothing to probe"
+"""What `probe` answers where a component has none of its own."""
+
 
 class Clock(Protocol):
     """Where an input or output component gets the time from. Detectors and normalizers have none."""
@@ -140,7 +143,7 @@ class Source(Component):
 
         Called by `stratumd check --probe` in place of `open`; `close` follows.
         """
-        return "nothing to probe"
+        return NOTHING_TO_PROBE
 
     def poll(self) -> AsyncIterator[Poll]:
         """Ask the provider what is due and yield every exchange as soon as it ended.
@@ -326,7 +329,7 @@ class Sink(Component):
 
         Called by `stratumd check --probe` in place of `open`; `close` follows.
         """
-        return "nothing to probe"
+        return NOTHING_TO_PROBE
 
     def wants(self, signal: Signal) -> bool:
         """Say whether `signal` is to be delivered here at all. Pure: it decides which deliveries exist."""

@@ -221,8 +221,7 @@ class Asking:
             if detector is None:
                 return []
             tick.state = self._instant.states.get(name)
-            heard_since = seen.at - detector.lookback
-            tick.news = self._instant.pipeline.board.told(seen.event.sport, detector.hears, heard_since)
+            tick.news = self._instant.pipeline.heard(detector, tick)
             try:
                 results = list(detector.detect(tick))
             except Exception:

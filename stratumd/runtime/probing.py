@@ -13,6 +13,7 @@ from anyio import to_thread
 from stratumd.config import Config, Database
 from stratumd.errors import DeliveryError, StartupError, StratumError
 from stratumd.plugin import Sink, Source
+from stratumd.plugin.components import NOTHING_TO_PROBE
 from stratumd.redaction import shown, told
 from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
 from stratumd.runtime.calls import call
@@ -21,10 +22,6 @@ from stratumd.store import schema
 
 DEADLINE, CLOSING = 15.0, 1.0
 """Seconds that one answer may take, and that closing may take afterwards."""
-
-
-_NOTHING = "nothing to probe"
-"""What a component answers that has no `probe` of its own, from a process of its own too."""
 
 
 class Probed(NamedTuple):
@@ -74,7 +71,7 @@ async def _answer(question: _Question) -> Probed:
         found = await question.ask()
     except StratumError as error:
         return Probed(question.kind, question.name, False, shown(told(error)))
-    return Probed(question.kind, question.name, None if found == _NOTHING else True, shown(found))
+    return Probed(question.kind, question.name, None if found == NOTHING_TO_PROBE else True, shown(found))
 
 
 async def _component(build: Callable[[], Feed | Outlet]) -> str:

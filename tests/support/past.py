@@ -9,6 +9,7 @@ from pathlib import Path
 from stratumd.config import load_config
 from stratumd.plugin import HOUR, MINUTE, Micros, Observation, Poll, parse_iso
 from stratumd.runtime.build import build_pipeline
+from stratumd.runtime.rebuilding import rebuild
 from stratumd.runtime.replaying import replay
 from stratumd.store import open_store
 from stratumd_demo.market import Market
@@ -64,6 +65,19 @@ def kept(config: Path, observations: Iterable[Observation], database: str | None
         store.close()
 
 
+def resumed(config: Path, observations: Iterable[Observation]) -> None:
+    """Go on with the pipeline `main` in a new process: what it knows comes from the store."""
+    loaded = load_config(config)
+    spec, store = loaded.pipelines["main"], open_store(loaded.database.connect_url())
+    try:
+        pipeline = build_pipeline(spec, loaded.registry)
+        rebuild(pipeline, store, spec.sources)
+        for _ in replay(observations, [pipeline], store):
+            pass
+    finally:
+        store.close()
+
+
 def stored(config: Path, observations: Iterable[Observation], database: str | None = None) -> None:
     """Store `observations` as received; no pipeline takes them."""
     store = open_store(database or load_config(config).database.connect_url())
@@ -73,4 +87,4 @@ def stored(config: Path, observations: Iterable[Observation], database: str | No
         store.close()
 
 
-__all__ = ["CONFIG", "HOUR", "MINUTE", "OPENED", "configured", "kept", "polled", "stored"]
+__all__ = ["CONFIG", "HOUR", "MINUTE", "OPENED", "configured", "kept", "polled", "resumed", "stored"]

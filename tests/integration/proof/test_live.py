@@ -18,10 +18,9 @@ from stratumd.proof.why import why
 from stratumd.proof.why_not import Explained, why_not
 from stratumd.proof.worth import Closes
 from stratumd.runtime.build import build_pipeline
-from stratumd.runtime.replaying import replay
-from stratumd.store import open_reader, open_store
+from stratumd.store import open_reader
 from tests.support.odds_api import EVENT, NOON, answer, book, event, market, outcome
-from tests.support.past import configured, kept
+from tests.support.past import configured, kept, resumed
 
 START: Micros = NOON + 5 * MINUTE
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
@@ -86,20 +85,6 @@ def test_restarts_between_two_shocks_change_nothing(tmp_path: Path, past: Past) 
     reader = open_reader(load_config(path).database.connect_url())
     assert [each.id for each in reader.signals()] == [each.id for each in past.reader.signals()]
     reader.close()
-
-
-def resumed(path: Path, observations: tuple[Observation, ...]) -> None:
-    loaded = load_config(path)
-    store = open_store(loaded.database.connect_url())
-    try:
-        pipeline = build_pipeline(loaded.pipelines["main"], loaded.registry)
-        for observation, at in store.rebuild("main", ["nba"], pipeline.lookback):
-            pipeline.warm(observation, at)
-        pipeline.load(store.states("main"), store.records("main"), store.seen("main"))
-        for _ in replay(observations, [pipeline], store):
-            pass
-    finally:
-        store.close()
 
 
 def test_no_shock_knows_the_future(config: Path) -> None:

@@ -17,12 +17,11 @@ from stratumd.proof import Past, certify
 from stratumd.proof.audit import audit
 from stratumd.proof.why_not import Explained, why_not
 from stratumd.runtime.build import build_pipeline
-from stratumd.runtime.replaying import replay
-from stratumd.store import open_reader, open_store
+from stratumd.store import open_reader
 from stratumd.testing.lent import SourceContext
 from stratumd_projection import ProjectionFile
 from tests.support.odds_api import EVENT, NOON, answer, book, event, market, outcome
-from tests.support.past import configured, kept
+from tests.support.past import configured, kept, resumed
 
 START: Micros = NOON + 50 * MINUTE
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
@@ -136,20 +135,6 @@ def test_a_restart_changes_nothing(tmp_path: Path, hour: Hour) -> None:
     reader = open_reader(load_config(path).database.connect_url())
     assert [each.to_json() for each in reader.signals()] == [each.to_json() for each in hour.past.reader.signals()]
     reader.close()
-
-
-def resumed(path: Path, observations: Sequence[Observation]) -> None:
-    loaded = load_config(path)
-    store = open_store(loaded.database.connect_url())
-    try:
-        pipeline = build_pipeline(loaded.pipelines["main"], loaded.registry)
-        for observation, at in store.rebuild("main", ["nba", "mine"], pipeline.lookback):
-            pipeline.warm(observation, at)
-        pipeline.load(store.states("main"), store.records("main"), store.seen("main"))
-        for _ in replay(observations, [pipeline], store):
-            pass
-    finally:
-        store.close()
 
 
 def test_no_signal_knows_the_future(hour: Hour) -> None:
