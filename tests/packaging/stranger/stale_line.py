@@ -13,6 +13,8 @@ class Config(PluginConfig):
     """How far back to look."""
     movers: int = 3
     """How many books must have moved."""
+    least: float = 0.01
+    """The smallest move that counts: points, or probability where there are none."""
 
 
 class StaleLine(Detector):
@@ -24,7 +26,7 @@ class StaleLine(Detector):
             moves = market.moves(self.lookback)
             movers = [move.line for move in moves]
             still = [line.book for line in market.present() if line not in movers]
-            shifts = sorted(shift for move in moves for shift in move.shifts)
+            shifts = sorted(shift for move in moves for shift in move.shifts if shift.magnitude >= self.options.least)
             for (outcome, direction), same in groupby(shifts, key=lambda shift: shift[:2]):
                 sizes = [shift.magnitude for shift in same]
                 if still and len(sizes) >= self.options.movers:
@@ -34,7 +36,7 @@ class StaleLine(Detector):
                         outcome=outcome,
                         direction=direction,
                         magnitude=median(sizes),
-                        threshold=median(sizes),
+                        threshold=self.options.least,
                         books=tuple(sorted(still)),
                         strength=min(100, 15 * len(sizes)),
                         evidence={"movers": len(sizes)},
