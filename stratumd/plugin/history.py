@@ -205,8 +205,9 @@ class History(Protocol):
 class Archive(Protocol):
     """The way to the stored history."""
 
-    pipelines: Sequence[str]
-    """The names of the configured pipelines."""
+    @property
+    def pipelines(self) -> Sequence[str]:
+        """The names of the pipelines that are configured now: a reload may change them, so ask each time."""
 
     async def read(self, work: Callable[[History], T]) -> T:
         """Return what `work` returns; it runs in a thread, and may wait for the database alone."""

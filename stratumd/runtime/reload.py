@@ -96,10 +96,8 @@ class Reloader:
                 logs.configure(new.log.level, new.log.format, file=new.log.file)
         except Exception as error:  # noqa: BLE001  # plugins are imported and built: anything may be raised
             return self._refuse(error)
-        if self._exchange is None or made is None:
-            self._view.config = replace(old, log=new.log, absent=new.absent)
-        else:
-            self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
+        self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
+        if self._exchange is not None and made is not None:
             self._exchange.swap(plan, made, self._view.config)
         absences.show(self._core, new)
         self._succeed(plan, new)
