@@ -50,11 +50,12 @@ OLD, NEW = (f"  {name}: {{sources: [odds], detectors: [consensus], jobs: [clv]}}
 class Bench:
     """A daemon, somebody who asks it, and its control socket."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, without: str) -> None:
+        """`without`: what is left out of the file at the start."""
         self.folder = folder
         self.config = folder / "run.yaml"
-        self.text = CONFIG.format(folder=folder, url=url, key=KEY)
-        self.write(OLD)
+        self.text = CONFIG.format(folder=folder, url=url, key=KEY).replace(without, "")
+        self.write(OLD.replace(without, ""))
         self.daemon = Daemon(self.config, env={"RUNTIME_DIRECTORY": str(folder)})
         self.client: httpx.AsyncClient
 
@@ -136,10 +137,10 @@ async def until(holds: Any) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     timer = SystemTimer()
     async with FakeOddsApi(SimulatedContent(Market(7, timer.now(), pace=1_200.0), timer), key=KEY) as provider:
-        made = Bench(tmp_path, provider.url)
+        made = Bench(tmp_path, provider.url, getattr(request, "param", ""))
         try:
             await made.daemon.wait_for("cycle", 3)
             yield made
@@ -213,6 +214,19 @@ def assert_nothing_was_left_out(folder: Path, positions: Sequence[int]) -> None:
     finally:
         reader.close()
     assert positions == [position for position in told if position <= positions[-1]]
+
+
+@pytest.mark.parametrize("bench", [", jobs: [clv]"], indirect=True, ids=["without clv"])
+async def test_a_plugin_that_a_reload_brings_has_its_tables(bench: Bench) -> None:
+    async with asking(bench.daemon) as partner:
+        assert (await partner.problem("intel/clv/summary?pipeline=steady"))[0] == 404, "nobody works it out"
+        bench.text = bench.text.replace("[consensus]", "[consensus], jobs: [{clv: {schedule: {every: 1s}}}]")
+        bench.write(OLD)
+        (answer,) = await bench.reload()
+        assert "job steady.clv" in answer.plan["start"]
+        await assert_shown(partner, "steady")
+        await bench.daemon.wait_for("done")
+        assert not bench.daemon.lines("failed; it is started again")
 
 
 async def test_a_daemon_for_http_alone_shows_the_pipelines_of_a_reload(bench: Bench) -> None:
