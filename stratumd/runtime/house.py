@@ -182,6 +182,11 @@ class Configured:
         """The names of the pipelines, in the order of the file."""
         return [*self._current().pipelines]
 
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+        return self._current().signal_types
+
     def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
         """Return the rows with which a plugin's report answers."""
         return answered(self._current(), self._ledger, name, question, pipeline)

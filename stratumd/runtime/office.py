@@ -32,6 +32,10 @@ class Present(Protocol):
     def pipelines(self) -> Sequence[str]:
         """The names of the pipelines, in the order of the file."""
 
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+
     def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
         """Return the rows with which a plugin's report answers. It blocks."""
 
@@ -76,6 +80,11 @@ class ThreadedArchive:
     def pipelines(self) -> Sequence[str]:
         """The names of the pipelines that are configured now."""
         return self._present.pipelines
+
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+        return self._present.signal_types
 
     async def read(self, work: Callable[[History], T]) -> T:
         """Return what `work` returns."""

@@ -47,8 +47,9 @@ Report = Callable[[str, Mapping[str, Any], str], list[dict[str, Any]]]
 class Configured:
     """What routes are told of the configuration. A test changes it as a reload of the daemon does."""
 
-    def __init__(self, pipelines: Sequence[str], report: Report) -> None:
+    def __init__(self, pipelines: Sequence[str], signal_types: Sequence[str] | None, report: Report) -> None:
         self.pipelines = pipelines
+        self.signal_types = signal_types
         self.report = report
 
 
@@ -103,14 +104,16 @@ async def serving(
     clock: VirtualClock | None = None,
     extra: Iterable[ModuleType] = (),
     pipelines: Sequence[str] = ("nba",),
+    signal_types: Sequence[str] | None = None,
     reports: Report | None = None,
     plugins: Sequence[str] = (),
     background: bool = True,
 ) -> AsyncIterator[Serving]:
     """Serve the `routes`, by name with their options, until the block ends.
 
-    `extra`: plugins that are not installed. `plugins`: others to load, for their operations. `reports` answers reports.
-    `background` False leaves `Routes.run` to the test.
+    `extra`: plugins that are not installed. `plugins`: others to load, for their operations. `signal_types`: those
+    that detectors of the pipelines give; None: any. `reports` answers reports. `background` False leaves `Routes.run`
+    to the test.
     """
     clock = clock or VirtualClock(START)
     registry = _loaded((*routes, *plugins), tuple(extra))
@@ -119,7 +122,7 @@ async def serving(
     bulletin = Bulletin()
     specs = [_spec(name, options, registry) for name, options in routes.items()]
     told: list[Notice] = []
-    configured = Configured(pipelines, reports or _no_report)
+    configured = Configured(pipelines, signal_types, reports or _no_report)
 
     async def notify(notice: Notice) -> None:
         told.append(notice)

@@ -12,6 +12,7 @@ import anyio
 from stratumd.plugin import Micros, Signal, iso
 from stratumd.plugin.desk import Desk
 from stratumd.plugin.history import Archive, Changed
+from stratumd.plugin.known import known_types
 from stratumd.plugin.partners import Accounts, Rights
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import answers, questions, shapes
@@ -125,6 +126,7 @@ class Streams:
         counter: Counter,
         signals: Channel[Signal],
         changes: Changes,
+        archive: Archive,
         desk: Desk,
         accounts: Callable[[], Accounts],
     ) -> None:
@@ -132,6 +134,7 @@ class Streams:
         self._counter = counter
         self._signals = signals
         self._changes = changes
+        self._archive = archive
         self._desk = desk
         self._accounts = accounts
         self._by_key = Counts[str]()
@@ -162,7 +165,8 @@ class Streams:
     async def signals(self, asked: Asked) -> Stream:
         """Signals as they come."""
         query: questions.StreamQuery = asked.call.query
-        types, market, least = questions.wanted_types(query.types), query.market, query.min_strength
+        types = await known_types(self._archive, query.types)
+        market, least = query.market, query.min_strength
 
         def encode(signal: Signal, shape: Shape) -> bytes | None:
             if types and signal.type not in types:

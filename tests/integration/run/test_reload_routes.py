@@ -44,7 +44,8 @@ sources:
 pipelines:
   steady: {{sources: [odds], detectors: [consensus], jobs: [clv]}}
 """
-OLD, NEW = (f"  {name}: {{sources: [odds], detectors: [consensus], jobs: [clv]}}\n" for name in ("old", "new"))
+OLD = "  old: {sources: [odds], detectors: [consensus], jobs: [clv]}\n"
+NEW = "  new: {sources: [odds], detectors: [consensus, steam], jobs: [clv]}\n"
 
 
 class Bench:
@@ -175,12 +176,15 @@ async def test_routes_show_the_pipelines_of_a_reload(bench: Bench) -> None:
         await goes.more(1)
         await assert_shown(partner, "old")
         await assert_unknown(partner, "new", "steady, old")
+        unheard_of = (422, "types: there are no signals of type 'STEAM'")
+        assert await partner.problem("intel/signals?types=STEAM") == unheard_of
 
         bench.write(NEW)
         (answer,) = await bench.reload()
         assert {"pipeline new"} <= {*answer.plan["start"]}
 
         await assert_shown(partner, "new")
+        assert (await partner.get("intel/signals?types=STEAM")).status_code == 200
         group.start_soon(comes.listen, partner, "new")
         await comes.more(2)
         report = (await partner.get("ops/report", headers=operator)).json()
