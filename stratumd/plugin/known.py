@@ -29,8 +29,8 @@ async def known_types(archive: Archive, asked: Collection[str], place: str = "ty
     `Refused` (422) names one that no detector of a configured pipeline gives and no stored signal has, and its `place`
     in the request. Where a detector does not say what it gives, any may come.
     """
-    declared = archive.signal_types
-    if declared is None or not asked:
+    declared = archive.signal_types if asked else None
+    if declared is None:
         return frozenset([each.upper() for each in asked])
     known = {each.upper(): each for each in declared}
     if any(each.upper() not in known for each in asked):
