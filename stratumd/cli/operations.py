@@ -184,7 +184,7 @@ async def _house(config: Config, database: str | None) -> AsyncIterator[House]:
         await to_thread.run_sync(store.notify, notice)
 
     try:
-        house = House.of(config, store, reader, clock=timer, bulletin=Bulletin(), notify=notify)
+        house = House.of(lambda: config, store, reader, clock=timer, bulletin=Bulletin(), notify=notify)
         async with house.opened():
             yield house
     finally:

@@ -156,7 +156,8 @@ def signals(
             min_strength=min_strength,
             limit=limit,
         )
-        unheard_of = [each for each in wanted if not found and not reader.signals(types=[each], limit=1)]
+        seen = {each.type for each in found}
+        unheard_of = [each for each in wanted if each not in seen and not reader.signals(types=[each], limit=1)]
     _refuse_unknown(unheard_of)
     if by_score:
         _show_ranked(ranked(found), as_json)
@@ -183,15 +184,14 @@ def _refuse_unknown(types: Sequence[str]) -> None:
     if not types:
         return
     from stratumd.config.report import suggest
+    from stratumd.config.spec import signal_types
     from stratumd.registry import discover, load
 
-    detectors = [each.component for each in load(discover()).detectors.values()]
-    known = sorted({type for detector in detectors for type in detector.signals})
-    unknown = next((each for each in types if each not in known), None)
-    told = all(detector.signals or detector.provides or detector.annotates for detector in detectors)
-    if unknown is None or not told:
+    known = signal_types([each.component for each in load(discover()).detectors.values()])
+    unknown = None if known is None else next((each for each in types if each not in known), None)
+    if unknown is None or known is None:
         return
-    hint = suggest(unknown, known, listed="there are")
+    hint = suggest(unknown, sorted(known), listed="there are")
     raise typer.BadParameter(
         f"no signal has the type {unknown!r}, and no detector gives any" + (f"; {hint}" if hint else "")
     )

@@ -222,7 +222,7 @@ class _Reading:
         pipeline = self._pipeline()
         game = self.reader.section(Game, self.table, "game", "'game' of a case")
         polls, recording = self._taken()
-        known = _types(pipeline) if pipeline is not None else []
+        known = (pipeline.signal_types if pipeline is not None else None) or ()
         expect = self._wanted("expect", Expected, known, polls)
         never = self._wanted("never", Wanted, known, polls)
         name = self.table.get("name")
@@ -320,10 +320,3 @@ def _canonical(at: str) -> str:
         return format_duration(parse_duration(at))
     except ValueError:
         return at
-
-
-def _types(pipeline: PipelineSpec) -> list[str]:
-    """Return the types that the pipeline can give; none where a detector does not declare its own."""
-    if any(not (each.component.signals or each.component.provides) for each in pipeline.detectors):
-        return []
-    return [type_ for each in pipeline.detectors for type_ in each.component.signals]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stratumd.config.digests import SignalDigest
@@ -12,7 +12,7 @@ from stratumd.config.models import PricingMethods, QualityRules, When
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader, docs
 from stratumd.config.report import suggest
-from stratumd.config.spec import Absent, DetectorSpec, JobSpec, PipelineSpec, SinkSpec, SourceSpec
+from stratumd.config.spec import Absent, DetectorSpec, JobSpec, PipelineSpec, SinkSpec, SourceSpec, signal_types
 from stratumd.config.timetable import Timetable
 from stratumd.odds import Pricing
 from stratumd.plugin import PluginConfig, Severity
@@ -243,15 +243,12 @@ class _Pipeline:
                 self.reader.report.add(node.span, message, hint=suggest(node.text, known, listed="they give"))
         return when or When()
 
-    def _signal_types(self, detectors: list[Item]) -> list[str]:
+    def _signal_types(self, detectors: list[Item]) -> Sequence[str]:
         """Return the types that the pipeline can give; none where a detector does not declare its own."""
-        types: list[str] = []
-        for item in detectors:
-            found = self.reader.registry.detectors.get(item.name)
-            if found is None or not (found.component.signals or found.component.provides):
-                return []
-            types += found.component.signals
-        return types
+        known = self.reader.registry.detectors
+        if any(item.name not in known for item in detectors):
+            return ()
+        return signal_types([known[item.name].component for item in detectors]) or ()
 
     def _options(self, kind: str, item: Item, found: Registered, needed: bool) -> PluginConfig | None:
         model: type[PluginConfig] = found.component.config

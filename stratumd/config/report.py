@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from stratumd.errors import ConfigError, Problem
+from stratumd.plugin.known import suggest as suggest
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SECRET_WORDS = ("key", "apikey", "token", "secret", "password", "passwd", "webhook", "credential")
@@ -112,17 +112,3 @@ def names_secret(option: str) -> bool:
     """Say whether an option's name alone makes its value a secret, also misspelt: `api_key`, `webhok`."""
     words = re.split(r"[^a-z]+", option.lower())
     return any(word and get_close_matches(word, _SECRET_WORDS, n=1, cutoff=0.7) for word in words)
-
-
-def suggest(word: str, options: Iterable[str], *, listed: str | None = None) -> str | None:
-    """Return `did you mean 'x'?` for the option that is nearest to `word`.
-
-    Where none is near, name all of them after `listed`, if there are few enough to read.
-    """
-    known = {option.lower(): option for option in options}
-    near = get_close_matches(word.lower(), known, n=1, cutoff=0.65)
-    if near:
-        return f"did you mean {known[near[0]]!r}?"
-    if listed and known and len(known) <= 14:
-        return f"{listed}: {', '.join(known.values())}"
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,9 +120,25 @@ class PipelineSpec:
     """The formats whose normalizer runs in a process of its own."""
 
     @property
+    def signal_types(self) -> tuple[str, ...] | None:
+        """The types of signals that its detectors give; None where one does not say."""
+        return signal_types([each.component for each in self.detectors])
+
+    @property
     def runs(self) -> bool:
         """False where all its sources are disabled: then the pipeline is not started."""
         return bool(self.sources)
+
+
+def signal_types(detectors: Iterable[type[Detector]]) -> tuple[str, ...] | None:
+    """Return the types of signals that detectors give; None where one does not say.
+
+    Without `signals`, one that records or annotates is there for that.
+    """
+    listed = [*detectors]
+    if any(not (each.signals or each.provides or each.annotates) for each in listed):
+        return None
+    return tuple(dict.fromkeys(type for each in listed for type in each.signals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,14 @@ class Config:
     """What plugins answer over HTTP."""
     alerts: Alerts = field(default_factory=Alerts)
     """What the operator is told by itself."""
+
+    @property
+    def signal_types(self) -> tuple[str, ...] | None:
+        """The types of signals that the pipelines give; None where a detector does not say, or is left out."""
+        given = [each.signal_types for each in self.pipelines.values()]
+        if None in given or any(each.kind == "detector" for each in self.absent):
+            return None
+        return tuple(sorted({type for types in given for type in types or ()}))
 
     def enabled_sources(self) -> dict[str, SourceSpec]:
         """Return the sources that are to be polled."""

@@ -75,6 +75,9 @@ class History(Protocol):
     def signal(self, id: str) -> Signal:
         """Return the signal whose id is or begins with `id`."""
 
+    def types(self) -> list[str]:
+        """Return the types that stored signals have, or had when they were first asked for, by name."""
+
     def feed(self, after: int, limit: int) -> list[Entry]:
         """Return the first `limit` signals of the feed after a sequence number, in order."""
 
@@ -205,8 +208,13 @@ class History(Protocol):
 class Archive(Protocol):
     """The way to the stored history."""
 
-    pipelines: Sequence[str]
-    """The names of the configured pipelines."""
+    @property
+    def pipelines(self) -> Sequence[str]:
+        """The names of the pipelines that are configured now: a reload may change them, so ask each time."""
+
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that the detectors of these pipelines give; None where one does not say."""
 
     async def read(self, work: Callable[[History], T]) -> T:
         """Return what `work` returns; it runs in a thread, and may wait for the database alone."""

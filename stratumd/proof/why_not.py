@@ -29,6 +29,7 @@ from stratumd.plugin import (
     Tick,
     iso,
 )
+from stratumd.plugin.known import suggest
 from stratumd.proof.instant import Instant, Probe, instants
 from stratumd.proof.measuring import measured
 from stratumd.proof.past import Past, ProofError
@@ -361,10 +362,11 @@ def giving(instant: Instant, type: str) -> Detector:
     for detector in detectors:
         if type in given[detector]:
             return detector
-    known = ", ".join(sorted(set().union(*given.values()))) or "none"
-    silent = ", ".join(each.name for each in detectors if not given[each] and not each.provides)
+    known = sorted(set().union(*given.values()))
+    near = suggest(type, known) or f"they give {', '.join(known) or 'none'}"
+    silent = ", ".join(each.name for each in detectors if not (given[each] or each.provides or each.annotates))
     hint = f"; {silent}: no `signals` are declared, so that nobody knows which" if silent else ""
-    raise ProofError(f"no detector of the pipeline says that it gives {type!r}; they give {known}{hint}")
+    raise ProofError(f"no detector of the pipeline says that it gives {type!r}; {near}{hint}")
 
 
 def _compared(market: Market) -> str:

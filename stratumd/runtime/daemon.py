@@ -144,7 +144,7 @@ class _Daemon:
         absences.show(core, self._config)
         # A plugin that does not return keeps its pipeline's thread; the others must find one all the same.
         to_thread.current_default_thread_limiter().total_tokens += 2 * len(parts.running())
-        async with self._house(listener, notices) as house, anyio.create_task_group() as services:
+        async with self._house(listener, view, notices) as house, anyio.create_task_group() as services:
             if listener is not None:
                 http = self._config.http
                 assert http is not None, "it listens, so there is where"
@@ -174,16 +174,20 @@ class _Daemon:
         return code
 
     @asynccontextmanager
-    async def _house(self, listener: socket.socket | None, notices: Notices) -> AsyncIterator[House | None]:
+    async def _house(
+        self, listener: socket.socket | None, view: DaemonView, notices: Notices
+    ) -> AsyncIterator[House | None]:
         """Lend the routes of plugins while HTTP is served; they are closed when no request is under way any more."""
-        config, core = self._config, self._core
-        if listener is None or not config.routes:
+        core = self._core
+        if listener is None or not view.config.routes:
             yield None
             return
         store = self._store
         reader = await transaction(store.reader)
         try:
-            house = House.of(config, store, reader, clock=core.timer, bulletin=core.bulletin, notify=notices.notify)
+            house = House.of(
+                lambda: view.config, store, reader, clock=core.timer, bulletin=core.bulletin, notify=notices.notify
+            )
             alone = not core.store.sharing.shared and self._options.role == "all"
             async with anyio.create_task_group() as group, house.opened():
                 group.start_soon(partial(core.bulletin.watch, reader, shared=lambda: not alone))

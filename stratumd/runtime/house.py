@@ -14,7 +14,7 @@ from stratumd.config import Config
 from stratumd.config.spec import RoutesSpec
 from stratumd.errors import ConfigError, PluginError, StratumError
 from stratumd.observe.logs import logger
-from stratumd.plugin import Clock, Component, Micros, Notice
+from stratumd.plugin import Clock, Component, Ledger, Micros, Notice
 from stratumd.plugin.history import History
 from stratumd.plugin.routes import Endpoint, Routes, Scheme
 from stratumd.registry import Registered, Registry
@@ -22,7 +22,7 @@ from stratumd.runtime.blame import blame
 from stratumd.runtime.bulletin import Bulletin
 from stratumd.runtime.core import Core
 from stratumd.runtime.jobs import answered
-from stratumd.runtime.office import BlockingDesk, Office, Report, Services, ThreadedArchive, ThreadedDesk
+from stratumd.runtime.office import BlockingDesk, Office, Present, Services, ThreadedArchive, ThreadedDesk
 from stratumd.runtime.states import State
 from stratumd.runtime.supervisor import keep
 from stratumd.store import Store
@@ -44,8 +44,7 @@ class House:
         desk: BlockingDesk,
         history: History,
         bulletin: Bulletin,
-        pipelines: Sequence[str],
-        report: Report,
+        present: Present,
         notify: Callable[[Notice], Awaitable[None]],
     ) -> None:
         """Build every component. `PluginError` where its code fails, `ConfigError` where two do not go together."""
@@ -54,7 +53,7 @@ class House:
         self._lent: dict[str, Any] = {
             "clock": clock,
             "desk": ThreadedDesk(desk),
-            "archive": ThreadedArchive(history, bulletin, pipelines, report),
+            "archive": ThreadedArchive(history, bulletin, present),
             "services": self._services,
             "registry": registry,
             "notify": notify,
@@ -72,7 +71,7 @@ class House:
     @classmethod
     def of(
         cls,
-        config: Config,
+        current: Callable[[], Config],
         store: Store,
         reader: History,
         *,
@@ -80,7 +79,11 @@ class House:
         bulletin: Bulletin,
         notify: Callable[[Notice], Awaitable[None]],
     ) -> House:
-        """Build the routes of a file over one store, whose `reader` stays the caller's to close."""
+        """Build the routes of a file over one store, whose `reader` stays the caller's to close.
+
+        They are those of the file at present; the pipelines that they are shown are always those of `current`.
+        """
+        config = current()
         return cls(
             config.routes,
             config.registry,
@@ -88,8 +91,7 @@ class House:
             desk=store.desk(clock.now),
             history=reader,
             bulletin=bulletin,
-            pipelines=[*config.pipelines],
-            report=partial(answered, config, store.ledger),
+            present=Configured(current, store.ledger),
             notify=notify,
         )
 
@@ -166,6 +168,28 @@ class House:
                 raise ConfigError(f"the endpoint {each.name!r} ({each.method} {each.path}) {wrong}")
             seen.add((each.method, each.path))
             names.add(each.name)
+
+
+class Configured:
+    """What routes read of the configuration that is used at the time."""
+
+    def __init__(self, current: Callable[[], Config], ledger: Callable[[str], Ledger]) -> None:
+        self._current = current
+        self._ledger = ledger
+
+    @property
+    def pipelines(self) -> Sequence[str]:
+        """The names of the pipelines, in the order of the file."""
+        return [*self._current().pipelines]
+
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+        return self._current().signal_types
+
+    def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
+        """Return the rows with which a plugin's report answers."""
+        return answered(self._current(), self._ledger, name, question, pipeline)
 
 
 class Background:

@@ -25,8 +25,19 @@ T = TypeVar("T")
 _AT_ONCE = 4  # threads that read, and as many that write: no more than there are connections
 
 
-Report = Callable[[str, Mapping[str, Any], str], list[dict[str, Any]]]
-"""Answers a plugin's report: its name, the question, the pipeline."""
+class Present(Protocol):
+    """What is configured now: a reload may exchange it between two looks."""
+
+    @property
+    def pipelines(self) -> Sequence[str]:
+        """The names of the pipelines, in the order of the file."""
+
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+
+    def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
+        """Return the rows with which a plugin's report answers. It blocks."""
 
 
 class BlockingDesk(Protocol):
@@ -59,12 +70,21 @@ class ThreadedDesk:
 class ThreadedArchive:
     """The `Archive` of the contract."""
 
-    def __init__(self, history: History, bulletin: Bulletin, pipelines: Sequence[str], report: Report) -> None:
-        self.pipelines = pipelines
-        self._report = report
+    def __init__(self, history: History, bulletin: Bulletin, present: Present) -> None:
+        self._present = present
         self._history = history
         self._bulletin = bulletin
         self._limit = CapacityLimiter(_AT_ONCE)
+
+    @property
+    def pipelines(self) -> Sequence[str]:
+        """The names of the pipelines that are configured now."""
+        return self._present.pipelines
+
+    @property
+    def signal_types(self) -> Sequence[str] | None:
+        """The types of signals that their detectors give; None where one does not say."""
+        return self._present.signal_types
 
     async def read(self, work: Callable[[History], T]) -> T:
         """Return what `work` returns."""
@@ -72,7 +92,7 @@ class ThreadedArchive:
 
     async def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
         """Return the rows with which a plugin's report answers."""
-        return await to_thread.run_sync(partial(self._report, name, question, pipeline), limiter=self._limit)
+        return await to_thread.run_sync(partial(self._present.report, name, question, pipeline), limiter=self._limit)
 
     async def news(self, after: int) -> int:
         """Wait until the feed has a signal after `after`, and return the newest sequence number."""

@@ -15,7 +15,8 @@ class Item(NamedTuple):
     """A component of a configuration."""
 
     kind: str
-    """`source`, `pipeline`, `job`, `sink`, or `log`; in a daemon for HTTP alone `routes`."""
+    """`source`, `pipeline`, `job`, `sink`, or `log`; in a daemon for HTTP alone `routes`, `log`, and each `pipeline`
+    that they show."""
     name: str = ""
 
     def __str__(self) -> str:
@@ -56,21 +57,25 @@ def difference(old: Config, new: Config, off: Collection[tuple[str, str]] = ()) 
     """
     told = [*_sources(old, new), *_pipelines(old, new), *_jobs(old, new), *_sinks(old, new), *_log(old, new)]
     revived = [(item, "restart" if fate == "keep" and item in off else fate) for item, fate in told]
-    by_fate: dict[str, tuple[Item, ...]] = {
-        fate: tuple(item for item, found in revived if found == fate) for fate in _FATES
-    }
-    return Plan(**by_fate, fixed=tuple(_fixed(old, new)))
+    return _plan(revived, old, new)
 
 
 def difference_beside(old: Config, new: Config) -> Plan:
-    """Return the same for a daemon that serves HTTP alone: no part runs there, and its routes stay as they are."""
-    fixed = [*_fixed(old, new), *(["pipelines"] if _read(old) != _read(new) else [])]
-    adjust = tuple(item for item, _ in _log(old, new))
-    return Plan(adjust=adjust, keep=tuple(Item("routes", each.name) for each in old.routes), fixed=tuple(fixed))
+    """Return the same for a daemon that serves HTTP alone: no part runs there, and its routes show other pipelines."""
+    routes = [(Item("routes", each.name), "keep") for each in old.routes]
+    return _plan([*routes, *_compared("pipeline", _read(old), _read(new), _shown), *_log(old, new)], old, new)
 
 
 _FATES = ("start", "stop", "restart", "adjust", "keep")
 _Told = Iterator[tuple[Item, str]]
+
+
+def _plan(told: Iterable[tuple[Item, str]], old: Config, new: Config) -> Plan:
+    listed = [*told]
+    by_fate: dict[str, tuple[Item, ...]] = {
+        fate: tuple(item for item, found in listed if found == fate) for fate in _FATES
+    }
+    return Plan(**by_fate, fixed=tuple(_fixed(old, new)))
 
 
 def _sources(old: Config, new: Config) -> _Told:
@@ -117,6 +122,10 @@ def _same(before: object, after: object) -> str:
     return "keep" if before == after else "restart"
 
 
+def _shown(before: object, after: object) -> str:
+    return "keep" if before == after else "adjust"
+
+
 def _sink_fate(before: SinkSpec, after: SinkSpec) -> str:
     if replace(before, when=When()) != replace(after, when=When()):
         return "restart"
@@ -152,7 +161,10 @@ def _normalizers(formats: Iterable[str], config: Config) -> dict[str, type[Any]]
 
 def _read(config: Config) -> dict[str, Any]:
     """Return what routes and reports read of the pipelines."""
-    return {name: (spec.pricing, dict(spec.operators)) for name, spec in config.pipelines.items()}
+    return {
+        name: (spec.pricing, dict(spec.operators), [each.component for each in spec.detectors])
+        for name, spec in config.pipelines.items()
+    }
 
 
 def _fixed(old: Config, new: Config) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -24,7 +26,7 @@ from stratumd.runtime.plan import Item, Plan, difference, difference_beside
 from stratumd.runtime.states import State
 from stratumd.runtime.stop import Stop
 from stratumd.runtime.view import DaemonView
-from stratumd.store import StoreError
+from stratumd.store import StoreError, migrate_plugins, plugin_migrations
 
 _WAITING = ("pending", "in_flight")
 _log = logger("stratumd.reload")
@@ -92,18 +94,24 @@ class Reloader:
             new = await transaction(self._load)
             plan = self._plan(new)
             made = None if self._exchange is None else self._exchange.make(plan, old, new, self._off())
+            await self._migrate(old, new)
             if new.log != old.log:
                 logs.configure(new.log.level, new.log.format, file=new.log.file)
         except Exception as error:  # noqa: BLE001  # plugins are imported and built: anything may be raised
             return self._refuse(error)
-        if self._exchange is None or made is None:
-            self._view.config = replace(old, log=new.log, absent=new.absent)
-        else:
-            self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
+        self._view.config = replace(new, database=old.database, http=old.http, routes=old.routes)
+        if self._exchange is not None and made is not None:
             self._exchange.swap(plan, made, self._view.config)
         absences.show(self._core, new)
         self._succeed(plan, new)
         return msgspec.structs.replace(_answer(plan, new), waiting=await self._waiting(plan))
+
+    async def _migrate(self, old: Config, new: Config) -> None:
+        """Make the tables of plugins that are loaded for the first time, where this daemon migrates at all."""
+        known, wanted = _migrations(old), _migrations(new)
+        missing = {plugin: folder for plugin, folder in wanted.items() if plugin not in known}
+        if missing and self._exchange is not None:
+            await transaction(partial(migrate_plugins, old.database.connect_url(), missing))
 
     def _plan(self, new: Config) -> Plan:
         old = self._view.config
@@ -149,6 +157,10 @@ class Reloader:
             if sink in stopped and state in _WAITING:
                 left[sink] += waiting.number
         return {sink: number for sink, number in left.items() if number}
+
+
+def _migrations(config: Config) -> dict[str, Path]:
+    return plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
 
 
 def _answer(plan: Plan, new: Config) -> Answer:

@@ -53,6 +53,14 @@ def entries(connection: Connection, after: int, limit: int) -> list[Entry]:
     return [Entry(row.sequence, restored_signal(row)) for row in connection.execute(query)]
 
 
+def types(connection: Connection, after: int | None) -> set[str]:
+    """Return the types of the signals after a sequence number; without one of all, which reads them all."""
+    query = select(signals.c.type).distinct()
+    if after is not None:
+        query = query.join(feed, feed.c.signal == signals.c.id).where(feed.c.sequence > after)
+    return set(connection.scalars(query))
+
+
 def ends(connection: Connection) -> tuple[int, int]:
     """Return the first sequence number that is still there, and the newest that was ever given."""
     newest = counters.value(connection, NAME)

@@ -140,6 +140,20 @@ def open_desk(url: str, plugins: Mapping[str, Path], clock: Callable[[], Micros]
         readers.dispose()
 
 
+def migrate_plugins(url: str, plugins: Mapping[str, Path]) -> None:
+    """Bring the tables of plugins up to date, also while a daemon is running. Raises as `open_store` does.
+
+    `plugins`: folders of migrations by plugin name.
+    """
+    parsed = engines.parse_url(url)
+    with starting(engines.printable(parsed)):
+        engine = engines.writer(parsed)
+        try:
+            run_migrations(engine, plugins)
+        finally:
+            engine.dispose()
+
+
 @contextmanager
 def open_roots(url: str) -> Iterator[Roots]:
     """Lend the days of the record, also while a daemon is running. Raises as `open_store` does."""

@@ -66,6 +66,8 @@ class Reader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._types: tuple[int | None, frozenset[str]] = None, frozenset()
+        """Up to where in the feed it is known which types there are, and these."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -125,6 +127,17 @@ class Reader:
                 query = query.where(columns.event == lookup.find_event(connection, event))
             rows = connection.execute(query).all()
             return [restored_signal(row) for row in reversed(rows)]
+
+    def types(self) -> list[str]:
+        """Return the types that stored signals have, by name, with those of signals deleted since the first question.
+
+        The first question reads all signals, the others what came since then.
+        """
+        with self._reading() as connection:
+            after, known = self._types
+            newest = feed.ends(connection)[1]
+            self._types = newest, known | feed.types(connection, after)
+            return sorted(self._types[1])
 
     def odds(
         self,

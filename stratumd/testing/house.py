@@ -11,7 +11,7 @@ async with serving(database_url, {"accounts": {"signup": "open"}}) as house:
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,6 @@ from stratumd.plugin.operations import Operation
 from stratumd.registry import Registry, load
 from stratumd.runtime.bulletin import Bulletin
 from stratumd.runtime.house import House
-from stratumd.runtime.office import Report
 from stratumd.store import Reader, Store, open_store, plugin_migrations
 from stratumd.testing.clock import VirtualClock
 
@@ -41,11 +40,33 @@ START: Micros = parse_iso("2026-01-10T12:00:00Z")
 CONSOLE = Act(actor="console:test", action="test", reason="a test", request_id="test")
 
 
+Report = Callable[[str, Mapping[str, Any], str], list[dict[str, Any]]]
+"""Answers a plugin's report: its name, the question, the pipeline."""
+
+
+class Configured:
+    """What routes are told of the configuration. A test changes it as a reload of the daemon does."""
+
+    def __init__(self, pipelines: Sequence[str], signal_types: Sequence[str] | None, report: Report) -> None:
+        self.pipelines = pipelines
+        self.signal_types = signal_types
+        self.report = report
+
+
 class Serving:
     """What a test holds while it lasts."""
 
-    def __init__(self, house: House, store: Store, reader: Reader, clock: VirtualClock, bulletin: Bulletin) -> None:
+    def __init__(
+        self,
+        house: House,
+        store: Store,
+        reader: Reader,
+        clock: VirtualClock,
+        bulletin: Bulletin,
+        configured: Configured,
+    ) -> None:
         self.house = house
+        self.configured = configured
         self.store = store
         self.reader = reader
         self.clock = clock
@@ -83,14 +104,16 @@ async def serving(
     clock: VirtualClock | None = None,
     extra: Iterable[ModuleType] = (),
     pipelines: Sequence[str] = ("nba",),
+    signal_types: Sequence[str] | None = None,
     reports: Report | None = None,
     plugins: Sequence[str] = (),
     background: bool = True,
 ) -> AsyncIterator[Serving]:
     """Serve the `routes`, by name with their options, until the block ends.
 
-    `extra`: plugins that are not installed. `plugins`: others to load, for their operations. `reports` answers reports.
-    `background` False leaves `Routes.run` to the test.
+    `extra`: plugins that are not installed. `plugins`: others to load, for their operations. `signal_types`: those
+    that detectors of the pipelines give; None: any. `reports` answers reports. `background` False leaves `Routes.run`
+    to the test.
     """
     clock = clock or VirtualClock(START)
     registry = _loaded((*routes, *plugins), tuple(extra))
@@ -99,6 +122,7 @@ async def serving(
     bulletin = Bulletin()
     specs = [_spec(name, options, registry) for name, options in routes.items()]
     told: list[Notice] = []
+    configured = Configured(pipelines, signal_types, reports or _no_report)
 
     async def notify(notice: Notice) -> None:
         told.append(notice)
@@ -111,11 +135,10 @@ async def serving(
             desk=store.desk(clock.now),
             history=reader,
             bulletin=bulletin,
-            pipelines=pipelines,
-            report=reports or _no_report,
+            present=configured,
             notify=notify,
         )
-        held = Serving(house, store, reader, clock, bulletin)
+        held = Serving(house, store, reader, clock, bulletin, configured)
         held.notices = told
         async with _listening(held, bulletin, background):
             yield held

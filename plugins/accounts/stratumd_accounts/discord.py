@@ -9,6 +9,7 @@ import msgspec
 
 from stratumd.plugin import MINUTE, iso
 from stratumd.plugin.desk import Reading, Writing
+from stratumd.plugin.known import known_types
 from stratumd.plugin.routes import Answer, Call, Endpoint, Refused
 from stratumd_accounts import texts, tokens
 from stratumd_accounts.discord_api import Discord, Unreachable, Webhook, challenge, place_of
@@ -88,6 +89,7 @@ class DiscordEndpoints:
         if place is None:
             detail = "Expected a webhook's address, https://discord.com/api/webhooks/…, as the channel's settings show."
             raise Refused(422, detail)
+        await known_types(self._parts.context.archive, body.types)
         await self._check(me(call).account)
         await self._parts.throttle.count("discord", client=call.client, address=me(call).account)
         webhook = await self._asked(place)
@@ -144,6 +146,7 @@ class DiscordEndpoints:
     async def change(self, call: Call) -> Answer:
         """Change what a channel gets."""
         body: Preferences = call.body
+        await known_types(self._parts.context.archive, body.types or ())
         id, account = call.params["connection"], me(call).account
 
         def work(writing: Writing) -> Connection:

@@ -9,6 +9,7 @@ import msgspec
 
 from stratumd.errors import ConfigError
 from stratumd.plugin import DAY, Micros, iso
+from stratumd.plugin.known import known_types
 from stratumd.plugin.routes import Endpoint, Refused
 from stratumd_partner_api import answers, questions
 from stratumd_partner_api.lens import Json, Sums, closed, require_question
@@ -68,12 +69,12 @@ class Closing:
     async def summary(self, asked: Asked) -> Page:
         """What all signals were worth."""
         query: questions.SumQuery = asked.call.query
-        return await self._sum(asked, "clv.summary", _sought(query), query.pipeline, query.limit)
+        return await self._sum(asked, "clv.summary", await self._sought(query), query.pipeline, query.limit)
 
     async def scorecards(self, asked: Asked) -> Page:
         """By cell."""
         query: questions.CardQuery = asked.call.query
-        question = _sought(query) | {"by": list(query.by), "after_seconds": query.after_seconds}
+        question = await self._sought(query) | {"by": list(query.by), "after_seconds": query.after_seconds}
         question |= _said(reference=query.reference)
         return await self._sum(asked, "clv.scorecards", question, query.pipeline, query.limit)
 
@@ -110,6 +111,12 @@ class Closing:
             shown = [{field: row.get(field) for field in fields} for row in shown]
         return listed(shown, None, as_of=iso(at))
 
+    async def _sought(self, query: questions.SumQuery) -> Json:
+        """Return which signals a sum is about."""
+        asked = _said(event=query.event, market=query.market, days=query.days, min_strength=query.min_strength)
+        types = {"types": sorted(await known_types(self._look.archive, query.types))} if query.types else {}
+        return asked | types | ({"min_samples": query.min_samples} if query.min_samples else {})
+
     def _pipeline(self, named: str | None) -> str:
         pipelines = self._look.archive.pipelines
         if named is None and pipelines:
@@ -125,13 +132,6 @@ class Closing:
             raise Refused(404, "Closing lines are not worked out here: the plugin clv is not loaded.") from None
         except ConfigError as error:
             raise Refused(422, str(error)) from None
-
-
-def _sought(query: questions.SumQuery) -> Json:
-    """Return which signals a sum is about."""
-    asked = _said(event=query.event, market=query.market, days=query.days, min_strength=query.min_strength)
-    types = {"types": sorted(questions.wanted_types(query.types))} if query.types else {}
-    return asked | types | ({"min_samples": query.min_samples} if query.min_samples else {})
 
 
 def _said(**named: Any) -> Json:

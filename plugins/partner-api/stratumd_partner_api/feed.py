@@ -8,6 +8,7 @@ from typing import Any
 
 from stratumd.plugin import DAY, Micros, Signal, iso
 from stratumd.plugin.history import History
+from stratumd.plugin.known import known_types
 from stratumd.plugin.routes import Endpoint
 from stratumd_partner_api import answers, questions
 from stratumd_partner_api.cursors import Mark, question_of
@@ -69,7 +70,8 @@ class Feed:
     async def signals(self, asked: Asked) -> Page:
         """The feed."""
         query: questions.SignalQuery = asked.call.query
-        return await self._ranked(asked, "signals", query, questions.wanted_types(query.types), query)
+        types = await known_types(self._look.archive, query.types)
+        return await self._ranked(asked, "signals", query, types, query)
 
     async def dislocations(self, asked: Asked) -> Page:
         """The feed of one type."""

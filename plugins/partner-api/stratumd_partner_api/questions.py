@@ -22,11 +22,6 @@ Bucket = Literal["in play", "<15m", "15-60m", "1-3h", "3-12h", ">12h"]
 Types = Annotated[tuple[Part, ...], Meta(max_length=32, description="Types of signals, such as STEAM; all without it.")]
 
 
-def wanted_types(types: tuple[str, ...]) -> frozenset[str]:
-    """Return types of signals as signals write them: `steam` is `STEAM`, and does not quietly match nothing."""
-    return frozenset(type.upper() for type in types)
-
-
 Strength = Annotated[int, Meta(ge=1, le=100)]
 Days = Annotated[int, Meta(ge=1, le=3_650)]
 

@@ -29,7 +29,7 @@ from stratumd_partner_api.recent import Recent
 from stratumd_partner_api.rows import Generated, Warned
 from stratumd_partner_api.sending import Sender
 from stratumd_partner_api.serving import Counter, Memo
-from stratumd_partner_api.streams import ChangeLog, SignalLog, Streams
+from stratumd_partner_api.streams import Changes, SignalLog, Streams
 from stratumd_partner_api.usage import Flushed, Meter, StoredUsage
 from stratumd_partner_api.webhooks import Keyring, Webhooks
 
@@ -63,14 +63,11 @@ class PartnerApi(Routes):
         self.signals = Channel[Signal](
             SignalLog(archive), clock.now, buffer=buffer, lifetime=lifetime, heard=self._heard
         )
-        self.changes = {
-            pipeline: Channel[Changed](
-                ChangeLog(archive, pipeline), clock.now, buffer=buffer, lifetime=lifetime, ring=32
-            )
-            for pipeline in archive.pipelines
-        }
+        self.changes = Changes(
+            archive, partial(Channel[Changed], now=clock.now, buffer=buffer, lifetime=lifetime, ring=32)
+        )
         self._feed = Feed(looking, counter, recent, self.signals)
-        self.streams = Streams(options, counter, self.signals, self.changes, context.desk, self._accounts)
+        self.streams = Streams(options, counter, self.signals, self.changes, archive, context.desk, self._accounts)
         self.sender = Sender(options, context, self._accounts, self._keyring)
         webhooks = Webhooks(options, context, counter, looking, self._keyring, self.sender)
         self._parts: list[Any] = [
@@ -104,8 +101,7 @@ class PartnerApi(Routes):
         """Follow the log, count, release, send."""
         async with anyio.create_task_group() as group:
             group.start_soon(self.signals.follow)
-            for channel in self.changes.values():
-                group.start_soon(channel.follow_while_heard)
+            group.start_soon(self.changes.follow)
             group.start_soon(self._release)
             group.start_soon(self._beat)
             group.start_soon(self._count)
@@ -123,7 +119,7 @@ class PartnerApi(Routes):
     # ---- what goes on beside requests
 
     def _channels(self) -> list[Channel[Any]]:
-        return [self.signals, *self.changes.values()]
+        return [self.signals, *self.changes]
 
     def _heard(self, told: Told[Signal]) -> None:
         self._feed.heard(told)
@@ -152,6 +148,7 @@ class PartnerApi(Routes):
     async def _check(self) -> None:
         while True:
             await anyio.sleep(CHECK)
+            self.changes.leave()
             try:
                 await self.streams.check()
             except StratumError as error:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import anyio
+
 from stratumd.plugin import Micros, Signal, iso
 from stratumd.plugin.desk import Desk
 from stratumd.plugin.history import Archive, Changed
+from stratumd.plugin.known import known_types
 from stratumd.plugin.partners import Accounts, Rights
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import answers, questions, shapes
@@ -74,6 +77,46 @@ class ChangeLog:
         return await self._archive.read(work)
 
 
+class Changes:
+    """The channels of the pipelines' changes: each is made when it is first asked for, as reloads bring pipelines."""
+
+    def __init__(self, archive: Archive, make: Callable[[ChangeLog], Channel[Changed]]) -> None:
+        self._archive = archive
+        self._make = make
+        self._channels: dict[str, Channel[Changed]] = {}
+        self._made = anyio.Event()
+
+    def __iter__(self) -> Iterator[Channel[Changed]]:
+        return iter([*self._channels.values()])
+
+    def of(self, named: str | None) -> Channel[Changed]:
+        """Return the channel of a pipeline, without a name the first. `Refused` (404) where none is configured."""
+        known = self._archive.pipelines
+        pipeline = next(iter(known), "") if named is None else named
+        if pipeline not in known:
+            raise Refused(404, f"There is no such pipeline: there are {', '.join(known) or 'none'}.")
+        if pipeline not in self._channels:
+            self._channels[pipeline] = self._make(ChangeLog(self._archive, pipeline))
+            self._made.set()
+        return self._channels[pipeline]
+
+    async def follow(self) -> None:
+        """Read the logs that somebody listens to, for ever."""
+        followed = set[str]()
+        async with anyio.create_task_group() as group:
+            while True:
+                self._made = anyio.Event()
+                for pipeline in self._channels.keys() - followed:
+                    group.start_soon(self._channels[pipeline].follow_while_heard)
+                    followed.add(pipeline)
+                await self._made.wait()
+
+    def leave(self) -> None:
+        """End the streams of pipelines that are configured no more: who comes back is told which there are."""
+        for pipeline in self._channels.keys() - set(self._archive.pipelines):
+            self._channels[pipeline].close()
+
+
 class Streams:
     """The endpoints that stream, and who listens."""
 
@@ -82,7 +125,8 @@ class Streams:
         options: Options,
         counter: Counter,
         signals: Channel[Signal],
-        changes: dict[str, Channel[Changed]],
+        changes: Changes,
+        archive: Archive,
         desk: Desk,
         accounts: Callable[[], Accounts],
     ) -> None:
@@ -90,6 +134,7 @@ class Streams:
         self._counter = counter
         self._signals = signals
         self._changes = changes
+        self._archive = archive
         self._desk = desk
         self._accounts = accounts
         self._by_key = Counts[str]()
@@ -120,7 +165,8 @@ class Streams:
     async def signals(self, asked: Asked) -> Stream:
         """Signals as they come."""
         query: questions.StreamQuery = asked.call.query
-        types, market, least = questions.wanted_types(query.types), query.market, query.min_strength
+        types = await known_types(self._archive, query.types)
+        market, least = query.market, query.min_strength
 
         def encode(signal: Signal, shape: Shape) -> bytes | None:
             if types and signal.type not in types:
@@ -135,10 +181,7 @@ class Streams:
     async def changes(self, asked: Asked) -> Stream:
         """Quotes as they change."""
         query: questions.ChangesQuery = asked.call.query
-        pipeline = query.pipeline or next(iter(self._changes), "")
-        channel = self._changes.get(pipeline)
-        if channel is None:
-            raise Refused(404, f"There is no such pipeline: there are {', '.join(self._changes) or 'none'}.")
+        channel = self._changes.of(query.pipeline)
 
         def encode(step: Changed, shape: Shape) -> bytes | None:
             return _changes(step, shape, query.market, query.event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from stratumd.client.webhooks import mistake
 from stratumd.errors import DeliveryError
 from stratumd.plugin import DAY, Micros, Secret, iso
 from stratumd.plugin.desk import Reading, Writing
+from stratumd.plugin.known import known_types
 from stratumd.plugin.routes import Access, Answer, Endpoint, Refused, RoutesContext
 from stratumd_partner_api import answers, questions
 from stratumd_partner_api.lens import Json
@@ -144,6 +145,7 @@ class Webhooks:
         """A new one, which is sent what comes from now on."""
         body: questions.WebhookBody = asked.call.body
         self._check(body.url)
+        types = await known_types(self._archive, body.types)
         newest = await self._archive.read(lambda history: history.ends()[1])
         id = secrets.token_hex(12)
 
@@ -155,7 +157,7 @@ class Webhooks:
                 id=id,
                 account=asked.account,
                 url=body.url.strip(),
-                types=" ".join(sorted(questions.wanted_types(body.types))),
+                types=" ".join(sorted(types)),
                 markets=" ".join(sorted(set(body.markets))),
                 min_strength=int(body.min_strength),
                 generation=1,
@@ -177,9 +179,10 @@ class Webhooks:
         body: questions.WebhookChange = asked.call.body
         if isinstance(body.url, str):
             self._check(body.url)
+        types = await known_types(self._archive, body.types) if isinstance(body.types, tuple) else None
 
         def work(writing: Writing) -> Webhook:
-            row = _changed(_own(writing, asked), body)
+            row = _changed(_own(writing, asked), body, types)
             writing.put(row)
             return row
 
@@ -272,12 +275,12 @@ def _own(reading: Reading, asked: Asked) -> Webhook:
     return row
 
 
-def _changed(row: Webhook, body: questions.WebhookChange) -> Webhook:
+def _changed(row: Webhook, body: questions.WebhookChange, types: Collection[str] | None) -> Webhook:
     changes: dict[str, Any] = {}
     if isinstance(body.url, str):
         changes["url"] = body.url.strip()
-    if isinstance(body.types, tuple):
-        changes["types"] = " ".join(sorted(questions.wanted_types(body.types)))
+    if types is not None:
+        changes["types"] = " ".join(sorted(types))
     if isinstance(body.markets, tuple):
         changes["markets"] = " ".join(sorted(set(body.markets)))
     if not isinstance(body.min_strength, msgspec.UnsetType):

@@ -79,6 +79,19 @@ async def test_a_channel_is_connected_by_its_webhook_and_shown_without_it(pro: P
     assert (await pro.ok("GET", "/account/discord/connections"))["items"] == []
 
 
+async def test_a_type_that_nobody_gives_is_told(pro: Person, house: Serving) -> None:
+    house.configured.signal_types = ("STEAM", "MOVE")
+    path = "/account/discord/connections"
+    made = await pro.ok("POST", path, {"url": URL, "types": ["MOVE"]})
+    for refused in (
+        await pro.call("POST", path, {"url": URL, "types": ["STEEM"]}),
+        await pro.call("PATCH", f"{path}/{made['id']}", {"types": ["MOVE", "STEEM"]}),
+    ):
+        wanted = "types: there are no signals of type 'STEEM': did you mean 'STEAM'?"
+        assert (refused.status_code, refused.json()["detail"]) == (422, wanted)
+    assert (await pro.ok("GET", path))["items"] == [made]
+
+
 async def test_a_plan_without_discord_connects_none(ann: Person) -> None:
     assert (await ann.call("POST", "/account/discord/connections", {"url": URL})).status_code == 403
     assert (await ann.call("POST", "/account/discord/authorizations")).status_code == 403

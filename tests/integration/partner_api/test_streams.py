@@ -128,6 +128,20 @@ async def test_changes_of_quotes(tmp_path: Path) -> None:
         assert (await held.get("stream/changes?pipeline=none")).status_code == 404
 
 
+async def test_changes_of_a_pipeline_that_comes_and_goes(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", background=True, pipelines=("nhl",)) as held:
+        await held.commit(make_step(START + 1, price=1.9))
+        assert (await held.get("stream/changes?pipeline=nba")).status_code == 404
+        held.held.configured.pipelines = ("nba", "nhl")
+        async with opened(held, "stream/changes?after=0") as reader:
+            assert (await reader.next())[1]["position"] == 1, "without a name it is the first"
+            held.held.configured.pipelines = ("nhl",)
+            with anyio.fail_after(10):
+                assert await reader.next() == ("bye", {})
+        refused = await held.get("stream/changes?pipeline=nba")
+        assert (refused.status_code, refused.json()["detail"][-14:]) == (404, "there are nhl.")
+
+
 async def test_too_many_streams_of_a_key_and_wrong_ids(tmp_path: Path) -> None:
     async with world(f"sqlite:///{tmp_path}/s.db", {"streams_per_key": 1}, background=True) as held:
         async with opened(held):

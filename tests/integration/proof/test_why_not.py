@@ -248,7 +248,10 @@ def test_the_command(config: Path, reader: Reader, capsys: pytest.CaptureFixture
     assert ("blocked first by" in said) or ("the signal was given" in said)
     assert stratumd("why-not", "stream", *words[2:]) == 1
     said = capsys.readouterr().err
-    assert "no detector of the pipeline says that it gives 'STREAM'; they give ARBITRAGE, " in said
+    assert "no detector of the pipeline says that it gives 'STREAM'; did you mean 'STEAM'?" in said
+    assert stratumd("why-not", "fog", *words[2:]) == 1
+    said = capsys.readouterr().err
+    assert "it gives 'FOG'; they give ARBITRAGE, " in said
     assert "consensus" not in said, "that is no signal"
     assert "`signals`" not in said, "each detector here says what it gives"
     assert stratumd(*words[:3], "-c", str(config), "--json") == 0, "without a time it is about now"

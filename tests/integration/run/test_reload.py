@@ -373,14 +373,14 @@ async def test_a_daemon_for_http_alone_says_what_needs_a_restart_of_it(bench: Be
         (line,) = await beside.wait_for("reloaded")
         assert line["adjust"] == "log"
         assert not {"start", "stop", "restart"} & line.keys()
-        bench.config.write_text(
-            bench.text(1).replace("  other:", "  more: {sources: [steady], detectors: [consensus]}\n  other:")
-        )
+        more = bench.text(1).replace("  other:", "  more: {sources: [steady], detectors: [consensus]}\n  other:")
+        bench.config.write_text(more.replace("run.db", "other.db"))
         socket = Path((await beside.ask("/status")).json()["control"])
         for _ in range(2):  # it is named as long as the file says something else
             (answer,) = await to_thread.run_sync(lambda: list(ask(Request("reload"), [socket])))
             assert (answer.pid, answer.exit_code) == (beside.process.pid, 0)
-            assert answer.plan["fixed"] == ["pipelines"]
+            assert answer.plan["fixed"] == ["database"]
+        assert "pipeline more" in answer.plan["keep"], "it is known since the first time"
         assert {each["kind"] for each in (await beside.ask("/status")).json()["components"]} == {"store"}
         code, _ = await beside.stop()
         assert code == 0, beside.said

@@ -252,7 +252,7 @@ def test_a_misspelt_name_is_told_beside_what_there_is(
     assert capsys.readouterr().err == f"{said}\n"
 
 
-@pytest.mark.parametrize("words", [["--json"], []])
+@pytest.mark.parametrize("words", [["--json"], [], ["--type", "STEAM"], ["--type", "move"]])
 def test_a_misspelt_type_is_wrong_usage(
     words: list[str], filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.exchange import Exchange, hold
 from stratumd.runtime.notify import Notifier
 from stratumd.runtime.parts import Parts, assemble
-from stratumd.runtime.plan import Plan
+from stratumd.runtime.plan import Item, Plan
 from stratumd.runtime.posts import open_posts
 from stratumd.runtime.reload import Reloader
 from stratumd.runtime.states import State
@@ -329,19 +329,28 @@ async def test_the_service_manager_is_told(tmp_path: Path) -> None:
     assert [line for line in told.said if "=1" in line] == ["RELOADING=1", "READY=1"]
 
 
-async def test_a_daemon_for_http_alone_takes_over_its_log_and_names_the_rest(tmp_path: Path) -> None:
+async def test_a_daemon_for_http_alone_takes_over_the_log_and_the_pipelines_and_builds_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, core())
     reloader = Reloader(bench.load, bench.core, None, bench.view, Notifier())
     old, before = bench.view.config, bench.everything()[:-1]
+    kept = Plan(keep=(Item("pipeline", "main"), Item("pipeline", "late"))).listed()
     bench.write(("every: 60s", "every: 30s"), ("[post, {post: {name: file, depth: 2}}]", "[post]"))
-    assert (await reloader.reload()).plan == Plan().listed()
-    bench.write(("  late:", "  later:"), ("sources:", "log: {level: debug}\nsources:"))
-    for _ in range(2):
-        assert (await reloader.preview()).plan["fixed"] == ["pipelines"]
+    assert (await reloader.reload()).plan == kept
+    bench.write(
+        ("  late:", "  later:"),
+        ("sources: [nba]", "operators: {two: [one]}, sources: [nba]"),
+        ("sources:\n", "log: {level: debug}\ndatabase: sqlite:///new.db\nsources:\n"),
+    )
+    planned = await reloader.preview()
     answer = await reloader.reload()
-    assert (answer.plan["adjust"], answer.plan["fixed"]) == (["log"], ["pipelines"])
-    assert (bench.view.config.log.level, bench.view.config.pipelines) == ("debug", old.pipelines)
-    assert (await reloader.preview()).plan["adjust"] == []
+    assert answer.plan == planned.plan == Plan(
+        start=(Item("pipeline", "later"),),
+        stop=(Item("pipeline", "late"),),
+        adjust=(Item("pipeline", "main"), Item("log")),
+        fixed=("database",),
+    ).listed()  # fmt: skip
+    config = bench.view.config
+    assert (config.log.level, [*config.pipelines], config.database) == ("debug", ["main", "later"], old.database)
     assert bench.everything()[:-1] == before, "nothing was built"
     bench.path.write_text("sources: [")
     assert (await reloader.reload()).exit_code == 78
