@@ -26,7 +26,7 @@ def one_line(signal: Signal) -> str:
         _who(signal),
         f"strength {signal.strength}",
     ]
-    return "  ".join(part for part in map(_plain, parts) if part)
+    return "  ".join(part for part in map(plain, parts) if part)
 
 
 def _side(signal: Signal) -> str:
@@ -96,6 +96,6 @@ def _who(signal: Signal) -> str:
     return f"{len(signal.books)} books" if signal.books else signal.operator or ""
 
 
-def _plain(text: str) -> str:
-    """Drop what a terminal would obey, and what would look like two parts: a provider's names are foreign text."""
+def plain(text: str) -> str:
+    """Return a line without what a terminal would obey or what ends it, nor two spaces: names are foreign text."""
     return " ".join("".join(character for character in text if character.isprintable()).split())
