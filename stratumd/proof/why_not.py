@@ -362,7 +362,7 @@ def giving(instant: Instant, type: str) -> Detector:
         if type in given[detector]:
             return detector
     known = ", ".join(sorted(set().union(*given.values()))) or "none"
-    silent = ", ".join(each.name for each in detectors if not given[each] and not each.provides)
+    silent = ", ".join(each.name for each in detectors if not (given[each] or each.provides or each.annotates))
     hint = f"; {silent}: no `signals` are declared, so that nobody knows which" if silent else ""
     raise ProofError(f"no detector of the pipeline says that it gives {type!r}; they give {known}{hint}")
 
