@@ -79,11 +79,13 @@ def _size(signal: Signal) -> str:
 
 def _points(signal: Signal, line: float) -> str:
     """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
-    if kind(signal.market) is not Kind.SPREAD:
-        return f"{line:.2f}".rstrip("0").rstrip(".")
-    own = (-line if signal.outcome == "away" else line) + 0.0
-    size = f"{abs(own):.2f}".rstrip("0").rstrip(".")
-    return f"{MINUS if own < 0 else '+'}{size}"
+    return points(signal.market, -line if signal.outcome == "away" and kind(signal.market) is Kind.SPREAD else line)
+
+
+def points(market: str, own: float) -> str:
+    """Return a line of the bettor's own side; that of a spread has a sign: `−3.5`, `+0`, `220`."""
+    sign = "+" if kind(market) is Kind.SPREAD else ""
+    return f"{own + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
 def _who(signal: Signal) -> str:

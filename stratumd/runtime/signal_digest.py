@@ -8,17 +8,15 @@ from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from stratumd.config.digests import SignalDigest
-from stratumd.odds import Kind, kind
 from stratumd.plugin import Micros, Notice, Signal, iso, one_line, to_datetime
 from stratumd.plugin.evidence import number, text
-from stratumd.plugin.wording import plain
+from stratumd.plugin.wording import MINUS, plain, points
 from stratumd.runtime.digest import moment, named
 
 KIND = "signal_digest"
 _REFERENCES = ("stale", "named", "consensus")
 """Whose price is held against the close, the first that has a value: a book's that was left behind, that of a book of
 the signal, the consensus."""
-_MINUS = "\u2212"
 
 Close = Mapping[str, Any]
 """What a price of a signal was worth at the close: a row of the report `clv.values`."""
@@ -101,16 +99,13 @@ def _closed(market: str, close: Close) -> str:
     of = _line(market, number(close, "close_line"))
     at = f"at the close of {of}" if of else "at the close"
     few = "" if close.get("quality") == "good" else " (of few books)"
-    worth = f"{ev:+.1f} %".replace("-", _MINUS)
+    worth = f"{ev:+.1f} %".replace("-", MINUS)
     return f"{' '.join(filter(None, taken))} was worth {worth} {at}{few}"
 
 
 def _line(market: str, line: float | None) -> str:
     """Return a line from the bettor's side; nothing where there is none."""
-    if line is None:
-        return ""
-    sign = "+" if kind(market) is Kind.SPREAD else ""
-    return f"{line + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", _MINUS)
+    return "" if line is None else points(market, line)
 
 
 def _figures(since: Micros, until: Micros, found: Tally, closes: Mapping[str, Close]) -> dict[str, Any]:
