@@ -52,9 +52,13 @@ class Digests:
 
     async def look(self) -> None:
         """Make what is due. A sink that is off gets nothing that would wait for it, but more when it is on again."""
-        listening = self._parts.courier.listening()
-        for spec in self._config().pipelines.values():
-            for sink in spec.sinks if spec.runs else ():
+        running = [spec for spec in self._config().pipelines.values() if spec.runs]
+        if not any(sink.digest for spec in running for sink in spec.sinks):
+            return
+        # At the start a worker does not know yet what the store remembers.
+        listening = self._parts.courier.listening().difference(await transaction(self._core.store.disabled))
+        for spec in running:
+            for sink in spec.sinks:
                 outlet = self._parts.outlets.get(sink.name)
                 if outlet is not None and outlet.digest is not None and sink.name in listening:
                     await self._publish(spec, outlet, outlet.digest)

@@ -321,13 +321,16 @@ async def test_a_sink_that_is_off_gets_one_of_all_of_it_later(opening: Opening, 
         await daemon.at("2026-07-13T13:01:00Z")
         assert "nba.discord" in store.disabled()
         again = Daemon(store, config, daemon.timer)
+        happen(store, "2026-07-13T22:00:00Z")
+        await Daemon(store, config, VirtualTimer("2026-07-14T13:01:00Z")).digests.look()  # before the sink is begun
+        assert store.sharing.newest("digest/nba.discord").instant == parse_iso("2026-07-13T13:00:00Z")
         for day in (14, 15, 16):
             happen(store, f"2026-07-{day}T01:00:00Z")
             await again.at(f"2026-07-{day}T12:00:00Z")
         store.enable("nba.discord")
         discord.token = right
         await Daemon(store, config, daemon.timer).at("2026-07-16T13:01:00Z")
-    assert titles(discord) == ["Daily digest 2026-07-13: 1 signal", "Daily digest 2026-07-16: 3 signals"]
+    assert titles(discord) == ["Daily digest 2026-07-13: 1 signal", "Daily digest 2026-07-16: 4 signals"]
 
 
 @SQLITE
