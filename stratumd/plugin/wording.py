@@ -26,7 +26,7 @@ def one_line(signal: Signal) -> str:
         _who(signal),
         f"strength {signal.strength}",
     ]
-    return "  ".join(part for part in map(_plain, parts) if part)
+    return "  ".join(part for part in map(plain, parts) if part)
 
 
 def _side(signal: Signal) -> str:
@@ -79,11 +79,13 @@ def _size(signal: Signal) -> str:
 
 def _points(signal: Signal, line: float) -> str:
     """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
-    if kind(signal.market) is not Kind.SPREAD:
-        return f"{line:.2f}".rstrip("0").rstrip(".")
-    own = (-line if signal.outcome == "away" else line) + 0.0
-    size = f"{abs(own):.2f}".rstrip("0").rstrip(".")
-    return f"{MINUS if own < 0 else '+'}{size}"
+    return points(signal.market, -line if signal.outcome == "away" and kind(signal.market) is Kind.SPREAD else line)
+
+
+def points(market: str, own: float) -> str:
+    """Return a line of the bettor's own side; that of a spread has a sign: `−3.5`, `+0`, `220`."""
+    sign = "+" if kind(market) is Kind.SPREAD else ""
+    return f"{own + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
 def _who(signal: Signal) -> str:
@@ -96,6 +98,6 @@ def _who(signal: Signal) -> str:
     return f"{len(signal.books)} books" if signal.books else signal.operator or ""
 
 
-def _plain(text: str) -> str:
-    """Drop what a terminal would obey, and what would look like two parts: a provider's names are foreign text."""
+def plain(text: str) -> str:
+    """Return a line without what a terminal would obey or what ends it, nor two spaces: names are foreign text."""
     return " ".join("".join(character for character in text if character.isprintable()).split())

@@ -103,6 +103,8 @@ class Collector:
         self._logged: set[str] = set()
         """Exchanges of the log that are counted, as far back as others are looked for."""
         self._paused = False
+        self.storing = False
+        """Whether something that was received is not stored yet."""
         self._entry = core.journal.source(self.name)
         self._log = logger("stratumd.source", source=self.name)
 
@@ -284,6 +286,15 @@ class Collector:
     async def _keep(self, poll: Poll) -> None:
         """T1. What was answered is worth credits: while the store is down, no more is asked and this one waits."""
         failpoints.reached("source: answered")
+        self.storing = True
+        try:
+            await self._stored(poll)
+        finally:
+            self.storing = False
+        if poll.observation is not None:
+            self._wake()
+
+    async def _stored(self, poll: Poll) -> None:
         waiting = Backoff(longest=FOR_STORE)
         while True:
             try:
@@ -295,9 +306,7 @@ class Collector:
                 self._log.error("an observation waits for the store", error=str(error))
                 await self._core.timer.sleep(waiting.failed())
             else:
-                break
-        if poll.observation is not None:
-            self._wake()
+                return
 
     def _note(self, poll: Poll) -> SourceError | None:
         """Count the exchange and return its error."""

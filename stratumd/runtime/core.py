@@ -106,7 +106,14 @@ class Alerts(Protocol):
     def signals(self, pipeline: str, since: Micros, until: Micros) -> Iterator[Signal]:
         """Yield the signals of a report."""
 
-    def publish(self, schedule: str, instant: Micros, notice: Notice | None, sink: str | None = None) -> bool:
+    def publish(
+        self,
+        schedule: str,
+        instant: Micros,
+        notice: Notice | None,
+        sink: str | None = None,
+        since: Micros | None = None,
+    ) -> bool:
         """Take a due instant, and store the notice that is due then; False where it was taken already."""
 
 

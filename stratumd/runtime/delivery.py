@@ -312,16 +312,20 @@ class Worker:
         return Rest()
 
     async def _disable(self, batch: Sequence[Delivery], error: StratumError) -> Rest:
-        self._disabled = True
-        self._lasting = not isinstance(error, Misconfigured)
         self._failures += 1
-        self._put(State.PERMANENT_ERROR, told(error))
+        self._turn_off(error)
         self._log.error("sink disabled", sink=self.target.name, error=told(error))
         if self._lasting:
             async with self._switching:
+                self._turn_off(error)  # again: meanwhile a lane may have found that somebody had enabled it before
                 await self._store(lambda: self._switch.off(told(error), self._clock.now()))
         await self._failed(batch, told(error), None)
         return self._idle
+
+    def _turn_off(self, error: StratumError) -> None:
+        self._disabled = True
+        self._lasting = not isinstance(error, Misconfigured)
+        self._put(State.PERMANENT_ERROR, told(error))
 
     async def _start(self) -> None:
         """Open the sink, or stay off where the store remembers that it is disabled."""

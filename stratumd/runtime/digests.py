@@ -21,7 +21,8 @@ from stratumd.runtime.states import State
 LOOK: Micros = 30 * SECOND
 """From one look to the next."""
 SETTLED: Micros = MINUTE
-"""So long after a digest is due all that was received before it is stored; then its signals are awaited."""
+"""So long after a digest is due all that was received before it is stored, or known to wait for the store; then its
+signals are awaited."""
 VALUES = "clv.values"
 """The report that a digest asks what signals were worth at the close, where its plugin is loaded."""
 
@@ -51,9 +52,13 @@ class Digests:
 
     async def look(self) -> None:
         """Make what is due. A sink that is off gets nothing that would wait for it, but more when it is on again."""
-        listening = self._parts.courier.listening()
-        for spec in self._config().pipelines.values():
-            for sink in spec.sinks if spec.runs else ():
+        running = [spec for spec in self._config().pipelines.values() if spec.runs]
+        if not any(sink.digest for spec in running for sink in spec.sinks):
+            return
+        # At the start a worker does not know yet what the store remembers.
+        listening = self._parts.courier.listening().difference(await transaction(self._core.store.disabled))
+        for spec in running:
+            for sink in spec.sinks:
                 outlet = self._parts.outlets.get(sink.name)
                 if outlet is not None and outlet.digest is not None and sink.name in listening:
                     await self._publish(spec, outlet, outlet.digest)
@@ -67,14 +72,19 @@ class Digests:
             return
         made = None
         if newest is not None:
-            if await transaction(partial(self._behind, spec, due)):
+            if self._storing(spec) or await transaction(partial(self._behind, spec, due)):
                 _log.debug("a digest waits for its signals", sink=sink, due=iso(due))
                 return
             made = await transaction(partial(self._made, spec, outlet, options, newest, due))
-        if await transaction(lambda: store.alerts.publish(schedule, due, made, sink)):
+        if await transaction(lambda: store.alerts.publish(schedule, due, made, sink, newest)):
             said = "digest" if made is not None else "no digest: there was no signal"
             _log.info(said if newest is not None else "digests begin", sink=sink, due=iso(due))
             self._parts.courier.wake()
+
+    def _storing(self, spec: PipelineSpec) -> bool:
+        """Say whether something that a source received waits for the store: that may take the digest before it."""
+        collectors = self._parts.collectors
+        return any(collectors[source].storing for source in spec.sources if source in collectors)
 
     # ---- in a thread
 

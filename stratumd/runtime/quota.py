@@ -52,7 +52,7 @@ class QuotaRow:
     def warnings(self) -> list[str]:
         """Say where it will not do, and which budgets are spent to `warn_percent`."""
         found = []
-        if self.projected is not None and self.projected < 0:
+        if self.projected is not None and self.projected < 0 < self.daily:
             days = (self.remaining or 0) * 10 // self.daily / 10
             found.append(f"at {self.daily:,} credits a day the {self.remaining:,} left will last {days:g} days")
         parts = {"daily_credits": (self.today, self.budget.daily_credits)}

@@ -8,15 +8,15 @@ from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from stratumd.config.digests import SignalDigest
-from stratumd.odds import Kind, kind
 from stratumd.plugin import Micros, Notice, Signal, iso, one_line, to_datetime
+from stratumd.plugin.evidence import number, text
+from stratumd.plugin.wording import MINUS, plain, points
 from stratumd.runtime.digest import moment, named
 
 KIND = "signal_digest"
 _REFERENCES = ("stale", "named", "consensus")
 """Whose price is held against the close, the first that has a value: a book's that was left behind, that of a book of
 the signal, the consensus."""
-_MINUS = "\u2212"
 
 Close = Mapping[str, Any]
 """What a price of a signal was worth at the close: a row of the report `clv.values`."""
@@ -47,7 +47,8 @@ def tally(signals: Iterable[Signal], top: int) -> Tally:
 def chosen(rows: Iterable[Close]) -> Close | None:
     """Return the row that says most plainly what a signal was worth; None where none has a value yet."""
     valued = {row["reference"]: row for row in rows if row["status"] == "valued" and row["after_seconds"] == 0}
-    return next((valued[name] for name in _REFERENCES if name in valued), None)
+    told = (valued[name] for name in _REFERENCES if name in valued)
+    return next((row for row in told if None not in (number(row, "price"), number(row, "ev_percent"))), None)
 
 
 def notice(
@@ -57,8 +58,8 @@ def notice(
 
     `closes` has a row for those of the strongest, by id, whose close is known.
     """
-    number = sum(found.types.values())
-    title = f"{_called(options, until)}: {number:,} signal{'s' if number != 1 else ''}"
+    count = sum(found.types.values())
+    title = f"{_called(options, until)}: {count:,} signal{'s' if count != 1 else ''}"
     lines = [
         f"{moment(since)} to {moment(until)} UTC",
         f"Types: {named(found.types)}",
@@ -69,7 +70,7 @@ def notice(
         f"{KIND}/{sink}/{iso(until)}",
         KIND,
         title,
-        "\n".join(lines),
+        "\n".join(map(plain, lines)),
         until,
         figures=_figures(since, until, found, closes),
     )
@@ -91,20 +92,20 @@ def _lines(signal: Signal, close: Close | None) -> Iterator[str]:
 
 def _closed(market: str, close: Close) -> str:
     """Return `betmgm −3.5 at 1.91 was worth +2.1 % at the close of −4.5`."""
-    taken = [close["book"] or "the consensus", _line(market, close["line"]), f"at {close['price']:.2f}"]
-    of = _line(market, close["close_line"])
+    price, ev = number(close, "price"), number(close, "ev_percent")
+    assert price is not None, "it was chosen"
+    assert ev is not None, "it was chosen"
+    taken = [text(close, "book") or "the consensus", _line(market, number(close, "line")), f"at {price:.2f}"]
+    of = _line(market, number(close, "close_line"))
     at = f"at the close of {of}" if of else "at the close"
-    few = "" if close["quality"] == "good" else " (of few books)"
-    worth = f"{close['ev_percent']:+.1f} %".replace("-", _MINUS)
+    few = "" if close.get("quality") == "good" else " (of few books)"
+    worth = f"{ev:+.1f} %".replace("-", MINUS)
     return f"{' '.join(filter(None, taken))} was worth {worth} {at}{few}"
 
 
 def _line(market: str, line: float | None) -> str:
     """Return a line from the bettor's side; nothing where there is none."""
-    if line is None:
-        return ""
-    sign = "+" if kind(market) is Kind.SPREAD else ""
-    return f"{line + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", _MINUS)
+    return "" if line is None else points(market, line)
 
 
 def _figures(since: Micros, until: Micros, found: Tally, closes: Mapping[str, Close]) -> dict[str, Any]:

@@ -115,13 +115,23 @@ class Alerts:
         with mapped(), self._readers.begin() as connection:
             yield from figures.signals_of(connection, pipeline, since, until)
 
-    def publish(self, schedule: str, instant: Micros, notice: Notice | None, sink: str | None = None) -> bool:
+    def publish(
+        self,
+        schedule: str,
+        instant: Micros,
+        notice: Notice | None,
+        sink: str | None = None,
+        since: Micros | None = None,
+    ) -> bool:
         """Take a due instant, and store the notice that is due then with it. False where it was taken already.
 
-        With `sink` the notice goes to that one alone, whether it takes others or not.
+        With `sink` the notice goes to that one alone, whether it takes others or not. With `since` it is of what came
+        since that instant: False, and nothing changes, where that is not the newest any more.
         """
 
         def write(connection: Connection, bulk: Bulk) -> bool:
+            if since is not None and instants.held(connection, schedule).instant != since:
+                return False
             taken = instants.take(connection, schedule, instant, 0, self._owner)
             if notice is None or not taken.mine:
                 return taken.mine

@@ -50,6 +50,12 @@ def newest(connection: Connection, schedule: str) -> Newest:
     return Newest(found, now(connection))
 
 
+def held(connection: Connection, schedule: str) -> Newest:
+    """Return where `schedule` stands; nobody else takes an instant of it before this transaction ends."""
+    connection.execute(_TOUCH, {"schedule": schedule})
+    return newest(connection, schedule)
+
+
 def take(connection: Connection, schedule: str, instant: Micros, gap: Micros, owner: str) -> Taken:
     """Take `instant` for `owner`, unless it is taken; asked for again by its owner, it is still the owner's.
 

@@ -110,16 +110,12 @@ def _as_stored(table: Table, rows: Sequence[Cells]) -> list[tuple[Any, ...]]:
     """Return rows as they are written: in a file what is packed is text."""
     if not any(isinstance(column.type, Packed) for column in table.columns):
         return [tuple(row) for row in rows]
-    types, compress = [column.type for column in table.columns], compressor()
-    return [
-        tuple(
-            [
-                compress(cell.encode()) if isinstance(kind, Packed) else cell
-                for kind, cell in zip(types, row, strict=True)
-            ]
-        )
-        for row in rows
-    ]
+    packed, compress = [isinstance(column.type, Packed) for column in table.columns], compressor()
+
+    def stored(cell: Any, pack: bool) -> Any:
+        return compress(cell.encode()) if pack and cell is not None else cell
+
+    return [tuple(map(stored, row, packed)) for row in rows]
 
 
 def _named(connection: Connection, names: Sequence[str]) -> Iterator[Table]:

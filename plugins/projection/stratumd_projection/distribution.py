@@ -44,7 +44,10 @@ POISSON = frozenset(
 )  # fmt: skip
 """Player markets that count single events, for which Poisson stands in where a row gives no sd."""
 _GOALS = ("soccer_", "icehockey_")
-_PROPS = ("player_", "batter_", "pitcher_")
+PLAYERS = ("player_", "batter_", "pitcher_")
+"""How the keys of players' markets begin."""
+_HIGHEST = 10_000
+"""No count that is bet on comes near it: to sum up the chances to a provider's slip would take for ever."""
 
 
 def family(sport: str, market: str) -> Family | None:
@@ -52,7 +55,7 @@ def family(sport: str, market: str) -> Family | None:
     asked = kind(market)
     if is_lay(market) or asked not in (Kind.SPREAD, Kind.TOTAL):
         return None
-    if margin_model(sport) is not None and not market.startswith(_PROPS):
+    if margin_model(sport) is not None and not market.startswith(PLAYERS):
         return "normal"
     return "counts" if asked is Kind.TOTAL else None
 
@@ -61,7 +64,7 @@ def needs_sd(sport: str, market: str) -> bool:
     """Say whether a mean alone is too little: neither a model's σ nor Poisson stands in."""
     if family(sport, market) == "normal":
         return sigma_for(sport, market) is None
-    return market not in POISSON and not (sport.startswith(_GOALS) and not market.startswith(_PROPS))
+    return market not in POISSON and not (sport.startswith(_GOALS) and not market.startswith(PLAYERS))
 
 
 def named(of: Family, mean: float, sd: float | None) -> str:
@@ -74,7 +77,8 @@ def named(of: Family, mean: float, sd: float | None) -> str:
 
 
 def settle(of: Family, outcome: str, line: float, mean: float, sd: float | None) -> Settlement | None:
-    """Return how a bet on `outcome` settles; None at a line that is no multiple of ½, which settles in halves.
+    """Return how a bet on `outcome` settles; None at a line that is no multiple of ½, which settles in halves, and at
+    one that no count comes near.
 
     `line` is the reference side's: home's, or the total. `mean` is home's margin for a spread, else the total; both and
     `sd` in points, or in what is counted. A normal needs an `sd`.
@@ -82,6 +86,8 @@ def settle(of: Family, outcome: str, line: float, mean: float, sd: float | None)
     if not (2.0 * line).is_integer():
         return None
     if of == "counts":
+        if line > _HIGHEST:
+            return None
         first, reference = _counted(line, mean, sd), "over"
     else:
         assert sd is not None, "a normal has a standard deviation"

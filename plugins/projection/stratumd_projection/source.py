@@ -99,11 +99,15 @@ class ProjectionFile(Source):
 
 
 def _written(path: Path) -> Written:
-    """Read a file. Raises OSError, also where it is a pipe, which would wait for a writer, or far too long."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        found = os.fstat(file.fileno())
+    """Read a file. Raises OSError, also where it is a folder, too long, or a pipe, which would wait for a writer."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError("it is no regular file")
         if found.st_size > LARGEST:
             raise OSError(f"it is longer than {LARGEST // 1024 // 1024} MiB")
-        return Written((found.st_mtime_ns, found.st_size, found.st_ino), file.read(LARGEST))
+        with open(descriptor, "rb", closefd=False) as file:
+            return Written((found.st_mtime_ns, found.st_size, found.st_ino), file.read(LARGEST))
+    finally:
+        os.close(descriptor)

@@ -15,7 +15,7 @@ import msgspec
 
 from stratumd.odds import canonical_team
 from stratumd.plugin import Micros, micros
-from stratumd_projection.distribution import family, needs_sd
+from stratumd_projection.distribution import PLAYERS, family, needs_sd
 from stratumd_projection.players import folded
 
 COLUMNS = ("event", "sport", "home", "away", "date", "player", "market", "mean", "sd")
@@ -25,6 +25,8 @@ _LONGEST = 120
 """Characters of a text in a row, and of a bad one as it is shown."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _LARGEST = 1e6
+_LEAST = 0.001
+"""The smallest mean of a count; far below, a distribution with an sd of its own cannot be computed."""
 
 
 class Projected(msgspec.Struct, frozen=True):
@@ -202,10 +204,12 @@ def _understood(line: int, cells: Mapping[str, Any], sport: str, zone: ZoneInfo,
     mean, sd = _number(cells, "mean"), _number(cells, "sd")
     if mean is None:
         raise _Wrong("mean", "it is empty")
-    if mean <= 0.0 and not market.startswith(("spreads", "alternate_spreads")):
-        raise _Wrong("mean", f"what is counted has a mean above 0, not {mean:g}")
+    if mean < _LEAST and not market.startswith(("spreads", "alternate_spreads")):
+        raise _Wrong("mean", f"what is counted has a mean of {_LEAST:g} or more, not {mean:g}")
     if sd is not None and sd <= 0.0:
         raise _Wrong("sd", f"it is above 0, not {sd:g}")
+    if player is None and market.startswith(PLAYERS):
+        raise _Wrong("player", f"it is empty, and {market!r} is a player's")
     if sd is None and needs_sd(sport, market):
         raise _Wrong("sd", f"it is empty, and nothing stands in for it in {market!r}")
     event = _text(cells, "event")

@@ -57,6 +57,12 @@ def test_normal() -> None:
     assert pushed == pytest.approx((pushed.lose, 0.039878, pushed.win), abs=1e-6)
 
 
+@pytest.mark.parametrize("line", [1e5 + 0.5, 1e18, 1e300])
+def test_a_line_that_no_count_comes_near_is_left_alone(line: float) -> None:
+    """A provider's slip must not be counted up to."""
+    assert settle("counts", "over", line, 27.5, 7.5) is None
+
+
 def test_quarter_lines_settle_in_halves_and_are_left_alone() -> None:
     assert settle("counts", "over", 2.25, 2.5, None) is None
     assert settle("normal", "home", -0.75, 2.5, 10.0) is None

@@ -85,8 +85,16 @@ BAD = [
     (",Warriors,BOS,2026-01-10,Curry,player_points,nan,7", "column mean: 'nan' is no number"),
     (",Warriors,BOS,2026-01-10,Curry,player_points,1e9,7", "column mean: '1e9' is no number"),
     (",Warriors,BOS,2026-01-10,Curry,player_points,,7", "column mean: it is empty"),
-    (",Warriors,BOS,2026-01-10,Curry,player_points,0,7", "column mean: what is counted has a mean above 0, not 0"),
+    (
+        ",Warriors,BOS,2026-01-10,Curry,player_points,0,7",
+        "column mean: what is counted has a mean of 0.001 or more, not 0",
+    ),
+    (
+        ",Warriors,BOS,2026-01-10,Curry,player_points,1e-200,1",
+        "column mean: what is counted has a mean of 0.001 or more, not 1e-200",
+    ),
     (",Warriors,BOS,2026-01-10,Curry,player_points,20,0", "column sd: it is above 0, not 0"),
+    (",Warriors,BOS,2026-01-10,,player_points,20,7", "column player: it is empty, and 'player_points' is a player's"),
     (
         ",Warriors,BOS,2026-01-10,Curry,player_points,20,",
         "column sd: it is empty, and nothing stands in for it in 'player_points'",

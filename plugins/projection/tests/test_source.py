@@ -93,6 +93,15 @@ async def test_what_is_no_file_is_named(tmp_path: Path, path: Path, monkeypatch:
     assert "longer than" in str(said[2])
 
 
+async def test_a_folder_keeps_nothing_open(tmp_path: Path) -> None:
+    source, _ = reading(tmp_path)
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        (poll,) = await polled(source)
+        assert "regular file" in str(poll.error)
+    assert len(os.listdir("/dev/fd")) == before
+
+
 async def test_a_probe_says_how_much_of_it_counts(path: Path) -> None:
     assert await reading(path)[0].probe() == "1 projections"
     write(path, TEXT + "abc,Al,player_points,20\n", NOON)

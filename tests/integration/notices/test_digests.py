@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 
 from stratumd.config import Config, load_config
-from stratumd.plugin import DAY, HOUR, Signal, Sink, iso, parse_iso, to_datetime
+from stratumd.plugin import DAY, HOUR, Poll, Signal, Sink, iso, parse_iso, to_datetime
 from stratumd.registry import load
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.core import Core
@@ -245,6 +246,34 @@ async def test_it_waits_for_what_is_not_stored_or_processed_yet(opening: Opening
 
 
 @SQLITE
+async def test_it_waits_for_an_answer_that_the_store_did_not_take_yet(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the store is down or full over the hour, it may take the digest before it takes what was received."""
+    store, asked, answered = opening(), threading.Event(), threading.Event()
+    late, observe = steps.observation(parse_iso("2026-07-13T12:59:59Z"), source="feed"), store.observe
+
+    def slowly(polls: Sequence[tuple[str, Poll]]) -> list[str]:
+        asked.set()
+        assert answered.wait(PATIENCE)
+        return observe(polls)
+
+    async with FakeDiscord() as discord:
+        daemon = Daemon(store, chat(tmp_path, discord))
+        await daemon.at(SUNDAY)
+        happen(store, "2026-07-13T01:00:00Z")
+        monkeypatch.setattr(store, "observe", slowly)
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.parts.collectors["feed"]._keep, steps.poll(late))
+            await anyio.to_thread.run_sync(asked.wait)
+            await daemon.at("2026-07-13T13:05:00Z")
+            answered.set()
+        store.commit([steps.commit(steps.step(late), sinks=())])
+        await daemon.at("2026-07-13T13:06:00Z")
+    assert titles(discord) == ["Weekly digest 2026-W29: 2 signals"]
+
+
+@SQLITE
 async def test_it_has_what_the_sink_wants_and_nothing_else(opening: Opening, tmp_path: Path) -> None:
     store = opening()
     async with FakeDiscord() as discord:
@@ -292,13 +321,16 @@ async def test_a_sink_that_is_off_gets_one_of_all_of_it_later(opening: Opening, 
         await daemon.at("2026-07-13T13:01:00Z")
         assert "nba.discord" in store.disabled()
         again = Daemon(store, config, daemon.timer)
+        happen(store, "2026-07-13T22:00:00Z")
+        await Daemon(store, config, VirtualTimer("2026-07-14T13:01:00Z")).digests.look()  # before the sink is begun
+        assert store.sharing.newest("digest/nba.discord").instant == parse_iso("2026-07-13T13:00:00Z")
         for day in (14, 15, 16):
             happen(store, f"2026-07-{day}T01:00:00Z")
             await again.at(f"2026-07-{day}T12:00:00Z")
         store.enable("nba.discord")
         discord.token = right
         await Daemon(store, config, daemon.timer).at("2026-07-16T13:01:00Z")
-    assert titles(discord) == ["Daily digest 2026-07-13: 1 signal", "Daily digest 2026-07-16: 3 signals"]
+    assert titles(discord) == ["Daily digest 2026-07-13: 1 signal", "Daily digest 2026-07-16: 4 signals"]
 
 
 @SQLITE
@@ -357,10 +389,13 @@ async def test_it_says_how_signals_closed_where_that_is_known(opening: Opening, 
 
 
 @SQLITE
+@pytest.mark.parametrize("more", [{}, {"reference": "named"}, {"reference": "named", "price": "1.9"}])
 async def test_it_comes_without_what_a_plugin_fails_to_say(
-    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("stratumd.runtime.digests.answered", lambda *_: [{"status": "valued"}])
+    monkeypatch.setattr(
+        "stratumd.runtime.digests.answered", lambda *_: [{"status": "valued", "after_seconds": 0, **more}]
+    )
     store = opening()
     async with FakeDiscord() as discord:
         daemon = Daemon(store, chat(tmp_path, discord))
@@ -368,6 +403,7 @@ async def test_it_comes_without_what_a_plugin_fails_to_say(
         happen(store, "2026-07-13T01:00:00Z")
         await daemon.at("2026-07-13T13:01:00Z")
     assert titles(discord) == ["Weekly digest 2026-W29: 1 signal"]
+    assert "at the close" not in discord.messages[0].embeds[0]["description"]
 
 
 @SQLITE

@@ -206,6 +206,17 @@ def test_a_detector_without_gates_is_not_spoken_for() -> None:
         giving(instant, "GAP")
 
 
+def test_a_detector_that_only_adds_to_signals_of_others_gives_none_and_nobody_wonders() -> None:
+    class Adding(Mute):
+        """Says something of signals."""
+
+        name, annotates = "adding", msgspec.Struct
+
+    instant = at_the_second_minute(Adding(Adding.config()), fanduel=-3.5)
+    with pytest.raises(ProofError, match=r"they give none$"):
+        giving(instant, "GAP")
+
+
 def test_a_strangers_detector_is_explained_by_its_gates_alone() -> None:
     instant = at_the_second_minute(Gap(Gap.config()), fanduel=-3.5)
     (market,) = instant.tick.markets

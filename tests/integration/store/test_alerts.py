@@ -136,6 +136,17 @@ def test_a_report_is_made_once_also_where_it_was_skipped(store: Store, database_
         again.close()
 
 
+def test_a_report_of_what_another_one_told_is_not_made(database_url: str, store: Store) -> None:
+    """Daemons whose files name another time of day look at the same time: both know of the same one before."""
+    assert store.alerts.publish("digest/a.b", START, None)
+    later, earlier = START + DAY, START + DAY - HOUR
+    for instant in (later, earlier, later + HOUR):
+        notice = msgspec.structs.replace(REPORT, id=f"{instant}")
+        assert store.alerts.publish("digest/a.b", instant, notice, since=START) is (instant == later)
+    assert store.sharing.newest("digest/a.b").instant == later
+    assert told(store) == [f"{later}"]
+
+
 @SQLITE
 def test_a_decision_that_fails_writes_nothing(store: Store) -> None:
     def decide(alerts: Sequence[Alert]) -> Sequence[Change]:

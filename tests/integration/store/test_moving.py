@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from datetime import UTC, datetime
@@ -124,6 +125,20 @@ def test_without_pyarrow_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert stratumd("db", "export", "--database", filled, "--format", "parquet", "--out", str(tmp_path)) == 75
     assert "pip install 'stratumd[parquet]'" in capsys.readouterr().err
+
+
+def test_nothing_where_something_packed_belongs_is_refused_as_in_any_column(
+    filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert stratumd("db", "export", "--database", filled, "--out", str(out), "--table", "consensus") == 0
+    file = out / "consensus.csv"
+    heading, row, *_ = csv.reader(file.read_text().splitlines())
+    row[heading.index("contributors")] = "\\N"
+    with file.open("w", newline="") as torn:
+        csv.writer(torn).writerows([heading, row])
+    assert stratumd("db", "import", str(out), "--database", f"sqlite:///{tmp_path / 'new.db'}") == 1
+    assert "NOT NULL constraint failed: consensus.contributors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", [b"event_id\n1\n", b"name,value\nx,one\n", b'name,value\n"x', b"name,value\nx\n"])

@@ -90,6 +90,30 @@ async def test_what_is_just_being_noted_is_not_taken_for_somebodys_word(monkeypa
     assert "sink enabled again" not in bench.log.events
 
 
+async def test_a_sink_that_is_refused_while_somebody_enables_it_is_off_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a lane sent before comes back just when another one finds the sink enabled."""
+    bench = await disabled()
+    looking, refused, look = threading.Event(), threading.Event(), bench.queue.disabled
+    bench.queue.off.clear()
+
+    def slowly() -> Any:
+        looking.set()
+        refused.wait(0.2)
+        return look()
+
+    monkeypatch.setattr(bench.queue, "disabled", slowly)
+    async with anyio.create_task_group() as lanes:
+        lanes.start_soon(bench.worker._look_again)
+        await anyio.to_thread.run_sync(looking.wait)
+        lanes.start_soon(bench.worker._disable, [], DeliveryError("the webhook was deleted", disable=True))
+        await anyio.sleep(0.02)
+        refused.set()
+    assert bench.state[:2] == ("PermanentError", "the webhook was deleted")
+    assert "chat" in bench.queue.off
+    assert not bench.worker.listens
+    assert bench.worker._disabled, "the store says so, too"
+
+
 async def test_it_stays_off_after_a_restart() -> None:
     """It is not even opened; what waits goes on waiting."""
     bench = await disabled()

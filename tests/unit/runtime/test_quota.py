@@ -34,3 +34,7 @@ def test_it_warns_in_its_first_hours() -> None:
     young = spent(180, HOUR, left=20_000)
     assert young.projected == 20_000 - 4_320 * 19 - 2_160
     assert young.warnings() == ["at 4,320 credits a day the 20,000 left will last 4.6 days"]
+
+
+def test_a_provider_that_says_less_than_nothing_is_left_breaks_nothing() -> None:
+    assert spent(0, DAY, left=-1).warnings() == []

@@ -71,6 +71,14 @@ def test_what_a_price_was_worth_is_said_from_the_bettors_side(market: str, close
     assert notice("a.b", SignalDigest(), 0, DAY, tally([signal], 1), known).text.endswith(f"; {said}")
 
 
+def test_what_others_wrote_is_put_on_its_own_line_without_what_a_terminal_obeys() -> None:
+    signal = made("a", 40, home="Boston\x1b[2J\nUrgent: call us", market="h2h\r\n- STEAM", metadata={})
+    close = {**VALUED, "book": "fan\nduel", "line": None}
+    said = notice("a.b", SignalDigest(), 0, DAY, tally([signal], 1), {signal.id: close}).text
+    assert len(said.splitlines()) == 5
+    assert said.replace("\n", "").isprintable()
+
+
 def test_a_price_that_was_left_behind_says_most() -> None:
     rows = [{**VALUED, "reference": name} for name in ("consensus", "named", "stale")]
     assert chosen(rows) == rows[2]
