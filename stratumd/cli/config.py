@@ -60,11 +60,12 @@ def check(
 
 
 def _blind(config: Config) -> list[str]:
-    """Say which signals cannot come to be: that is no mistake, and rarely what was meant."""
+    """Say which signals cannot come to be: that is no mistake, and rarely what was meant. `plan` knows it of cadences,
+    too."""
     from stratumd.runtime.clock import SystemTimer
     from stratumd.runtime.planning import outlook
 
-    found = outlook(config, SystemTimer()).blind()
+    found = outlook(config, SystemTimer(), quick=True).blind()
     return [*found, "`stratumd plan` shows the rhythm of the polls and what it costs"] if found else []
 
 

@@ -168,12 +168,12 @@ class Quality:
                 rhythm = rhythms[book] = Rhythm()
             usual = rhythm.usual
             if age > usual:
-                if age > STALE * usual and age > STALE_AT_LEAST and rhythm.seen == _LEARNED:
+                if age > STALE * usual and age > STALE_AT_LEAST and rhythm.seen >= _LEARNED:
                     stale.setdefault(book, (age, market.key.market))
                 rhythm.usual = usual * _UP
             elif usual > 1.0:
                 rhythm.usual = usual * _DOWN
-            if rhythm.seen != _LEARNED:
+            if rhythm.seen < _LEARNED:
                 rhythm.seen += 1
             learned = True
         self._changed |= learned

@@ -10,7 +10,7 @@ from stratumd.config import Config, SourceSpec
 from stratumd.errors import StratumError
 from stratumd.plugin import Fixture, Micros, iso
 from stratumd.redaction import described
-from stratumd.runtime.build import Feed, build_source
+from stratumd.runtime.build import Feed, build_source, cycles_of
 from stratumd.runtime.clock import Timer
 from stratumd.runtime.detectability import Can, Chance, chances, length
 from stratumd.runtime.forecast import Forecast, cycle_forecast, forecast
@@ -46,12 +46,17 @@ class Outlook:
         return [*map(source_row, self.sources), *map(chance_row, self.chances)]
 
 
-def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = ()) -> Outlook:
-    """Return what to expect of `config` from now on, where the events `known` are coming. Takes up to some seconds."""
+def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = (), *, quick: bool = False) -> Outlook:
+    """Return what to expect of `config` from now on, where the events `known` are coming.
+
+    It takes up to some seconds where days of a cadence have to be run ahead of time: `quick` leaves such sources out.
+    """
     forecasts: list[Forecast] = []
     left_out: list[str] = []
     for name, spec in config.enabled_sources().items():
         try:
+            if quick and _takes_long(spec):
+                continue
             forecasts += _forecasts(spec, build_source(spec, config.registry, timer), known, timer.now())
         except StratumError as error:
             left_out.append(f"{name}: {error}")
@@ -64,6 +69,10 @@ def outlook(config: Config, timer: Timer, known: Sequence[Fixture] = ()) -> Outl
         except Exception as error:  # noqa: BLE001  # so may a detector
             left_out.append(f"{pipeline.name}: {described(error)}")
     return Outlook(tuple(forecasts), tuple(found), tuple(left_out))
+
+
+def _takes_long(spec: SourceSpec) -> bool:
+    return bool(cycles_of(spec)) or (spec.schedule is not None and bool(spec.schedule.bands))
 
 
 def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micros) -> Iterator[Forecast]:

@@ -316,3 +316,12 @@ def test_a_band_called_like_a_cycle_is_refused(tmp_path: Path) -> None:
 
 def test_budgets_are_nobodys_by_default() -> None:
     assert Budget().daily_credits is None
+
+
+@pytest.mark.parametrize(("schedule", "told"), [("{every: 60s}", True), ("{cadence: tiers}", False)])
+def test_a_quick_look_runs_no_days_ahead(tmp_path: Path, schedule: str, told: bool) -> None:
+    path = tmp_path / "stratumd.yaml"
+    path.write_text(FILE.format(schedule=schedule, budget="{daily_credits: 1200}", window="3m"))
+    found = outlook(load_config(path), VirtualTimer(NOON), quick=True)
+    assert bool(found.sources) is bool(found.blind()) is told
+    assert outlook(load_config(path), VirtualTimer(NOON)).blind()
