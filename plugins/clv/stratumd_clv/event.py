@@ -68,7 +68,7 @@ class _Closer:
             cut.cutoff_at,
             self._observed,
         )
-        offsets = [micros(offset) for offset in self._options.offsets]
+        offsets = list(dict.fromkeys([0, *map(micros, self._options.offsets)]))
         for signal in signals:
             if signal.observed_at < cut.cutoff_at:  # what came in play has no closing line left to beat
                 yield from valuing.values(signal, offsets)

@@ -39,7 +39,7 @@ class Options(PluginConfig):
     min_operators: int = Field(default=5, ge=2)
     """With fewer operators the quality of a market's close is `low`."""
     offsets: tuple[timedelta, ...] = (timedelta(), timedelta(seconds=60), timedelta(seconds=300))
-    """How long after a signal its price is looked for again."""
+    """How long after a signal its price is looked for again; always at the signal itself."""
     kept: timedelta | None = timedelta(days=60)
     """How long after its start an event's rows are kept, where the file has a section `retention`; never shorter than
     `lookback_days`."""

@@ -284,6 +284,13 @@ def test_one_signal_can_be_asked_for_what_its_prices_were_worth() -> None:
     assert [*Values(ValueQuestion(signal="another"), Context()).answer(ledger)] == []
 
 
+def test_what_the_price_at_the_signal_was_worth_is_always_found() -> None:
+    past = spreads({book: {60: even(-3), 10: even(-4)} for book in "abcdef"}, (60, 10, 5))
+    ledger = FakeLedger(past, signals=[steam(60)])
+    closed(ledger, offsets=[timedelta(minutes=1)])
+    assert {row.after_seconds for row in ledger.rows(Value)} == {0, 60}
+
+
 def test_a_word_that_comes_after_the_close_closes_anew() -> None:
     past = spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5))
     ledger = FakeLedger(past, signals=[steam(60)])
