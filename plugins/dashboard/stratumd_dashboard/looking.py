@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -28,6 +29,7 @@ MOST_POINTS = 400
 """Of a path: more than a screen shows."""
 MOST_CHANGES = 20_000
 CYCLES = 60
+_FIRST_SIDES = ("home", "over", "yes")
 _OVER = ("final", "cancelled", "postponed")
 
 
@@ -41,25 +43,34 @@ def board(history: History, now: Micros) -> Board:
     return Board(to_datetime(now), items)
 
 
-def event(history: History, id: str, market: str | None, now: Micros) -> EventPage:
-    """Return one event in one of its markets; without one named, in the first it has. `LookupError` for no such id."""
+def event(history: History, id: str, market: str | None, player: str | None, now: Micros) -> EventPage:
+    """Return one event in one of its markets, and there of one player where it is a players' market.
+
+    Where none is named that there is, it is the first. `LookupError` for no such id.
+    """
     found = history.event(id)
-    offers = [each for each in history.compare(found.id) if each.player is None]
-    points = [each for each in history.consensus(found.id) if each.point.key.player is None]
-    known = {each.market for each in offers} | {each.point.key.market for each in points}
-    markets = sorted(known, key=_by_custom)
-    chosen = market if market in known else next(iter(markets), "")
+    offers, points = history.compare(found.id), history.consensus(found.id)
+    known = {(each.market, each.player) for each in offers} | {each.point.key for each in points}
+    markets = sorted({name for name, _ in known}, key=_by_custom)
+    chosen = market if market in markets else next(iter(markets), "")
+    players = sorted({each for name, each in known if name == chosen and each is not None})
+    if player not in players:
+        player = None if (chosen, None) in known else next(iter(players), None)
+    shown = [each for each in offers if (each.market, each.player) == (chosen, player)]
+    ladders = {book for (book, _), lines in Counter((each.book, each.outcome) for each in shown).items() if lines > 1}
     by_line = kind(chosen) in (Kind.SPREAD, Kind.TOTAL)
-    changes = history.movement(found.id, market=chosen, limit=MOST_CHANGES) if chosen else []
+    changes = history.movement(found.id, market=chosen, player=player, limit=MOST_CHANGES) if chosen else []
     return EventPage(
         at=to_datetime(now),
         event=_game(found),
         market=chosen,
         markets=markets,
+        player=player,
+        players=players,
         measure="line" if by_line else "probability",
-        consensus=_agreed([each for each in points if each.point.key.market == chosen], by_line),
-        books=_paths(changes, by_line),
-        offers=[_offer(each) for each in offers if each.market == chosen],
+        consensus=_agreed([each for each in points if each.point.key == (chosen, player)], by_line),
+        books=_paths([each for each in changes if each.player == player and each.book not in ladders], by_line),
+        offers=[_offer(each) for each in shown],
         signals=[each.public() for each in reversed(history.signals(event=found.id, limit=200))],
     )
 
@@ -123,10 +134,10 @@ def _agreed_value(point: ConsensusPoint, by_line: bool) -> float | None:
 
 
 def _paths(changes: Sequence[PathPoint], by_line: bool) -> list[PathShown]:
-    """Return the path of each book: of the home or over side's line, or of the home side's price."""
+    """Return the path of each book: the line of one of its sides, or how probable that side's price says it is."""
     paths: dict[str, list[tuple[int, float | None]]] = {}
     for each in sorted(changes, key=attrgetter("observed_at")):
-        if each.player is None and each.outcome in ("home", "over"):
+        if each.outcome in _FIRST_SIDES:
             value = None if each.price is None else each.line if by_line else 1.0 / each.price
             paths.setdefault(each.book, []).append((each.observed_at // 1000, value))
     return [PathShown(book, _thinned(points)) for book, points in sorted(paths.items())]

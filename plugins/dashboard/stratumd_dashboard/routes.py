@@ -26,10 +26,12 @@ class Options(PluginConfig):
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which market of an event."""
+    """Which market of an event, and which player."""
 
     market: str | None = None
     """Without one, the first it has."""
+    player: str | None = None
+    """In a players' market: without one, the first."""
 
 
 class SignalsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,7 @@ class Dashboard(Routes):
         """An event with the paths of its lines, offers and signals."""
         id, query = call.params["event"], call.query
         try:
-            return await self._read(lambda history: looking.event(history, id, query.market, call.at))
+            return await self._read(lambda history: looking.event(history, id, query.market, query.player, call.at))
         except LookupError as error:
             raise Refused(404, str(error)) from None
 

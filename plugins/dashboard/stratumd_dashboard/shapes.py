@@ -73,16 +73,20 @@ class PathShown(msgspec.Struct):
 
 
 class EventPage(msgspec.Struct):
-    """One event in one of its markets."""
+    """One event in one of its markets, and there of one player where it is a players' market."""
 
     at: datetime
     event: GameShown
     market: str
     markets: list[str]
+    player: str | None
+    players: list[str]
+    """Of this market; none where it is about no player."""
     measure: str
-    """What the paths are: `line` in points, or `probability` of the first outcome, with the margin still in it."""
+    """What the paths are: `line` in points, or `probability` of home, over or yes, with the margin still in it."""
     consensus: PathShown
     books: list[PathShown]
+    """Without those that offer several lines at once."""
     offers: list[Offer]
     signals: list[dict[str, Any]]
 

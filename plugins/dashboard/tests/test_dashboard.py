@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 from hypothesis import given
@@ -94,6 +95,28 @@ async def test_an_event_shows_paths_offers_and_signals(held: Serving) -> None:
             assert times == sorted(times)
             assert times[0] == steps.START // 1000, "the first change was at the first step"
     assert (await held.client.get("/api/v1/dashboard/events/nothing")).status_code == 404
+
+
+async def test_an_event_shows_one_player_of_a_players_market(held: Serving) -> None:
+    path = "/api/v1/dashboard/events/event000"
+    shown = (await held.client.get(path, params={"market": "player_points"})).json()
+    assert (shown["player"], shown["players"]) == ("Jokić", ["Jokić"])
+    assert {(each["market"], each["player"]) for each in shown["offers"]} == {("player_points", "Jokić")}
+    assert [each["name"] for each in shown["books"]] == ["betmgm"]
+    named = {"market": "player_points", "player": "Nobody"}
+    assert (await held.client.get(path, params=named)).json()["player"] == "Jokić"
+    assert (await held.client.get(path, params={"market": "spreads", "player": "Jokić"})).json()["player"] is None
+
+
+async def test_a_book_that_offers_several_lines_at_once_has_no_path(held: Serving) -> None:
+    seen = steps.observation(steps.START + 4 * MINUTE)
+    plain = steps.step(seen)
+    (*_, points) = plain.changes
+    ladder = [points._replace(rung=line, line=line) for line in (27.5, 29.5)]
+    steps.keep(held.store, msgspec.structs.replace(plain, changes=tuple(ladder)), sinks=())
+    shown = (await held.client.get("/api/v1/dashboard/events/event000", params={"market": "player_points"})).json()
+    assert len(shown["offers"]) == 3
+    assert shown["books"] == []
 
 
 async def test_signals_come_newest_first_and_health_tells_of_all(held: Serving) -> None:

@@ -89,6 +89,13 @@ function chosen(options, current, choose) {
   }));
 }
 
+function picked(options, current, choose) {
+  const list = make("select", null, null, ...options.map((each) => make("option", each)));
+  list.value = current;
+  list.addEventListener("change", () => choose(list.value));
+  return list;
+}
+
 // ---- views: each returns what to show, for what is behind # in the address
 
 async function board() {
@@ -110,12 +117,13 @@ function signalRow(signal, fresh, alone) {
   const market = signal.market + (signal.player ? " · " + signal.player : "");
   const where = alone ? market : make("span", null, null, make("b", signal.away + " at " + signal.home), make("br"), make("span", market, "soft"));
   return {
-    to: "#/event/" + signal.event + "/" + signal.market,
+    to: place(signal.event, signal.market, signal.player),
     kind: fresh ? "fresh" : "",
     cells: [clock(signal.observed_at), tag(signal.type), where, signal.outcome + " " + signal.direction, known(signal.magnitude, (value) => String(Math.round(value * 1000) / 1000)), strength(signal.strength), signal.books.join(", ")],
   };
 }
 
+const place = (...parts) => "#/event/" + parts.filter((each) => each !== null).map(encodeURIComponent).join("/");
 const headings = (what) => [["Time"], ["Signal"], [what], ["Side"], ["Size", "n"], ["Strength"], ["Books"]];
 const seen = new Set();
 
@@ -132,22 +140,24 @@ async function signals([type = ""]) {
   ];
 }
 
-async function event([id, market]) {
-  const found = await ask("events/" + encodeURIComponent(id) + (market ? "?market=" + encodeURIComponent(market) : ""));
+async function event([id, market = "", player = ""]) {
+  const found = await ask("events/" + encodeURIComponent(id) + "?" + new URLSearchParams({ market, player }));
   const game = found.event, outcomes = [...new Set(found.offers.map((each) => each.outcome))];
   const books = [...new Set(found.offers.map((each) => each.book))].map((book) => {
     const cells = outcomes.map((outcome) => {
       const own = found.offers.filter((each) => each.book === book && each.outcome === outcome);
-      return make("span", null, null, ...own.map((each) => make("span", (each.line === null ? "" : (found.market === "totals" ? each.line : sign(each.line)) + " at ") + each.price.toFixed(2) + "  ", each.best ? "best" : "")));
+      return make("span", null, null, ...own.map((each) => make("span", (each.line === null ? "" : (["over", "under"].includes(outcome) ? each.line : sign(each.line)) + " at ") + each.price.toFixed(2) + "  ", each.best ? "best" : "")));
     });
     const newest = found.offers.filter((each) => each.book === book).map((each) => each.changed_at).sort().pop();
     return { cells: [book, ...cells, clock(newest)] };
   });
   const score = game.home_score === null ? "" : game.away_score + ":" + game.home_score + " " + game.clock;
-  const shown = found.signals.filter((each) => each.market === found.market);
+  const shown = found.signals.filter((each) => each.market === found.market && each.player === found.player);
+  const chooses = [chosen(found.markets.map((each) => [each, each]), found.market, (value) => { location.hash = place(game.id, value); })];
+  if (found.players.length) chooses.push(make("p", null, null, picked(found.players, found.player, (value) => { location.hash = place(game.id, found.market, value); })));
   return [
     make("h2", game.away + " at " + game.home, null, make("small", moment(game.commence_at) + ", " + until(game.commence_at, found.at) + (score ? " · " + score : ""))),
-    chosen(found.markets.map((each) => [each, each]), found.market, (value) => { location.hash = "#/event/" + game.id + "/" + value; }),
+    ...chooses,
     chart(found, shown),
     make("h3", "Signals"),
     table(headings("Market"), found.signals.slice(0, 30).map((each) => signalRow(each, false, true)), "None for this event so far."),
@@ -160,8 +170,8 @@ function chart(found, signals) {
   const wide = 1000, high = 300, left = 48, right = 12, top = 10, bottom = 24, now = Date.parse(found.at);
   const paths = [...found.books.map((path) => [path, "book"]), [found.consensus, "agreed"]];
   const points = paths.flatMap(([path]) => path.points), values = points.map((each) => each[1]).filter((each) => each !== null);
-  const caption = make("figcaption", "Consensus (strong) and books (thin), " + (found.measure === "line" ? "points" : "probability of the home side, margin included for books") + ". Point at a line for its book.");
-  if (!values.length) return make("p", "Nothing was offered in this market yet.", "none");
+  const caption = make("figcaption", "Consensus (strong) and books (thin), " + (found.measure === "line" ? "points" : "probability of home, over or yes, margin included for books") + ". Point at a line for its book.");
+  if (!values.length) return make("p", found.offers.length ? "Books offer several lines at once here: they have no one path." : "Nothing was offered in this market yet.", "none");
   const begin = Math.min(...points.map((each) => each[0])), end = Math.max(now, begin + 60000);
   let low = Math.min(...values), up = Math.max(...values);
   const pad = (up - low) * 0.08 || (found.measure === "line" ? 0.5 : 0.02);
@@ -246,8 +256,12 @@ async function health() {
 const VIEWS = { "": board, signals, event, closing, health };
 
 async function draw() {
-  const mine = ++turn, [name = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   clearTimeout(waiting);
+  if (document.activeElement instanceof HTMLSelectElement && drawn === location.hash) {  // open: do not take it away
+    waiting = setTimeout(draw, EVERY);
+    return;
+  }
+  const mine = ++turn, [name = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.getAttribute("href") === "#/" + name);
   try {
     const parts = await (VIEWS[name] || board)(rest);
