@@ -133,10 +133,13 @@ class Source(Component):
         self.context = context
 
     async def open(self) -> None:
-        """Get ready. `StartupError` where that cannot be."""
+        """Get ready, such as by making a client. `StartupError` where that cannot be: it is tried again.
+
+        Called again after `close` where something failed: what `close` lets go of is made here, not in `__init__`.
+        """
 
     async def close(self) -> None:
-        """Let go of everything. Called once, also after a failure."""
+        """Let go of everything. Called after each `open`, also one that failed."""
 
     async def probe(self) -> str:
         """Say in a few words that the provider is there, without changing, sending or paying anything, or raise.
