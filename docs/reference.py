@@ -432,6 +432,7 @@ PUBLIC = {
     "stratumd.testing.site": (),
     "stratumd.testing.samples": (),
     "stratumd.testing.clock": (),
+    "stratumd.testing.jobs": (),
     "stratumd.testing.house": (),
 }  # fmt: skip
 """What is imported, with the modules behind it where these are private, in the order of the page."""
