@@ -13,9 +13,7 @@ from stratumd.testing.purse import OpenPurse
 
 
 class SourceContext:
-    """The context of a source, or a sink, called `name`: a clock that stands at `at` (µs UTC), and a purse that is never
-    empty.
-    """
+    """The context of a source or a sink called `name`: a clock that stands at `at` (µs UTC), a purse never empty."""
 
     def __init__(self, name: str, at: Micros) -> None:
         self.name = name
