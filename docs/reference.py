@@ -459,9 +459,14 @@ def plugin_api() -> str:
             for name, text in _definitions(each)
             if (exported is None and not name.startswith("_")) or (exported is not None and name in exported)
         ]
-        said = "" if behind else f"{inspect.cleandoc(import_module(module).__doc__ or '')}\n\n"
+        said = "" if behind else f"{_module(module)}\n\n"
         parts.append(f"## `{module}`\n\n{said}" + "\n\n".join(described))
     return "\n\n".join(parts)
+
+
+def _module(name: str) -> str:
+    """Return what a module says of itself. Its example is a part of one: no whole program, as on other pages."""
+    return inspect.cleandoc(import_module(name).__doc__ or "").replace("```python", "```")
 
 
 def _definitions(module: str) -> Iterator[tuple[str, str]]:
