@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import types
 import typing
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
         "signals.md": signals(registry),
         "metrics.md": metrics(),
         "hooks.md": hooks(),
+        "plugin-api.md": plugin_api(),
         "errors.md": error_tree(),
     }
     return {name: f"{NOTE}\n\n{text.strip()}\n" for name, text in written.items()}
@@ -405,6 +408,157 @@ def hooks() -> str:
     intro = f"# Hooks\n\n{inspect.cleandoc(hookspecs.__doc__ or '')} How: [plugin authors](../plugin-authors/index.md)."
     numbers = table(("MUST", ""), *[(number, text) for number, text in musts().items()])
     return "\n\n".join([intro, *sections, f"## What a component must do\n\n{numbers}"])
+
+
+# What authors of plugins import
+
+PUBLIC = {
+    "stratumd.plugin": (
+        "components", "options", "values", "tick", "market", "lines", "gates", "jobs", "strategies", "notices", "times",
+        "feed", "wording", "compared", "strict",
+    ),
+    "stratumd.plugin.routes": (),
+    "stratumd.plugin.operations": (),
+    "stratumd.plugin.desk": (),
+    "stratumd.plugin.history": (),
+    "stratumd.plugin.pages": (),
+    "stratumd.plugin.evidence": (),
+    "stratumd.client": (),
+    "stratumd.client.asking": (),
+    "stratumd.recording": (),
+    "stratumd.testing.harness": (),
+    "stratumd.testing.conformance": (),
+    "stratumd.testing.lent": (),
+    "stratumd.testing.site": (),
+    "stratumd.testing.samples": (),
+    "stratumd.testing.clock": (),
+    "stratumd.testing.jobs": (),
+    "stratumd.testing.house": (),
+}  # fmt: skip
+"""What is imported, with the modules behind it where these are private, in the order of the page."""
+CORES = "Only the board does this."
+"""Ends the docstring of what is public for core's sake."""
+LONG = 100
+"""Characters of a constant's value that are not shown any more."""
+
+
+def plugin_api() -> str:
+    """Describe what a plugin imports: every class with its fields and methods, every function."""
+    intro = (
+        "# What plugins import\n\nEvery public class and function, with its fields and methods. Times are whole "
+        "microseconds since 1970 UTC (`Micros`), prices decimal odds, lines points. How to use it: "
+        "[plugin authors](../plugin-authors/index.md); mathematics: the docstrings of `stratumd.odds`; what may be "
+        "raised: [errors](errors.md)."
+    )
+    parts = [intro]
+    for module, behind in PUBLIC.items():
+        exported = getattr(import_module(module), "__all__", None)
+        described = [
+            text
+            for each in ([f"{module}.{name}" for name in behind] or [module])
+            for name, text in _definitions(each)
+            if (exported is None and not name.startswith("_")) or (exported is not None and name in exported)
+        ]
+        said = "" if behind else f"{_module(module)}\n\n"
+        parts.append(f"## `{module}`\n\n{said}" + "\n\n".join(described))
+    return "\n\n".join(parts)
+
+
+def _module(name: str) -> str:
+    """Return what a module says of itself. Its example is a part of one: no whole program, as on other pages."""
+    return inspect.cleandoc(import_module(name).__doc__ or "").replace("```python", "```")
+
+
+def _definitions(module: str) -> Iterator[tuple[str, str]]:
+    """Yield what a module defines, by name, as the page shows it. It is read from the source: there are the words."""
+    body = ast.parse(inspect.getsource(import_module(module))).body
+    for node, text in zip(body, _texts(body), strict=True):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, _class(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_overload(node):
+            yield node.name, f"### `{_call(node)}`\n\n{_doc(node)}"
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            name, value = _target(node), ast.unparse(node.value)
+            shown = f"`{value}`" if len(value) < LONG else ""
+            yield name, f"### `{name}`\n\n" + ": ".join(part for part in (shown, text) if part)
+
+
+def _class(node: ast.ClassDef) -> str:
+    bases = ", ".join(ast.unparse(each) for each in node.bases)
+    parts = [f"### `{node.name}({bases})`" if bases else f"### `{node.name}`", _doc(node)]
+    made = next((each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"), None)
+    if made is not None and _arguments(made) not in ("", "options: Any", "options: Any, context: Context"):
+        parts.append(f"Made by `{node.name}({_arguments(made)})`. {_flat(_doc(made))}".strip())
+    fields = [*_class_fields(node.body), *(_attributes(made) if made is not None else ())]
+    if fields:
+        parts.append(table(("field", "type", "default", "meaning"), *fields))
+    methods = [
+        f"* `{each.name if _is_property(each) else _call(each)}`: {_flat(_doc(each))}"
+        for each in node.body
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not each.name.startswith("_")
+        and not _doc(each).endswith(CORES)
+    ]
+    return "\n\n".join([*(part for part in parts if part), *(["\n".join(methods)] if methods else [])])
+
+
+def _class_fields(body: list[ast.stmt]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the public fields that a class declares."""
+    for each, text in zip(body, _texts(body), strict=True):
+        if isinstance(each, ast.AnnAssign) and not _target(each).startswith("_"):
+            value = f"`{ast.unparse(each.value)}`" if each.value is not None else ""
+            yield f"`{_target(each)}`", f"`{ast.unparse(each.annotation)}`", value, text
+
+
+def _attributes(made: ast.FunctionDef) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the public attributes that `__init__` sets; one that is just an argument is of that argument's type."""
+    given = {each.arg: each.annotation for each in (*made.args.args, *made.args.kwonlyargs)}
+    for each, text in zip(made.body, _texts(made.body), strict=True):
+        target = each.targets[0] if isinstance(each, ast.Assign) else getattr(each, "target", None)
+        if isinstance(target, ast.Attribute) and not target.attr.startswith("_"):
+            value = getattr(each, "value", None)
+            argument = given.get(value.id) if isinstance(value, ast.Name) else None
+            kind = getattr(each, "annotation", argument)
+            yield f"`{target.attr}`", f"`{ast.unparse(kind)}`" if kind is not None else "", "", text
+
+
+def _texts(body: list[ast.stmt]) -> list[str]:
+    """Return for each statement the docstring that stands below it."""
+    found = [
+        each.value.value if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) else "" for each in body
+    ]
+    return [_flat(text) if isinstance(text, str) else "" for text in (*found[1:], "")[: len(body)]]
+
+
+def _target(node: ast.Assign | ast.AnnAssign) -> str:
+    """Return the name that a statement sets; `_` where it sets anything else."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return target.id if isinstance(target, ast.Name) else "_"
+
+
+def _doc(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return ast.get_docstring(node) or ""
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return ast.unparse(node.args).removeprefix("self").removeprefix("cls").removeprefix(", ")
+
+
+def _call(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    result = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
+    return f"{'async ' if isinstance(node, ast.AsyncFunctionDef) else ''}{node.name}({_arguments(node)}){result}"
+
+
+def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(ast.unparse(each) == "property" for each in node.decorator_list)
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(ast.unparse(each) == "overload" for each in node.decorator_list)
 
 
 def error_tree() -> str:

@@ -194,6 +194,12 @@ def _as_it_is(text: str) -> str:
     return text
 
 
+def place(file: str, line: int) -> str:
+    """Return `file:line` as people are told it, a package's own module with the package: `late_money/__init__.py:7`."""
+    *_, folder, name = ("", *file.rsplit("/", 2))
+    return f"{folder}/{name}:{line}" if folder and name == "__init__.py" else f"{name}:{line}"
+
+
 def told(error: BaseException, redact: Callable[[str], str] = _as_it_is, *, longest: int = LONGEST) -> str:
     """Return an error's text in one line of at most `longest` characters; never raise, whatever its class does.
 

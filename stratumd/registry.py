@@ -67,6 +67,14 @@ class Found:
     rivals: tuple[str, ...] = ()
     """Other distributions (`name version`) that use the same name: then none of them is loaded."""
 
+    @property
+    def page(self) -> str:
+        """Where its distribution says that it is described: the URL of its documentation or homepage, else its name."""
+        dist = self.entry_point.dist
+        said = [each.partition(",") for each in (dist.metadata.get_all("Project-URL") if dist else None) or ()]
+        urls = {label.strip().lower(): url.strip() for label, _, url in said}
+        return urls.get("documentation") or urls.get("homepage") or self.distribution
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:

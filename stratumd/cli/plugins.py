@@ -28,7 +28,9 @@ COLUMNS = {
     "distribution": "DISTRIBUTION",
     "health": "HEALTH",
 }
-CHECKS = {"component": "COMPONENT", "number": "CHECK", "must": "MUST", "holds": "HOLDS", "problem": "PROBLEM"}
+CHECKS = {
+    "component": "COMPONENT", "kind": "KIND", "number": "CHECK", "must": "MUST", "holds": "HOLDS", "problem": "PROBLEM",
+}  # fmt: skip
 
 
 class Kind(StrEnum):
@@ -36,6 +38,7 @@ class Kind(StrEnum):
 
     DETECTOR = "detector"
     SINK = "sink"
+    SOURCE = "source"
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +127,7 @@ def new(
     (folder / words["module"] / "py.typed").touch()
     options = " --option path=signals.txt" if kind is Kind.SINK else ""
     verify = f"stratumd plugins verify {name}{options}"
-    say(f"wrote {folder}; next: pip install -e {folder} && pytest {folder} && {verify}")
+    say(f"wrote {folder}; next: pip install -e '{folder}[test]' && python -m pytest {folder} && {verify}")
 
 
 def _refuse_taken(name: str) -> None:

@@ -10,6 +10,7 @@ import typer
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
 from stratumd.cli.past import chosen
 from stratumd.cli.why_not import CHECKS
+from stratumd.errors import one_line
 from stratumd.odds import Kind, kind
 from stratumd.plugin import Signal, iso
 from stratumd.plugin.evidence import number, part, text
@@ -23,6 +24,9 @@ _QUOTES = {
 }  # fmt: skip
 _MOVED = {"book": "MOVED", "operator": "OPERATOR", "after": "AFTER", "before": "NOT AFTER"}
 _FOLLOWED = {"book": "FOLLOWED", "operator": "OPERATOR", "seconds": "SECONDS AFTER", "move": "MOVE"}
+_EVIDENCE = {"name": "EVIDENCE", "value": "AS THE DETECTOR GIVES IT"}
+_LONGEST = 100
+"""Characters of one piece of evidence that are shown; `--json` shows all."""
 _TAKEN = {
     "book": "PRICE AT", "outcome": "OUTCOME", "line": "LINE", "price": "PRICE", "there": "STILL THERE",
     "seconds": "SECONDS THERE", "value": "VALUE NOW",
@@ -40,7 +44,8 @@ def why(
     database: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a signal rests on: what set it off, every quote with its age, who moved first and who followed.
+    """Show what a signal rests on: what set it off, its evidence, every quote with its age, who moved first and who
+    followed.
 
     Also its thresholds, whether its price is still there, and what that is worth by the newest consensus.
     """
@@ -62,6 +67,10 @@ def why(
         return
     for line in _sentences(explained):
         say(line)
+    told = [*evidence(found.metadata)]
+    if told:
+        say("")
+        emit(told, _EVIDENCE, as_json=False)
     public = explained.public()
     for key, columns in (
         ("checks", CHECKS),
@@ -95,13 +104,20 @@ def _sentences(found: Why) -> Iterator[str]:
     if point is not None and point.reason is None:
         shares = ", ".join(f"{o} {p:.1%}" for o, p in zip(point.outcomes, point.probabilities, strict=True))
         yield f"  consensus    {_points(signal, point.line)}{shares} by {point.operators} operators"
-    regime = part(signal.metadata, "regime")
-    if regime:
-        yield f"  regime       {_pairs(regime)}"
-    yield from _context(part(signal.metadata, "context"))
-    yield from _strength(part(signal.metadata, "components"))
+    for name, words in _WORDS.items():
+        yield from words(part(signal.metadata, name))
     if not found.build_noted:
         yield "  the options of then are not noted; all was stepped under those of now"
+
+
+def evidence(metadata: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield what the metadata holds, but for what is said in words before: any detector's and any annotator's."""
+    import msgspec
+
+    told = {"unit"} | {name for name, words in _WORDS.items() if any(words(part(metadata, name)))}
+    for name, value in metadata.items():
+        if name not in told:
+            yield {"name": name, "value": one_line(msgspec.json.encode(value).decode(), _LONGEST)}
 
 
 def _first(found: Why) -> str:
@@ -114,6 +130,11 @@ def _points(signal: Signal, line: float | None) -> str:
     if line is None:
         return ""
     return f"{line:+g} " if kind(signal.market) is Kind.SPREAD else f"{line:g} "
+
+
+def _regime(told: Mapping[str, Any]) -> Iterator[str]:
+    if told:
+        yield f"  regime       {', '.join(f'{name} {value}' for name, value in told.items())}"
 
 
 def _context(told: Mapping[str, Any]) -> Iterator[str]:
@@ -136,5 +157,6 @@ def _strength(components: Mapping[str, Any]) -> Iterator[str]:
         yield f"  strength     {', '.join(parts)}"
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+_WORDS = {"regime": _regime, "context": _context, "components": _strength}
+"""What is said in words of the parts of the metadata that go by these names, where they are what they are expected to
+be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from stratumd.config.options import Owner, read_options
 from stratumd.config.references import Surroundings
 from stratumd.config.report import Report, Span, suggest
 from stratumd.config.spec import Absent
-from stratumd.registry import Registered, Registry, plugin_of
+from stratumd.registry import Registered, Registry, discover, plugin_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -175,5 +176,12 @@ def condition(node: Node, surroundings: Surroundings) -> bool | None:
 
 
 def docs(component: str) -> str:
-    """Return the page of the plugin that a component belongs to."""
-    return f"plugins/{plugin_of(component)}"
+    """Return where the plugin that a component belongs to is described: a stranger's where its packaging says."""
+    plugin = plugin_of(component)
+    return _elsewhere().get(plugin, f"plugins/{plugin}")
+
+
+@cache
+def _elsewhere() -> dict[str, str]:
+    """Return the pages of the plugins that stratumd does not bring along, read once: new ones need a restart."""
+    return {name: found.page for name, found in discover().items() if found.distribution != "stratumd"}

@@ -14,6 +14,7 @@ import msgspec
 
 from stratumd.engine.memory import Memory
 from stratumd.engine.outcome import Elsewhere, Failure
+from stratumd.errors import place
 from stratumd.plugin import (
     Change,
     ConsensusPoint,
@@ -175,14 +176,26 @@ def annotation(annotator: Detector, tick: Tick, key: MarketKey) -> dict[str, Any
     return plain
 
 
-def failure(component: str, event: str | None, error: BaseException, describe: Describe) -> Failure:
-    """Name the failed component and the innermost line of code outside of core, where there is one."""
+def failure(
+    component: str,
+    event: str | None,
+    error: BaseException,
+    describe: Describe,
+    called: Callable[..., object] | None = None,
+) -> Failure:
+    """Name the failed component and the innermost line of code outside of core.
+
+    Where there is none, as what it returned was refused here: where `called`, the plugin's code, begins.
+    """
     if isinstance(error, Elsewhere):
         return Failure(component, event, error.text, error.where)
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(_CORE)]
-    frame = (outside or frames)[-1]
-    return Failure(component, event, describe(error), f"{frame.filename.rpartition('/')[2]}:{frame.lineno}")
+    code = getattr(called, "__code__", None)
+    if outside or code is None or code.co_filename.startswith(_CORE):
+        frame = (outside or frames)[-1]
+        return Failure(component, event, describe(error), place(frame.filename, frame.lineno or 0))
+    return Failure(component, event, describe(error), place(code.co_filename, code.co_firstlineno))
 
 
 def _check(finding: Finding) -> None:

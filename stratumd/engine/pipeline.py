@@ -154,4 +154,4 @@ class Pipeline:
         try:
             return snapshot(normalizer.normalize(observation)), []
         except CONTAINED as error:
-            return NOTHING, [failure(normalizer.name, None, error, self.describe)]
+            return NOTHING, [failure(normalizer.name, None, error, self.describe, normalizer.normalize)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratumd.engine import gate
@@ -80,7 +80,7 @@ class Stepping:
                 issues += rejected
             updates = self._pipeline.board.apply(understood, self._at)
         except CONTAINED as error:  # a snapshot that is none inside; the board may hold a part of it, here as in replay
-            self._failed(self._observation.format, None, error)
+            self._failed_to_read(None, error)
             self._events += [listing.event for listing in understood.listings]  # the board may know them now
             understood, updates = NOTHING, []
         if quality is not None:
@@ -93,7 +93,7 @@ class Stepping:
             try:
                 check_changes(update.changes)
             except CONTAINED as error:
-                self._failed(self._observation.format, update.event.id, error)
+                self._failed_to_read(update.event.id, error)
                 continue
             self._take(update)
         if quality is not None:
@@ -154,7 +154,7 @@ class Stepping:
                 tick.news = self._pipeline.heard(detector, tick)
                 output = detect(detector, tick, memory)
             except CONTAINED as error:
-                self._failed(detector.name, event.id, error)
+                self._failed(detector.name, event.id, error, detector.detect)
                 failed.append(detector.name)
                 missing.update(detector.provides)
                 continue
@@ -177,8 +177,15 @@ class Stepping:
         gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(notes, candidate))
         self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
 
-    def _failed(self, component: str, event: str | None, error: BaseException) -> None:
-        self._failures.append(failure(component, event, error, self._pipeline.describe))
+    def _failed_to_read(self, event: str | None, error: BaseException) -> None:
+        """Name the normalizer: what it returned cannot be used."""
+        normalizer = self._pipeline.normalizers.get(self._observation.format)
+        self._failed(self._observation.format, event, error, getattr(normalizer, "normalize", None))
+
+    def _failed(
+        self, component: str, event: str | None, error: BaseException, called: Callable[..., object] | None = None
+    ) -> None:
+        self._failures.append(failure(component, event, error, self._pipeline.describe, called))
 
     def _store(self, event: str, memory: Memory, component: str, body: bytes) -> None:
         if memory.bodies.get(component) != body:
@@ -190,7 +197,8 @@ class Stepping:
         try:
             evidence = metadata(candidate.finding)
         except CONTAINED as error:
-            self._failed(candidate.detector, tick.event.id, error)
+            detector = self._pipeline.by_name[candidate.detector]
+            self._failed(detector.name, tick.event.id, error, detector.detect)
             return False
         for annotator in self._pipeline.annotators:
             if annotator.name not in notes.failed:
@@ -208,7 +216,7 @@ class Stepping:
             if note is not None:
                 evidence.setdefault(annotator.name, note)
         except CONTAINED as error:
-            self._failed(annotator.name, notes.tick.event.id, error)
+            self._failed(annotator.name, notes.tick.event.id, error, annotator.annotate)
 
     def _signal(
         self, tick: Tick, detector: Detector, finding: Finding, limits: Limits, evidence: dict[str, Any]

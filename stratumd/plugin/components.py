@@ -133,13 +133,17 @@ class Source(Component):
         self.context = context
 
     async def open(self) -> None:
-        """Get ready. `StartupError` where that cannot be."""
+        """Get ready, such as by making a client. `StartupError` where that cannot be: it is tried again.
+
+        Called again after `close` where something failed: what `close` lets go of is made here, not in `__init__`.
+        """
 
     async def close(self) -> None:
-        """Let go of everything. Called once, also after a failure."""
+        """Let go of everything. Called after each `open`, also one that failed."""
 
     async def probe(self) -> str:
-        """Say in a few words that the provider is there, without changing, sending or paying anything, or raise.
+        """Say in a few words that the provider is there, without changing, sending or paying anything, or raise a
+        `SourceError`.
 
         Called by `stratumd check --probe` in place of `open`; `close` follows.
         """
@@ -296,7 +300,7 @@ class Detector(Component):
 class Sink(Component):
     """Takes signals to somewhere. It may be called again with the same delivery; it never blocks anything else."""
 
-    batch: ClassVar[int] = 1
+    batch: int = 1
     """The most deliveries that one call takes."""
     expires: bool = False
     """True where a signal past its `expires_at` is worth nothing and is not sent any more."""
@@ -304,7 +308,7 @@ class Sink(Component):
     """How many calls of `deliver` may be under way at once. Those of one event still come one after the other."""
     per_second: float | None = None
     """The most calls of `deliver` that are begun in a second; None where there is no limit."""
-    retries: ClassVar[tuple[timedelta, ...] | None] = None
+    retries: tuple[timedelta, ...] | None = None
     """The waits before a failed delivery is tried again, one after the other; after the last one it is a dead letter.
     Core lengthens each by up to a tenth at random. None: core's own pauses, which grow, for about three days."""
     shadow: ClassVar[frozenset[str]] = frozenset()
@@ -325,7 +329,8 @@ class Sink(Component):
         """Let go of everything. Called once, also after a failure."""
 
     async def probe(self) -> str:
-        """Say in a few words that the receiver is there, without changing, sending or paying anything, or raise.
+        """Say in a few words that the receiver is there, without changing, sending or paying anything, or raise a
+        `DeliveryError`.
 
         Called by `stratumd check --probe` in place of `open`; `close` follows.
         """

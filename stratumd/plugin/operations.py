@@ -13,8 +13,9 @@ from stratumd.plugin.routes import RoutesContext
 class Operation(Component):
     """One thing that staff may do. Its options are its arguments; the model's docstrings are its help.
 
-    `stratumd GROUP VERB --argument value` runs it, and so do the administration's routes. What it writes, it writes
-    with the act that it is given (`Desk.write(work, act)`): who, what, why, before and after are on record.
+    `stratumd GROUP VERB VALUE --option value` runs it, what has no default by its place, and so do the administration's
+    routes. What it writes, it writes with the act that it is given (`Desk.write(work, act)`): who, what, why, before
+    and after are on record.
     """
 
     command: ClassVar[tuple[str, str]]

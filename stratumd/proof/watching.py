@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from stratumd.errors import place
+
 _REACHING = {
     "open", "os.listdir", "os.scandir", "os.system", "os.posix_spawn", "socket.connect", "socket.getaddrinfo",
     "socket.bind", "sqlite3.connect", "subprocess.Popen",
@@ -18,7 +20,7 @@ _REACHING = {
 _CODE = (".py", ".pyc", ".so", ".pyd")
 """What is opened to import it."""
 _STANDARD = sysconfig.get_path("stdlib")
-_CORE = str(Path(__file__).resolve().parents[1])
+_CORE = f"{Path(__file__).resolve().parents[1]}/"
 
 
 class Reach(NamedTuple):
@@ -71,6 +73,6 @@ def _where(frame: FrameType | None) -> str:
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(("<", _CORE)) and (not file.startswith(_STANDARD) or "site-packages" in file):
-            return f"{Path(file).name}:{frame.f_lineno}"
+            return place(file, frame.f_lineno)
         last, frame = frame, frame.f_back
     return f"{last.f_code.co_filename}:{last.f_lineno}" if last is not None else ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from pathlib import PurePath
 
 from stratumd.engine import Elsewhere
-from stratumd.errors import PluginError
+from stratumd.errors import PluginError, place
 from stratumd.redaction import described
+
+_CORE = f"{PurePath(__file__).parent.parent}/"
 
 
 def blame(error: BaseException, component: type, *, name: str, plugin: str, version: str = "") -> PluginError:
@@ -22,9 +25,20 @@ def blame(error: BaseException, component: type, *, name: str, plugin: str, vers
 
 
 def _where(error: BaseException, component: type) -> str:
-    """Return `file:line` of the innermost frame in the component's own folder, else of the innermost."""
+    """Return the line of the innermost frame in the component's own folder, else of the innermost outside of core.
+
+    Where there is none, as what it returned was refused here: where the component's class begins.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     home = PurePath(getattr(sys.modules.get(component.__module__), "__file__", None) or "").parent
     own = [frame for frame in frames if PurePath(frame.filename).is_relative_to(home)]
-    frame = (own or list(frames))[-1]
-    return f"{PurePath(frame.filename).name}:{frame.lineno}"
+    for frame in reversed(own or [frame for frame in frames if not frame.filename.startswith(_CORE)]):
+        return place(frame.filename, frame.lineno or 0)
+    return _beginning(component)
+
+
+def _beginning(component: type) -> str:
+    try:
+        return place(inspect.getsourcefile(component) or "", inspect.getsourcelines(component)[1])
+    except (OSError, TypeError):
+        return component.__module__

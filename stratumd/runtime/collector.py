@@ -20,7 +20,7 @@ from stratumd.errors import (
     Unauthorized,
 )
 from stratumd.observe.logs import logger
-from stratumd.plugin import MINUTE, SECOND, Micros, Poll
+from stratumd.plugin import MINUTE, SECOND, Micros, Observation, Poll
 from stratumd.redaction import told
 from stratumd.runtime.backoff import FOR_STORE, Backoff, seconds
 from stratumd.runtime.build import Feed
@@ -113,8 +113,8 @@ class Collector:
         await look_for_pauses(self._core)
         await self._recall()
         await self._leave_alone()
-        await self._call(self._source.open, self._deadlines.open)
         try:
+            await self._call(self._source.open, self._deadlines.open)
             if self.ticks is None:
                 for pacer in self._pacers():
                     await self.poll(pacer)
@@ -251,8 +251,18 @@ class Collector:
         """Make one exchange and store it; None where there is none any more."""
         poll = await self._call(lambda: anext(exchanges, None), self._deadlines.exchange)
         if poll is not None:
-            poll = pacer.noted(poll)
+            poll = pacer.noted(self._checked(poll))
             await self._keep(poll)
+        return poll
+
+    def _checked(self, poll: object) -> Poll:
+        """Return what the source yielded, if it is a poll whose answer is one."""
+        if not isinstance(poll, Poll):
+            error = TypeError(f"yielded a {type(poll).__name__}; a source yields a Poll for each exchange")
+            raise self._owner.blame(error)
+        if not isinstance(poll.observation, Observation | None):
+            found = type(poll.observation).__name__
+            raise self._owner.blame(TypeError(f"a poll's observation is an Observation or None, not a {found}"))
         return poll
 
     async def _end(self, exchanges: AsyncIterator[Poll]) -> None:

@@ -55,7 +55,10 @@ def assigned(registered: Registered, options: Any, spec: PipelineSpec, name: str
 def answered(
     config: Config, ledger: Callable[[str], Ledger], name: str, question: Mapping[str, Any], pipeline: str
 ) -> list[dict[str, Any]]:
-    """Return the rows with which the report `name` answers. `LookupError` where it or the pipeline is not there."""
+    """Return the rows with which the report `name` answers.
+
+    `LookupError` where it or the pipeline is not there, `PluginError` where its code fails or gives what is no row.
+    """
     registered, spec = config.registry.reports.get(name), config.pipelines.get(pipeline)
     if registered is None or spec is None:
         raise LookupError(f"no report {name!r} is loaded for the pipeline {pipeline!r}")
@@ -65,7 +68,18 @@ def answered(
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     report = assigned(registered, options, spec, name)
-    return [dict(row) for row in report.answer(ledger(pipeline))]
+    try:
+        return [_row(row) for row in report.answer(ledger(pipeline))]
+    except StratumError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        raise _blamed(registered, name, error) from error
+
+
+def _row(row: object) -> dict[str, Any]:
+    if not isinstance(row, Mapping):
+        raise TypeError(f"answered with a {type(row).__name__}; a report yields mappings")
+    return dict(row)
 
 
 class JobWorker:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from types import FrameType
 from typing import NamedTuple
 
+from stratumd.errors import place
 from stratumd.registry import Registry
 
 _ENGINE = str(PurePath(__file__).parent.parent / "engine") + "/"
@@ -47,7 +48,7 @@ class PluginCode:
             return None
         owner = self.owner(call.f_code.co_filename)
         assert owner is not None, "it was found by it"
-        where = f"{PurePath(own.f_code.co_filename).name}:{own.f_lineno}"
+        where = place(own.f_code.co_filename, own.f_lineno)
         in_engine = _is_engine(caller)
         return Running(call, *owner, self._component(call, caller, owner[0]), where, in_engine)
 

@@ -64,6 +64,16 @@ def list_past(connection: Connection, source: str | None, since: Micros | None, 
     return [*connection.scalars(query)]
 
 
+def list_answers(connection: Connection, source: str | None, since: Micros | None, until: Micros | None) -> list[str]:
+    """Return the ids of all observations, of one source where it is named, by the time received."""
+    query = (
+        select(observations.c.id)
+        .where(*equal((observations.c.source, source)), *within(observations.c.received_at, since, until))
+        .order_by(observations.c.received_at, observations.c.id)
+    )
+    return [*connection.scalars(query)]
+
+
 def list_skipped(connection: Connection, pipeline: str) -> list[Skipped]:
     """Return the components that failed at an observation, by time."""
     query = select(failures).where(failures.c.pipeline == pipeline).order_by(failures.c.observed_at)

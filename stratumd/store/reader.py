@@ -265,6 +265,16 @@ class Reader:
         with self._reading() as connection:
             return history.list_past(connection, source, since, until)
 
+    def answers(
+        self, source: str | None = None, *, since: Micros | None = None, until: Micros | None = None
+    ) -> list[str]:
+        """Return the ids of all observations, of one source where it is named, by the time received.
+
+        `since` and `until` are both included.
+        """
+        with self._reading() as connection:
+            return history.list_answers(connection, source, since, until)
+
     def observations(self, ids: Sequence[str]) -> Iterator[Observation]:
         """Yield the stored observations `ids` in this order; only a few are held at once."""
         with self._reading() as connection:

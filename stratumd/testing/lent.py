@@ -1,4 +1,4 @@
-"""What core lends to a source, for a source that is polled on its own."""
+"""What core lends to a source, for a source that is polled, or a sink that is called, on its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stratumd.testing.purse import OpenPurse
 
 
 class SourceContext:
-    """The context of a source called `name`: a clock that stands at `at` (µs UTC), and a purse that is never empty."""
+    """The context of a source or a sink called `name`: a clock that stands at `at` (µs UTC), a purse never empty."""
 
     def __init__(self, name: str, at: Micros) -> None:
         self.name = name

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from stratumd.testing.provider_http import MANNERS, HttpReply, HttpRequest, LoopbackServer
 
+__all__ = ["JSON", "FakeSite", "HttpReply", "HttpRequest"]
+
 JSON = {"content-type": "application/json"}
 
 

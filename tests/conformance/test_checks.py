@@ -12,6 +12,7 @@ import pytest
 from stratumd.errors import ConfigError
 from stratumd.plugin import (
     ConsensusPoint,
+    Context,
     Delivery,
     Detector,
     Finding,
@@ -261,6 +262,17 @@ class Once(Accepts):
         self.seen |= {each.id for each in deliveries}
 
 
+class AsManyAsSaid(Accepts):
+    """How many it takes comes from an option, and it says one too many."""
+
+    def __init__(self, options: PluginConfig, context: Context) -> None:
+        super().__init__(options, context)
+        self.batch = 3
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        assert len(deliveries) < self.batch
+
+
 class OneAtATime(Accepts):
     batch = 3
 
@@ -289,7 +301,9 @@ def test_a_good_sink_passes() -> None:
     assert failed(verify_sink(Accepts, {})) == set()
 
 
-@pytest.mark.parametrize(("number", "mistaken"), [("S2", Once), ("S3", OneAtATime), ("S4", Opened)])
+@pytest.mark.parametrize(
+    ("number", "mistaken"), [("S2", Once), ("S3", OneAtATime), ("S3", AsManyAsSaid), ("S4", Opened)]
+)
 def test_a_sinks_mistake_is_found(number: str, mistaken: type[Sink]) -> None:
     assert number in failed(verify_sink(mistaken, {}))
 

@@ -185,3 +185,19 @@ async def test_the_example_of_routes_passes_its_own_test(tmp_path: Path, monkeyp
     names: dict[str, Any] = {"__name__": "test_busiest"}
     exec(compile(test.text, test.place, "exec"), names)
     await names["test_nothing_is_busy_yet"](tmp_path)
+
+
+def test_the_example_of_a_job_passes_its_own_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "plugin-authors" / "jobs.md"
+    plugin, migration, _, test = [block for block in blocks("python") if block.page == page]
+    folder = tmp_path / "stratumd_tally"
+    (folder / "migrations").mkdir(parents=True)
+    (folder / "__init__.py").write_text(plugin.text)
+    (folder / "migrations" / "0001_counts.py").write_text(migration.text)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {"__name__": "test_tally"}
+    try:
+        exec(compile(test.text, test.place, "exec"), names)
+        names["test_a_move_is_counted"](tmp_path)
+    finally:
+        sys.modules.pop("stratumd_tally", None)

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
 
 from stratumd import registry
+from stratumd.config import reader
 from stratumd.plugin import Detector, PluginConfig, Sink, Source
 from stratumd.registry import Found, discover, load, plugin_of
 from tests.support.plugins import FAKES, Average, Feed, FeedReader, Gap, Tape, plugin
@@ -95,6 +97,33 @@ def test_two_distributions_with_one_name_are_both_named(installed: dict[str, Fou
     installed["twin"] = found("twin", "stratumd_twin", "other-kit 0.3")
     message = str(load(["twin"]).failures[0])
     assert "stranger-kit 2.1 and other-kit 0.3 both use this name" in message
+
+
+@pytest.mark.parametrize(
+    ("urls", "page"),
+    [
+        ((), "stratumd-late-money"),
+        (("Homepage, https://late.example", "Documentation, https://late.example/docs"), "https://late.example/docs"),
+        (("Changelog, https://late.example/news", "homepage, https://late.example"), "https://late.example"),
+    ],
+)
+def test_a_strangers_plugin_is_described_where_its_packaging_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, urls: tuple[str, ...], page: str
+) -> None:
+    """A mistake in its options names that place; the pages of the bundled plugins are core's."""
+    info = tmp_path / "stratumd_late_money-1.0.dist-info"
+    info.mkdir()
+    lines = [
+        "Metadata-Version: 2.1",
+        "Name: stratumd-late-money",
+        "Version: 1.0",
+        *[f"Project-URL: {url}" for url in urls],
+    ]
+    (info / "METADATA").write_text("\n".join(lines) + "\n")
+    (info / "entry_points.txt").write_text("[stratumd.plugins]\nlate-money = stratumd_late_money\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(reader, "_elsewhere", reader._elsewhere.__wrapped__)
+    assert (reader.docs("late-money"), reader.docs("steam")) == (page, "plugins/steam")
 
 
 def test_discover_notes_rivals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,7 @@ class DemoSource(Source):
 
     async def _serve(self, market: Market) -> FakeOddsApi:
         """Start the provider in a task of its own, so that any task may end it, and wait until it listens."""
+        self._stop = asyncio.Event()
         listening: asyncio.Future[FakeOddsApi] = asyncio.get_running_loop().create_future()
         self._provider = asyncio.create_task(self._provide(market, listening), name="demo provider")
         first: set[asyncio.Future[Any]] = {self._provider, listening}

@@ -136,6 +136,15 @@ async def test_it_can_be_closed_where_it_was_never_opened() -> None:
     await DemoSource(DemoOptions(), lent).close()
 
 
+async def test_it_goes_on_where_it_is_opened_again_after_it_was_closed() -> None:
+    """So it is where something of it failed."""
+    demo = Demo(games=1)
+    for _ in range(2):
+        async with demo:
+            assert (await demo.poll()).status == 200
+        await unreachable(demo.lent)
+
+
 async def test_a_poll_that_fails_is_yielded_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider is gone: that is the odds-api source's word, passed on."""
     demo = Demo(games=1)

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from stratumd.errors import ConfigError, DeliveryError, StartupError, described
+from stratumd.errors import ConfigError, DeliveryError, StartupError, described, place
 from stratumd.odds import Pricing
 from stratumd.plugin import Detector, Finding, Normalizer, Record, Sink
 from stratumd.runtime.isolation.frames import (
@@ -52,7 +52,7 @@ NICE = 10
 """What else runs on the machine, the daemon above all, comes first."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PACK = msgspec.msgpack.Encoder().encode
-_HERE = str(PurePath(__file__).parent.parent.parent)
+_HERE = f"{PurePath(__file__).parent.parent.parent}/"
 
 
 def main(channel: socket.socket, lifeline: int) -> None:
@@ -192,21 +192,22 @@ def _finding(each: Finding, detector: Detector) -> WireFinding:
 
 
 def _failed(error: BaseException) -> Failed:
-    text, where = described(error), _where(error)
+    text, line = described(error), where(error)
     if isinstance(error, DeliveryError):
-        return Failed("delivery", str(error), where, error.permanent, error.disable, error.retry_after)
+        return Failed("delivery", str(error), line, error.permanent, error.disable, error.retry_after)
     if isinstance(error, StartupError):
-        return Failed("startup", str(error), where)
+        return Failed("startup", str(error), line)
     if isinstance(error, ConfigError):
-        return Failed("config", str(error), where)
-    return Failed("plugin", text, where)
+        return Failed("config", str(error), line)
+    return Failed("plugin", text, line)
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
+    """Return the line of the innermost frame outside of core, else of the innermost."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
     frame = (own or list(frames))[-1]
-    return f"{PurePath(frame.filename).name}:{frame.lineno}"
+    return place(frame.filename, frame.lineno or 0)
 
 
 def _resident() -> int:

@@ -95,10 +95,11 @@ def _again(subject: Sinking) -> Iterable[str]:
 
 @must(SINK, "S3", "`batch` MUST be at least 1, and `deliver` MUST take as many deliveries at once.")
 def _batches(subject: Sinking) -> Iterator[str]:
-    if subject.component.batch < 1:
-        yield f"batch is {subject.component.batch}"
+    batch = subject.build().batch
+    if batch < 1:
+        yield f"batch is {batch}"
     else:
-        subject.deliver([delivery(number) for number in range(subject.component.batch)])
+        subject.deliver([delivery(number) for number in range(batch)])
 
 
 @must(SINK, "S4", "`close` MUST work after `open` failed or was never called.")
@@ -110,5 +111,5 @@ def _closes(subject: Sinking) -> Iterable[str]:
 @must(SINK, "S5", "A sink MUST work again after it was closed and built anew: restarts are ordinary.")
 def _restarts(subject: Sinking) -> Iterable[str]:
     subject.deliver([delivery(1)])
-    subject.deliver([delivery(1, attempt=2), delivery(2)][: max(1, subject.component.batch)])
+    subject.deliver([delivery(1, attempt=2), delivery(2)][: max(1, subject.build().batch)])
     return ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from stratumd.cli.why import evidence as evidence_rows
 from stratumd.config import load_config
 from stratumd.plugin import MINUTE, SECOND, Signal, iso
 from stratumd.proof import Past
@@ -96,6 +98,16 @@ def test_a_price_is_there_until_it_changes(config: Path) -> None:
     reader.close()
 
 
+def test_the_evidence_of_any_detector_and_annotator_is_shown() -> None:
+    """A stranger's may go by the names of parts that are said in words, and be something else."""
+    metadata = {"unit": "points", "steps": 3, "path": [-3.5, -4.0], "regime": "none", "drift": {"longest": "\x1b[2J"}}
+    assert {row["name"]: row["value"] for row in evidence_rows(metadata)} == {
+        "steps": "3", "path": "[-3.5,-4.0]", "regime": '"none"', "drift": '{"longest":"\\u001b[2J"}',
+    }  # fmt: skip
+    (row,) = evidence_rows({"books": ["fanduel"] * 50, "components": {"books": {"value": 1.0, "weight": 0.2}}})
+    assert (row["name"], len(row["value"])) == ("books", 100)
+
+
 def test_the_command_is_readable_and_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     loaded = load_config(config)
     reader = open_reader(loaded.database.connect_url())
@@ -105,6 +117,7 @@ def test_the_command_is_readable_and_json(config: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert said.startswith(f"STEAM {signal.market}")
     assert f"threshold {signal.threshold:g}" in said
+    assert re.search(rf"^window_seconds +{signal.metadata['window_seconds']:g}", said, re.MULTILINE)
     assert stratumd("why", signal.id, "-c", str(config), "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["signal"] == json.loads(signal.to_json())

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stratumd import recording
 from stratumd.plugin import MINUTE, iso
 from stratumd.store import open_reader, open_store
 from tests.support.cli import stratumd
@@ -81,3 +83,38 @@ def test_few_rows_are_held_at_once(filled: str) -> None:
 def exported(capsys: Any, *words: str) -> list[dict[str, Any]]:
     assert stratumd("export", *words) == 0
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all.jsonl.xz"])
+def test_observations_become_a_recording(filled: str, tmp_path: Path, name: str, capsys: Any) -> None:
+    out = tmp_path / name
+    assert stratumd("export", "observations", "--database", filled, "--out", str(out)) == 0
+    assert capsys.readouterr().out == f"3 observations in {out}\n"
+    assert [*recording.read(out)] == [observation(START + n * MINUTE) for n in range(3)]
+
+
+def test_a_recording_of_one_source_and_time(filled: str, tmp_path: Path) -> None:
+    out = tmp_path / "some.jsonl"
+    since = ("--from", iso(START + MINUTE))
+    assert stratumd("export", "observations", "--database", filled, "--out", str(out), *since) == 0
+    assert [each.received_at for each in recording.read(out)] == [START + MINUTE, START + 2 * MINUTE]
+    assert stratumd("export", "observations", "--database", filled, "--out", str(out), "--source", "other") == 0
+    assert out.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("observations",), "a recording goes into a file"),
+        (("observations", "--out", "week.csv"), "a recording goes into a file"),
+        (("observations", "--event", "e", "--out", "week.jsonl"), "an observation is a whole answer"),
+        (("signals", "--source", "nba"), "--source is for observations"),
+    ],
+)
+def test_what_makes_no_recording_is_said(
+    filled: str, options: tuple[str, ...], said: str, capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert stratumd("export", *options, "--database", filled) == 2
+    assert said in capsys.readouterr().err
+    assert not [*tmp_path.glob("week*")]

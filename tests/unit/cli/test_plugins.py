@@ -29,7 +29,7 @@ def test_list_is_a_command_as_of_every_other_group(capsys: pytest.CaptureFixture
 def test_verify_prints_each_must_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("plugins", "verify", "steam") == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[0].split() == ["COMPONENT", "CHECK", "MUST", "HOLDS", "PROBLEM"]
+    assert printed.splitlines()[0].split() == ["COMPONENT", "KIND", "CHECK", "MUST", "HOLDS", "PROBLEM"]
     assert "The same tick MUST give the same yields" in printed
 
 
@@ -78,7 +78,9 @@ def test_the_name_of_a_bundled_plugin_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("kind", "options"), [("detector", ""), ("sink", " --option path=signals.txt")])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("detector", ""), ("sink", " --option path=signals.txt"), ("source", "")]
+)
 def test_what_comes_next_is_said_whole(
     kind: str, options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +89,7 @@ def test_what_comes_next_is_said_whole(
     assert capsys.readouterr().out.endswith(f"stratumd plugins verify mine{options}\n")
 
 
-@pytest.mark.parametrize("kind", ["detector", "sink"])
+@pytest.mark.parametrize("kind", ["detector", "sink", "source"])
 def test_a_new_plugin_is_green_at_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its test passes, its style and types are clean, and so they are without any edit."""
     monkeypatch.chdir(tmp_path)
@@ -97,7 +99,7 @@ def test_a_new_plugin_is_green_at_once(kind: str, tmp_path: Path, monkeypatch: p
         ["pytest", "-q", "-p", "no:cacheprovider", "."],
         ["ruff", "check", "--isolated", "--no-cache", "."],
         ["ruff", "format", "--isolated", "--no-cache", "--line-length", "120", "--check", "."],
-        ["mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "stratumd_late_money"],
+        ["mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "stratumd_late_money", "tests"],
     ):
         done = subprocess.run(
             [sys.executable, "-m", *command],

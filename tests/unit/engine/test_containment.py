@@ -250,6 +250,24 @@ def test_the_failing_line_is_named() -> None:
     assert failure.error == "ValueError: no"
 
 
+def test_where_core_refuses_what_was_yielded_the_detector_is_named_and_not_core() -> None:
+    (failure,) = step(lambda tick: ["nonsense"]).failures
+    assert failure.where == f"test_containment.py:{Sick.detect.__code__.co_firstlineno}"
+
+
+def test_a_packages_own_module_is_named_with_the_package() -> None:
+    source = "def fail(): raise ValueError('no')"
+    space: dict[str, Any] = {}
+    exec(compile(source, "/site/stratumd_late_money/__init__.py", "exec"), space)  # it is the test's own
+
+    def act(tick: Tick) -> Iterator[Finding]:
+        space["fail"]()
+        yield finding(tick.markets[0])
+
+    (failure,) = step(act).failures
+    assert failure.where == "stratumd_late_money/__init__.py:1"
+
+
 def test_nothing_of_a_detector_that_fails_late_counts() -> None:
     """It yields a sound finding and then raises: the finding is not half believed."""
 

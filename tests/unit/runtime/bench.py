@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from stratumd.config import Budget
 from stratumd.engine import StateChange
@@ -227,7 +227,13 @@ def failure(error: Exception) -> Poll:
     return Poll(REQUEST, 0, SECOND, error=error)
 
 
-Turn = Sequence[Poll | BaseException | Callable[[], Awaitable[None]]]
+class Wrong(NamedTuple):
+    """Something that a source yields where a `Poll` belongs."""
+
+    value: object
+
+
+Turn = Sequence[Poll | BaseException | Wrong | Callable[[], Awaitable[None]]]
 
 
 class ScriptedSource(Source):
@@ -257,6 +263,8 @@ class ScriptedSource(Source):
                 raise each
             if isinstance(each, Poll):
                 yield each
+            elif isinstance(each, Wrong):
+                yield cast(Poll, each.value)
             else:
                 await each()
 

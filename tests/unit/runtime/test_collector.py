@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from stratumd.config import Schedule
 from stratumd.errors import (
@@ -28,7 +29,7 @@ from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.states import State
 from stratumd.runtime.ticks import ticks
 from stratumd.store import StoreBroken, StoreDown
-from tests.unit.runtime.bench import ScriptedSource, answer, core, failure, store_of, timer_of
+from tests.unit.runtime.bench import ScriptedSource, Wrong, answer, core, failure, store_of, timer_of
 from tests.unit.runtime.virtual import VirtualTimer
 
 pytestmark = pytest.mark.anyio
@@ -171,7 +172,32 @@ async def test_a_source_that_cannot_open_is_not_polled() -> None:
     source = ScriptedSource([answer()], opening=[StartupError("no network")])
     with pytest.raises(StartupError, match="no network"):
         await collector(source, core()).run()
-    assert source.calls == ["open"]
+    assert source.calls == ["open", "close"]
+
+
+async def test_a_source_that_failed_is_opened_again_after_it_was_closed() -> None:
+    source = ScriptedSource([ValueError("oops")], [answer()])
+    polled = collector(source, core())
+    with pytest.raises(PluginError):
+        await polled.run()
+    await polled.run()
+    assert source.calls == ["open", "poll", "close"] * 2
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("an answer", "yielded a str; a source yields a Poll for each exchange"),
+        (answer().observation, "yielded a Observation; a source yields a Poll for each exchange"),
+        (replace(answer(), observation=b"{}"), "a poll's observation is an Observation or None, not a bytes"),
+    ],
+)
+async def test_what_is_no_poll_is_named_as_the_plugins_mistake(made: object, said: str) -> None:
+    source = ScriptedSource([Wrong(made)])
+    with pytest.raises(PluginError, match=said) as caught:
+        await collector(source, core()).run()
+    assert (caught.value.plugin, caught.value.component) == ("scripted", "nba")
+    assert source.calls[-1] == "close"
 
 
 async def test_a_source_that_hangs_is_given_up() -> None:

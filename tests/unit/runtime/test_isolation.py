@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
+import stratumd
 from stratumd.engine import Elsewhere, Pipeline
 from stratumd.engine.quarantine import UNANSWERED
 from stratumd.errors import DeliveryError
@@ -22,6 +23,7 @@ from stratumd.runtime.attempts import Target, attempt
 from stratumd.runtime.build import Lent
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.isolation import process
+from stratumd.runtime.isolation.child import where
 from stratumd.runtime.isolation.components import isolated_detector, isolated_normalizer, isolated_sink
 from stratumd.runtime.isolation.process import Child
 from stratumd.testing import scenario
@@ -93,6 +95,17 @@ def test_what_it_raises_is_named_with_its_own_line(kept: list[Any]) -> None:
     (failure,) = pipeline(unruly(kept, "raise")).step(poll()).failures
     assert (failure.component, failure.error) == ("unruly", "ValueError: no")
     assert failure.where.startswith("unruly.py:")
+
+
+def test_a_plugin_installed_beside_core_is_not_taken_for_core() -> None:
+    """Its folder begins as core's does: `site-packages/stratumd_late_money` and `site-packages/stratumd`."""
+    file = f"{Path(stratumd.__file__).parent}_late_money/__init__.py"
+    source = "from stratumd.plugin import parse_iso\ndef fail():\n    parse_iso('no')"
+    space: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), space)  # it is the test's own
+    with pytest.raises(ValueError, match="no") as caught:
+        space["fail"]()
+    assert where(caught.value) == "stratumd_late_money/__init__.py:3"
 
 
 @pytest.mark.parametrize(

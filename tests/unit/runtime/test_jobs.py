@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
@@ -11,10 +12,10 @@ import pytest
 
 from stratumd.config import JobSpec, PipelineSpec, Timetable
 from stratumd.errors import PluginError
-from stratumd.plugin import MINUTE, Job, Ledger, Micros, PluginConfig
+from stratumd.plugin import MINUTE, Job, Ledger, Micros, PluginConfig, Report
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.core import Core
-from stratumd.runtime.jobs import JobWorker
+from stratumd.runtime.jobs import JobWorker, answered
 from stratumd.runtime.journal import Journal
 from stratumd.runtime.states import State, States
 from tests.unit.runtime.bench import MemorySharing
@@ -124,3 +125,22 @@ async def test_a_stop_ends_a_job_between_two_calls_of_the_ledger() -> None:
         group.cancel_scope.cancel()
     assert calls
     assert not list(core.states)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [(ValueError("no"), "ValueError: no"), (["x"], "TypeError: answered with a str; a report yields mappings")],
+)
+async def test_a_report_that_fails_or_gives_no_rows_is_named(rows: Any, said: str) -> None:
+    class Asked(Report):
+        name = "asked.rows"
+
+        def answer(self, ledger: Ledger) -> Iterable[Mapping[str, Any]]:
+            if isinstance(rows, Exception):
+                raise rows
+            yield from rows
+
+    registry = Registry(reports={"asked.rows": Registered(Asked, "asked", "1.0")})
+    config = cast(Any, SimpleNamespace(registry=registry, pipelines={"nba": PipelineSpec("nba", ())}))
+    with pytest.raises(PluginError, match=rf"plugin asked 1\.0 failed in 'asked\.rows' at test_jobs\.py:\d+: {said}"):
+        answered(config, cast(Any, lambda pipeline: None), "asked.rows", {}, "nba")
