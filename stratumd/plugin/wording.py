@@ -83,8 +83,8 @@ def _points(signal: Signal, line: float) -> str:
 
 
 def points(market: str, own: float) -> str:
-    """Return a line of the bettor's own side; that of a spread has a sign: `−3.5`, `+0`, `220`."""
-    sign = "+" if kind(market) is Kind.SPREAD else ""
+    """Return a line of the bettor's own side; that of a spread has a sign: `−3.5`, `0`, `220`."""
+    sign = "+" if own and kind(market) is Kind.SPREAD else ""
     return f"{own + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 

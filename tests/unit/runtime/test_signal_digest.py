@@ -63,7 +63,7 @@ def test_a_weekly_one_is_called_by_its_week() -> None:
     ("h2h", {"line": None, "close_line": None}, "fanduel at 1.95 was worth −2.0 % at the close"),
     ("totals", {"line": 220.0, "close_line": 218.5}, "fanduel 220 at 1.95 was worth −2.0 % at the close of 218.5"),
     ("spreads", {"book": None, "line": -0.0, "close_line": -1.25, "ev_percent": 2.06},
-     "the consensus +0 at 1.95 was worth +2.1 % at the close of −1.25"),
+     "the consensus 0 at 1.95 was worth +2.1 % at the close of −1.25"),
 ])  # fmt: skip
 def test_what_a_price_was_worth_is_said_from_the_bettors_side(market: str, close: Close, said: str) -> None:
     signal = made("a", 40, market=market, metadata={})
