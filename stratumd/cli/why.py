@@ -11,9 +11,9 @@ from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl
 from stratumd.cli.past import chosen
 from stratumd.cli.why_not import CHECKS
 from stratumd.errors import one_line
-from stratumd.odds import Kind, kind
 from stratumd.plugin import Signal, iso
 from stratumd.plugin.evidence import number, part, text
+from stratumd.plugin.wording import points
 
 if TYPE_CHECKING:
     from stratumd.proof.why import Why
@@ -129,7 +129,7 @@ def _first(found: Why) -> str:
 def _points(signal: Signal, line: float | None) -> str:
     if line is None:
         return ""
-    return f"{line:+g} " if kind(signal.market) is Kind.SPREAD else f"{line:g} "
+    return f"{points(signal.market, line)} "
 
 
 def _regime(told: Mapping[str, Any]) -> Iterator[str]:

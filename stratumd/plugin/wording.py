@@ -44,7 +44,7 @@ def _path(signal: Signal) -> str:
         return _arrow(signal, part(widest, "from"), part(widest, "to"))
     before, after = number(metadata, "before"), number(metadata, "after")
     if before is not None and after is not None:
-        return f"{_points(signal, before)} → {_points(signal, after)}"
+        return f"{points_for(signal, before)} → {points_for(signal, after)}"
     return _against(signal)
 
 
@@ -53,10 +53,10 @@ def _arrow(signal: Signal, before: Mapping[str, Any], after: Mapping[str, Any]) 
     lines = number(before, "line"), number(after, "line")
     prices = number(before, "price"), number(after, "price")
     if lines[0] is not None and lines[1] is not None and lines[0] != lines[1]:
-        return f"{_points(signal, lines[0])} → {_points(signal, lines[1])}"
+        return f"{points_for(signal, lines[0])} → {points_for(signal, lines[1])}"
     if prices[0] is None or prices[1] is None:
         return ""
-    at = f"{_points(signal, lines[1])} " if lines[1] is not None else ""
+    at = f"{points_for(signal, lines[1])} " if lines[1] is not None else ""
     return f"{at}{prices[0]:.2f} → {prices[1]:.2f}"
 
 
@@ -67,7 +67,7 @@ def _against(signal: Signal) -> str:
         return ""
     if metadata.get("unit") == "probability":
         return f"{value:.1%} against {consensus:.1%}"
-    return f"{_points(signal, value)} against {_points(signal, consensus)}"
+    return f"{points_for(signal, value)} against {points_for(signal, consensus)}"
 
 
 def _size(signal: Signal) -> str:
@@ -77,7 +77,7 @@ def _size(signal: Signal) -> str:
     return f"{_SIGNS.get(signal.direction, signal.direction)} {size}"
 
 
-def _points(signal: Signal, line: float) -> str:
+def points_for(signal: Signal, line: float) -> str:
     """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
     return points(signal.market, -line if signal.outcome == "away" and kind(signal.market) is Kind.SPREAD else line)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from stratumd.plugin import Notice, Severity, Signal, iso, one_line
 from stratumd.plugin.evidence import number, rows
+from stratumd.plugin.wording import points_for
 from stratumd_discord.limits import Embed, Field
 from stratumd_discord.wording import (
     amount,
@@ -15,7 +16,6 @@ from stratumd_discord.wording import (
     decimal,
     fixture,
     plain,
-    points,
     quote,
     signed_percent,
     text,
@@ -89,10 +89,10 @@ def _moves(signal: Signal) -> Iterator[Field]:
 def _key_cross(signal: Signal) -> Iterator[Field]:
     before, after = number(signal.metadata, "before"), number(signal.metadata, "after")
     if before is not None and after is not None:
-        yield Field("Consensus line", f"{points(signal, before)} → {points(signal, after)}", inline=True)
+        yield Field("Consensus line", f"{points_for(signal, before)} → {points_for(signal, after)}", inline=True)
     keys = signal.metadata.get("keys")
     if isinstance(keys, list):
-        crossed = [points(signal, float(key)) for key in keys if isinstance(key, int | float)]
+        crossed = [points_for(signal, float(key)) for key in keys if isinstance(key, int | float)]
         yield Field("Crossed", ", ".join(crossed), inline=True)
 
 
@@ -106,7 +106,7 @@ def _dislocation(signal: Signal) -> Iterator[Field]:
         yield Field(book, _posted(signal, value, quote(signal, best)), inline=True)
     if consensus is not None:
         line = number(metadata, "consensus_line")
-        posted = points(signal, line) if line is not None else ""
+        posted = points_for(signal, line) if line is not None else ""
         others = number(metadata, "others")
         name = "Consensus" if others is None else f"Consensus of {others:.0f} others"
         yield Field(name, _posted(signal, consensus, posted), inline=True)

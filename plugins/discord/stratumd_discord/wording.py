@@ -11,9 +11,9 @@ from typing import Any
 from stratumd.odds import Kind, kind
 from stratumd.plugin import SECOND, Micros, Signal, evidence
 from stratumd.plugin.evidence import number
+from stratumd.plugin.wording import MINUS, points_for
 
 _MARKDOWN = re.compile(r"([\\*_~`|<>\[\]#])")
-MINUS = "\u2212"
 
 
 def plain(text: str) -> str:
@@ -36,17 +36,9 @@ def decimal(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
-def points(signal: Signal, line: float) -> str:
-    """Return a line from the bettor's side. Evidence carries the home side's; the away side's is its negative."""
-    if kind(signal.market) is not Kind.SPREAD:
-        return decimal(line)
-    own = (-line if signal.outcome == "away" else line) + 0.0
-    return decimal(own) if own < 0 else f"+{decimal(own)}"
-
-
 def compared(signal: Signal, value: float) -> str:
     """Return a compared value: a fair line in points, or a probability in percent."""
-    return percent(100.0 * value) if is_probability(signal) else points(signal, value)
+    return percent(100.0 * value) if is_probability(signal) else points_for(signal, value)
 
 
 def amount(signal: Signal, value: float) -> str:
@@ -77,7 +69,7 @@ def is_probability(signal: Signal) -> bool:
 def quote(signal: Signal, terms: Any) -> str:
     """Return `−3.5 at 1.91` from `{line, price}`, as much of it as is there."""
     line, price = number(terms, "line"), number(terms, "price")
-    parts = [points(signal, line) if line is not None else "", f"{price:.2f}" if price is not None else ""]
+    parts = [points_for(signal, line) if line is not None else "", f"{price:.2f}" if price is not None else ""]
     return " at ".join(part for part in parts if part)
 
 
