@@ -79,12 +79,15 @@ def _left_out(config: Path, database: str | None) -> dict[str, str]:
     """Return, by plugin, which pipeline leaves it out and why. Nothing where there is no database to ask."""
     from stratumd.cli.read import now, reading
     from stratumd.registry import plugin_of
+    from stratumd.store import NoDatabase
 
     if database is None and not config.exists():
         return {}
     try:
         with reading(config, database) as reader:
             rows = reader.status(now()).left_out
+    except NoDatabase:
+        return {}
     except StratumError as error:
         warn(f"it is not known which are in quarantine: {error}")
         return {}

@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -284,23 +284,24 @@ class PipelineWorker:
         for type, count in by_type.items():
             metrics.signals.labels(self.name, type).inc(count)
 
+        sources = sorted({step.observation.source for step in steps})
         self._log.info(
             "cycle",
-            source=",".join(sorted({step.observation.source for step in steps})),
+            source=",".join(sources),
             observations=len(steps),
             events=sum(len(step.coverage) for step in steps),
             quotes=quotes,
             changes=changes,
             consensus=points,
             signals=dict(sorted(by_type.items())),
-            credits=self._credits(),
+            credits=self._credits(sources),
             ms=round(cycle.elapsed / 1_000, 1),
         )
         self._report_quality(steps)
         self._report_failures([failure for step in steps for failure in step.failures], last.observation.received_at)
 
-    def _credits(self) -> int | None:
-        entries = [self._core.journal.source(name) for name in self._spec.sources]
+    def _credits(self, sources: Iterable[str]) -> int | None:
+        entries = [self._core.journal.source(name) for name in sources]
         known = [entry.credits_remaining for entry in entries if entry.credits_remaining is not None]
         return min(known, default=None)
 

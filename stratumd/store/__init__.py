@@ -7,7 +7,16 @@ from stratumd.store.charges import Charge, Quota
 from stratumd.store.cycles import Kpi
 from stratumd.store.deliveries import Waiting
 from stratumd.store.desk import StoreDesk
-from stratumd.store.errors import LeaseLost, StoreBroken, StoreBusy, StoreDown, StoreError, StoreFull, StoreRefused
+from stratumd.store.errors import (
+    LeaseLost,
+    NoDatabase,
+    StoreBroken,
+    StoreBusy,
+    StoreDown,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+)
 from stratumd.store.facts import Facts, Question
 from stratumd.store.figures import Figures
 from stratumd.store.files import plugin_migrations
@@ -66,6 +75,7 @@ __all__ = [
     "Moved",
     "NewDelivery",
     "Newest",
+    "NoDatabase",
     "NotRecorded",
     "Outage",
     "Part",

@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from stratumd import failpoints
 from stratumd.errors import ConfigError, StartupError
 from stratumd.plugin import SECOND, Micros
+from stratumd.store.errors import NoDatabase
 
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 _READERS = 4
@@ -169,7 +170,7 @@ def reader(url: URL, *, primary: bool = False) -> Engine:
         return engine
     refuse_unfit(path)
     if not path.is_file():
-        raise StartupError(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
+        raise NoDatabase(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
     engine = _sqlite(url, pool_size=_READERS)
     event.listen(engine, "connect", _read_sqlite)
     event.listen(engine, "begin", _begin)

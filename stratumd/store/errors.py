@@ -30,6 +30,7 @@ from stratumd.errors import StartupError, StratumError
 
 __all__ = [
     "LeaseLost",
+    "NoDatabase",
     "StoreBroken",
     "StoreBusy",
     "StoreDown",
@@ -62,6 +63,10 @@ class StoreFull(StoreError):
     """The database has no space left; free some, then the same call may be repeated."""
 
     exit_code = 75
+
+
+class NoDatabase(StartupError):
+    """Nobody has made the database yet: nothing is stored."""
 
 
 class LeaseLost(StoreError):

@@ -19,6 +19,15 @@ def test_plugins_names_every_bundled_plugin(capsys: pytest.CaptureFixture[str]) 
     assert {row["health"] for row in rows.values() if row["distribution"] == "stratumd"} == {"ok"}
 
 
+def test_without_a_database_nothing_is_in_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("stratumd.yaml").write_text((ROOT / "stratumd.example.yaml").read_text())
+    assert stratumd("plugins") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_list_is_a_command_as_of_every_other_group(capsys: pytest.CaptureFixture[str]) -> None:
     assert stratumd("plugins", "list") == 0
     listed = capsys.readouterr().out

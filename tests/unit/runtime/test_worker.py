@@ -368,6 +368,7 @@ async def test_the_counts_are_kept() -> None:
 async def test_a_cycle_is_one_line() -> None:
     shared = core()
     shared.journal.source("nba").credits_remaining = 480
+    shared.journal.source("another").credits_remaining = 2
     observe(shared, 0, 1)
     with capture_logs() as lines:
         await worker(shared).run()
