@@ -187,7 +187,7 @@ class IntervalTicks(Ticks):
         super().__init__(schedule, name, timer, instants)
         assert schedule.every is not None, "it is an interval"
         self._period = micros(schedule.every)
-        self._gap = self._period // 2
+        self._gap = self._period
 
     def _first(self, newest: Micros | None) -> Micros:
         if newest is None:

@@ -78,6 +78,22 @@ async def test_an_interval_begins_at_the_first_wait() -> None:
     assert iso(due.due) == "2026-01-10T12:01:10Z"
 
 
+@pytest.mark.parametrize("later", [0, 1, 29, 31, 59])
+async def test_of_two_that_begin_a_schedule_together_one_polls_first(later: int) -> None:
+    """Neither finds an instant of the other's, however far apart they look for the first one."""
+    bench = Bench()
+    one, other = bench.daemon(MINUTELY), bench.daemon(MINUTELY)
+    await one.begin()
+    bench.timer.pass_by(later * SECOND)
+    await other.begin()
+    assert await one.wait() is not None
+    assert await other.wait() is None
+    await turn(other)
+    assert await one.wait() is None
+    first, second = bench.stored.taken
+    assert second - first == MINUTE
+
+
 async def test_a_poll_does_not_shift_the_phase() -> None:
     bench = Bench()
     due = bench.daemon(MINUTELY)
