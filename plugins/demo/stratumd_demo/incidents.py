@@ -99,6 +99,13 @@ class Incidents:
         if self.random.random() < LATE_MOVE_SHARE:
             self._late_move(self.tempo.span(self.random.uniform(*LATE_MOVE)))
 
+    def show(self) -> bool:
+        """Let a steam move happen now; False where it is too near to the start."""
+        if self._is_calm():
+            return False
+        self._steam()
+        return True
+
     def _gap(self) -> Micros:
         return self.tempo.span(QUIET) + self.tempo.wait(self.random, min(MEAN_GAP / self.rate, RARELY))
 
@@ -107,10 +114,13 @@ class Incidents:
         self._one(self._happen[self.random.choices(kinds, weights)[0]])
 
     def _one(self, happen: Callable[[], None]) -> None:
-        if self.timeline.now >= self.game.announced - self.tempo.span(CALM_BEFORE_START):
+        if self._is_calm():
             return
         happen()
         self.timeline.after(self._gap(), self._any)
+
+    def _is_calm(self) -> bool:
+        return self.timeline.now >= self.game.announced - self.tempo.span(CALM_BEFORE_START)
 
     def _label(self, kind: Kind, at: Micros, **fields: object) -> None:
         empty: dict[str, object] = {"market": None, "direction": None, "operators": ()}

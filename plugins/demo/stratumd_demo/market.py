@@ -32,6 +32,8 @@ REVIEWS: Final = 1.6
 LIVE_WALK: Final = 8.0
 """How much faster the truth walks in play."""
 LIVE_REVIEWS: Final = 20.0
+SHOW: Final = 15 * MINUTE
+"""How often a game of a season has a steam move beside what befalls it anyway: there is something to see soon."""
 CLOSE_AT_START: Final = ("betonlineag", "betus")
 """Operators that leave the feed when the game starts."""
 START_DELAYS: Final = (0, 6)
@@ -43,8 +45,8 @@ class Market:
     """A market from `opened` on.
 
     `season` is when the season began that its games belong to: who opens a market again finds those that have not
-    started. Without one they are this market's own. `pace` speeds up everything but the fixtures. `incidents` scales
-    how often they come; 0 injects nothing.
+    started, and who opens it as of the same instant the very same market. Without one they are this market's own.
+    `pace` speeds up everything but the fixtures. `incidents` scales how often they come; 0 injects nothing.
     `ValueError` where there are no games or books, or more than can be.
     """
 
@@ -71,9 +73,13 @@ class Market:
         self._rate = incidents
         self._labels: list[Label] = []
         self._timeline = Timeline(opened)
+        self._incidents: dict[int, Incidents] = {}
+        """By game, where there are any."""
         self._season = Season(opened if season is None else season, games, season is not None)
         for slot in range(games):
-            self._announce(self._season.coming(slot, opened), slot)
+            self._announce(self._season.coming(slot, opened), None if self._season.goes_on else slot)
+        if incidents and self._season.goes_on:
+            self._timeline.after(self.tempo.span(SHOW), partial(self._show, 0))
 
     @property
     def now(self) -> Micros:
@@ -103,7 +109,15 @@ class Market:
         self._timeline.at(fixture.starts, partial(self._start, number, random.randint(*START_DELAYS)))
         if self._rate:
             incidents = Incidents(self._timeline, game, self.tempo, self._rate, self._labels)
+            self._incidents[number] = incidents
             incidents.begin(opening)
+
+    def _show(self, turn: int) -> None:
+        """Let one game after the other have its steam move; one near its start or in play is passed over."""
+        numbers = sorted(self._incidents)
+        after = [*numbers[turn % len(numbers) :], *numbers[: turn % len(numbers)]]
+        any(self._incidents[number].show() for number in after)  # until one does
+        self._timeline.after(self.tempo.span(SHOW), partial(self._show, turn + 1))
 
     def _walk(self, game: Game, family: Family, per_root_hour: float) -> None:
         steps = sqrt(WALK_STEP / HOUR) * WALK_SHARE * (LIVE_WALK if game.live else 1.0)
@@ -143,4 +157,5 @@ class Market:
 
     def _end(self, number: int) -> None:
         self.games.pop(number).over = True
+        self._incidents.pop(number, None)
         self._announce(number + self._season.games)

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stratumd.plugin import Context, Credits, PluginConfig, Poll, Source
+from stratumd.plugin import HOUR, Context, Credits, Micros, PluginConfig, Poll, Source
 from stratumd.testing.provider import FakeOddsApi
 from stratumd_demo.books import BOOKS, REGIONS
 from stratumd_demo.fixtures import MOST_GAMES, SEASON
 from stratumd_demo.market import Market
 from stratumd_demo.quoting import MARKETS, SPORT
 from stratumd_demo.wire import SimulatedContent
+
+REOPENED: Micros = 2 * HOUR
+"""The market is opened as of the last multiple of this, UTC: started again soon, it goes on where it would be."""
 
 
 class DemoOptions(PluginConfig):
@@ -49,7 +52,7 @@ class DemoSource(Source):
 
     async def open(self) -> None:
         """Open the market, serve it on a free port of 127.0.0.1, and make the source that polls it."""
-        provider = await self._serve(self._market())
+        provider = await self._serve(await asyncio.to_thread(self._market))
         self._client = self.context.source(
             "odds-api",
             {
@@ -73,16 +76,18 @@ class DemoSource(Source):
                 await self._provider
 
     def _market(self) -> Market:
-        asked = self.options
-        return Market(
+        asked, now = self.options, self.context.clock.now()
+        market = Market(
             asked.seed,
-            self.context.clock.now(),
+            now - now % REOPENED,
             games=asked.games,
             books=asked.books,
             pace=asked.pace,
             incidents=asked.incidents,
             season=SEASON,
         )
+        market.advance(now)
+        return market
 
     async def _serve(self, market: Market) -> FakeOddsApi:
         """Start the provider in a task of its own, so that any task may end it, and wait until it listens."""

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from stratumd.errors import TransientError
-from stratumd.plugin import SECOND, Clock, Context, Log, Micros, Observation, Poll, Signal, Source, parse_iso
+from stratumd.plugin import MINUTE, SECOND, Clock, Context, Log, Micros, Observation, Poll, Signal, Source, parse_iso
 from stratumd.registry import load
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.harness import Harness, detector, normalizer
@@ -95,6 +95,16 @@ async def test_a_restart_shows_the_same_games() -> None:
         assert games(await first.poll()) == games(await again.poll())
 
 
+async def test_a_restart_soon_after_goes_on_where_the_market_would_be() -> None:
+    """Otherwise everything would seem to have moved at once."""
+    stopped = OPENED + 37 * MINUTE
+    async with Demo(opened=stopped) as first:
+        before, now = await first.poll(), await first.poll(20 * SECOND)
+    async with Demo(opened=stopped + 8 * SECOND) as again:
+        after = await again.poll(14 * SECOND)
+    assert after.body == now.body != before.body
+
+
 async def test_it_reports_the_credits_of_its_provider() -> None:
     async with Demo() as demo:
         assert demo.source.credits() is None
@@ -164,8 +174,8 @@ def test_options_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
         DemoOptions(**wrong)  # type: ignore[arg-type]  # numbers all
 
 
-@pytest.mark.parametrize("seed", [7, 8, 9])
-async def test_the_first_minute_shows_every_kind_of_signal(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "minute"), [(7, 0), (7, 62), (7, 119), (8, 52), (9, 0)])
+async def test_the_first_minute_shows_every_kind_of_signal(seed: int, minute: int) -> None:
     """The pipeline of the README: consensus at once, then MOVE, STEAM and DISLOCATION within a minute."""
     harness = Harness(
         [
@@ -177,7 +187,7 @@ async def test_the_first_minute_shows_every_kind_of_signal(seed: int) -> None:
         [normalizer("odds-api")],
     )
     signals: list[Signal] = []
-    async with Demo(seed=seed) as demo:
+    async with Demo(opened=OPENED + minute * MINUTE, seed=seed) as demo:
         first = harness.feed(await demo.poll())
         assert any(record.reason is None for _, record in first.records)  # type: ignore[attr-defined]  # consensus
         for _ in range(29):
