@@ -167,7 +167,7 @@ class Collector:
         if due.missed:
             entry.missed += due.missed
             metrics.missed.labels(self.name).inc(due.missed)
-            self._log.warning("polls missed: no daemon was there to make them", missed=due.missed)
+            self._log.warning("polls missed: no daemon got to make them", missed=due.missed)
 
     async def poll(self, pacer: Pacer | None = None) -> Micros:
         """Ask for what is due and store every exchange; return how long to leave the source alone beyond that.
