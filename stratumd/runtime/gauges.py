@@ -50,7 +50,7 @@ async def look(core: Core) -> None:
 
 
 async def look_for_pauses(core: Core) -> None:
-    """See which sources a person paused; each goes by it at its next instant."""
+    """See which sources and jobs a person paused; each goes by it at its next instant."""
     found = await transaction(partial(core.store.paused, core.timer.now()))
     core.journal.pauses = {each.source: each for each in found}
 

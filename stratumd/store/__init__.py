@@ -29,9 +29,9 @@ from stratumd.store.opening import (
     open_reader,
     open_roots,
     open_store,
-    pause_source,
+    pause_schedule,
     replay_deliveries,
-    resume_source,
+    resume_schedule,
     schema,
 )
 from stratumd.store.reader import Reader
@@ -102,10 +102,10 @@ __all__ = [
     "open_reader",
     "open_roots",
     "open_store",
-    "pause_source",
+    "pause_schedule",
     "plugin_migrations",
     "replay_deliveries",
     "restore",
-    "resume_source",
+    "resume_schedule",
     "schema",
 ]
