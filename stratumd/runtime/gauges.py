@@ -32,10 +32,11 @@ async def look(core: Core) -> None:
         await look_for_pauses(core)
         core.journal.notices = await transaction(core.store.notices.unsent)
     except StoreError as error:
-        core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
-        _log.error("the store does not answer", error=str(error))
+        if _put(core, State.RECOVERABLE_ERROR, str(error)):
+            _log.error("the store does not answer", error=str(error))
         return
-    core.states.put("store", "store", State.OK)
+    if _put(core, State.OK):
+        _log.info("the store answers again")
     core.journal.deliveries = counts
     core.metrics.notices.clear()
     for notice in core.journal.notices:
@@ -47,6 +48,15 @@ async def look(core: Core) -> None:
         core.metrics.deliveries.labels(sink, state).set(waiting.number)
         if state == "pending":
             core.metrics.oldest_waiting.labels(sink).set((now - waiting.oldest) / SECOND)
+
+
+def _put(core: Core, state: State, reason: str = "") -> bool:
+    """Say how the store is; return whether that is news."""
+    before = next((each for each in core.states if each.kind == "store"), None)
+    core.states.put("store", "store", state, reason)
+    now = core.states.get("store", "store")
+    known = (State.OK, "") if before is None else (before.state, before.reason)
+    return known != (now.state, now.reason)
 
 
 async def look_for_pauses(core: Core) -> None:
