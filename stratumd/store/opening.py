@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
@@ -203,6 +203,20 @@ def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision
         engine = engines.reader(parsed)
         try:
             return revisions(engine, plugins)
+        finally:
+            engine.dispose()
+
+
+def may_make_tables(url: str) -> bool:
+    """Return whether the user of the URL may make tables, as an upgrade does. Nothing is changed."""
+    parsed = engines.parse_url(url)
+    with starting(engines.printable(parsed)):
+        engine = engines.reader(parsed)
+        try:
+            if engine.dialect.name != "postgresql":
+                return True
+            with engine.connect() as connection:
+                return bool(connection.scalar(select(func.has_schema_privilege(func.current_schema(), "CREATE"))))
         finally:
             engine.dispose()
 
