@@ -100,9 +100,10 @@ class JobWorker:
                     await self._once(due.instant)
 
     async def _once(self, at: Micros) -> None:
-        if self._core.journal.pause(self.name, self._core.timer.now()) is not None:
+        paused = self._core.journal.pause(self.name, self._core.timer.now())
+        if paused is not None:
             self._core.states.put(KIND, self.name, State.OK)
-            self._log.warning("not run: a person paused the job")
+            self._log.warning("not run: a person paused the job", reason=paused.reason)
             return
         started = self._core.timer.monotonic()
         # A stop waits for the thread, which ends at its next call of the ledger.
