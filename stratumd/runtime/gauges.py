@@ -37,6 +37,11 @@ async def look(core: Core) -> None:
         return
     if _put(core, State.OK):
         _log.info("the store answers again")
+    for lease in core.journal.leases:
+        if lease.pipeline in core.journal.pipelines:
+            # A worker that was frozen finds out only when it has something to commit.
+            held = lease.left > 0 and lease.owner == core.store.sharing.owner
+            core.metrics.lease_held.labels(lease.pipeline).set(held)
     core.journal.deliveries = counts
     core.metrics.notices.clear()
     for notice in core.journal.notices:

@@ -46,6 +46,16 @@ async def test_an_outage_of_the_store_is_told_once_and_so_is_its_end() -> None:
     ]
 
 
+async def test_a_pipeline_that_another_daemon_took_over_is_held_no_more() -> None:
+    """Also before the one that lost it, being frozen, has anything to commit."""
+    shared = core()
+    shared.journal.pipeline("main")
+    shared.metrics.lease_held.labels("main").set(1)
+    store_of(shared).sharing.others["main"] = "elsewhere boot 2 token"
+    await gauges.look(shared)
+    assert shared.metrics.registry.get_sample_value("stratumd_lease_held", {"pipeline": "main"}) == 0
+
+
 async def test_a_late_loop_is_measured() -> None:
     shared = core()
     timer = timer_of(shared)
