@@ -10,7 +10,7 @@ import typer
 from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say
 from stratumd.cli.past import From, To
 from stratumd.cli.read import Pipeline, reading
-from stratumd.errors import ConfigError
+from stratumd.errors import ConfigError, StratumError
 
 _COLUMNS = {"table": "TABLE", "rows": "ROWS", "file": "FILE"}
 
@@ -78,4 +78,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{folder}: {error.strerror}") from None
+        raise StratumError(f"cannot write {folder}: {error.strerror}") from None

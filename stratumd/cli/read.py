@@ -103,7 +103,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as
     if found.paused:
         say("")
         emit(tables.paused(found), tables.PAUSED, as_json=False)
-        say("Polls begin again with: stratumd resume SOURCE")
+        say("What is paused goes on with: stratumd resume NAME")
     if found.deliveries:
         say("")
         emit(tables.deliveries(found), tables.DELIVERIES, as_json=False)

@@ -18,7 +18,7 @@ SOURCES = {
     "credits": "CREDITS LEFT",
 }  # fmt: skip
 DELIVERIES = {"sink": "SINK", "state": "DELIVERIES", "number": "NUMBER", "oldest": "OLDEST"}
-PAUSED = {"source": "PAUSED SOURCE", "since": "SINCE", "until": "UNTIL", "reason": "REASON"}
+PAUSED = {"source": "PAUSED", "since": "SINCE", "until": "UNTIL", "reason": "REASON"}
 DISABLED = {"sink": "SINK THAT IS OFF", "since": "SINCE", "reason": "REASON"}
 BREAKERS = {
     "what": "LEFT ALONE",
@@ -163,7 +163,7 @@ def deliveries(found: Status) -> list[dict[str, Any]]:
 
 
 def paused(found: Status) -> list[dict[str, Any]]:
-    """Return a line per source that a person paused."""
+    """Return a line per source or job that a person paused."""
     return [
         {
             "source": each.source,

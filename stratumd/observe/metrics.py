@@ -105,7 +105,10 @@ class Metrics:
 
     def _flow(self, into: CollectorRegistry) -> None:
         self.quote_age = Gauge(
-            "stratumd_quote_age_seconds", "Age of the newest processed observation.", ["pipeline"], registry=into
+            "stratumd_quote_age_seconds",
+            "Age of the newest processed observation; the daemon says it that works the pipeline.",
+            ["pipeline"],
+            registry=into,
         )
         self.cycle = Histogram(
             "stratumd_cycle_seconds",

@@ -252,14 +252,17 @@ class DisabledRow(View, frozen=True):
 
 
 class PauseRow(View, frozen=True):
-    """A source that a person paused: no daemon polls it by its schedule."""
+    """A source or a job that a person paused: no daemon polls or runs it by its schedule."""
 
     source: str
+    """Its name; that of a job is its pipeline's, a dot, and the job's."""
     reason: str
     """As that person gave it."""
     since_at: Micros
     until_at: Micros | None
     """When it ends by itself; None where somebody has to resume it."""
+    kind: str = "source"
+    """`source` or `job`."""
 
     def told(self) -> str:
         """Say it in one line."""
@@ -419,7 +422,7 @@ class Status(View, frozen=True):
     alerts: tuple[AlertRow, ...] = ()
     """What is wrong now, as far as alerts are on."""
     paused: tuple[PauseRow, ...] = ()
-    """Sources that a person paused."""
+    """Sources and jobs that a person paused."""
 
 
 class TableRow(View, frozen=True):

@@ -211,7 +211,10 @@ class Collector:
         found = self._core.journal.pause(self.name, self._core.timer.now())
         if (found is None) is self._paused:
             self._paused = found is not None
-            self._log.warning("polls begin again" if found is None else "no polls: a person paused the source")
+            if found is None:
+                self._log.warning("polls begin again")
+            else:
+                self._log.warning("no polls: a person paused the source", reason=found.reason)
         if found is not None:
             self._put(State.OK, found.told())
         return self._paused

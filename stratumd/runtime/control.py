@@ -101,11 +101,14 @@ async def serve(listener: SocketListener, reloader: Reloader) -> None:
 async def _converse(reloader: Reloader, stream: SocketStream) -> None:
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who leaves early gets no answer
         async with stream:
+            heard = BufferedByteReceiveStream(stream)
             try:
                 with anyio.fail_after(PATIENCE):
-                    line = await BufferedByteReceiveStream(stream).receive_until(b"\n", LONGEST)
+                    line = await heard.receive_until(b"\n", LONGEST)
                 request = msgspec.json.decode(line, type=Request)
             except (TimeoutError, anyio.IncompleteRead, anyio.DelimiterNotFound, msgspec.DecodeError) as error:
+                if isinstance(error, anyio.IncompleteRead) and not heard.buffer:
+                    return  # it only looked whether somebody is here, as `_sweep` does
                 _log.warning("a request on the control socket cannot be read", error=str(error))
                 return
             answer = await (reloader.reload() if request.do == "reload" else reloader.preview())

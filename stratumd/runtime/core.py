@@ -177,7 +177,7 @@ class Store(Queue, Protocol):
         """Return what a source's exchanges cost from `since` on, oldest first."""
 
     def paused(self, now: Micros) -> Sequence[PauseRow]:
-        """Return the sources that a person paused."""
+        """Return the sources and jobs that a person paused."""
 
     def over(self, since: Micros) -> list[str]:
         """Return the events that are final or cancelled, by a word from `since` on."""

@@ -32,10 +32,16 @@ async def look(core: Core) -> None:
         await look_for_pauses(core)
         core.journal.notices = await transaction(core.store.notices.unsent)
     except StoreError as error:
-        core.states.put("store", "store", State.RECOVERABLE_ERROR, str(error))
-        _log.error("the store does not answer", error=str(error))
+        if _put(core, State.RECOVERABLE_ERROR, str(error)):
+            _log.error("the store does not answer", error=str(error))
         return
-    core.states.put("store", "store", State.OK)
+    if _put(core, State.OK):
+        _log.info("the store answers again")
+    for lease in core.journal.leases:
+        if lease.pipeline in core.journal.pipelines:
+            # A worker that was frozen finds out only when it has something to commit.
+            held = lease.left > 0 and lease.owner == core.store.sharing.owner
+            core.metrics.lease_held.labels(lease.pipeline).set(held)
     core.journal.deliveries = counts
     core.metrics.notices.clear()
     for notice in core.journal.notices:
@@ -49,8 +55,17 @@ async def look(core: Core) -> None:
             core.metrics.oldest_waiting.labels(sink).set((now - waiting.oldest) / SECOND)
 
 
+def _put(core: Core, state: State, reason: str = "") -> bool:
+    """Say how the store is; return whether that is news."""
+    before = next((each for each in core.states if each.kind == "store"), None)
+    core.states.put("store", "store", state, reason)
+    now = core.states.get("store", "store")
+    known = (State.OK, "") if before is None else (before.state, before.reason)
+    return known != (now.state, now.reason)
+
+
 async def look_for_pauses(core: Core) -> None:
-    """See which sources a person paused; each goes by it at its next instant."""
+    """See which sources and jobs a person paused; each goes by it at its next instant."""
     found = await transaction(partial(core.store.paused, core.timer.now()))
     core.journal.pauses = {each.source: each for each in found}
 

@@ -37,7 +37,7 @@ class StoredInstants:
         return await self._patiently(partial(self._core.store.sharing.take, self._schedule, instant, gap))
 
     async def _patiently(self, call: Callable[[], T]) -> T:
-        waiting = Backoff(first=SECOND // 4, longest=2 * SECOND)
+        waiting, told = Backoff(first=SECOND // 4, longest=2 * SECOND), ""
         while True:
             try:
                 found = await transaction(call)
@@ -47,9 +47,12 @@ class StoredInstants:
                 wait = waiting.failed()
                 reason = f"store: {error}"
                 self._core.states.put(self._kind, self._name, State.RECOVERABLE_ERROR, reason, waiting.failures)
-                _log.error("an instant waits for the store", schedule=self._schedule, error=str(error))
+                if told != str(error):  # an outage of hours is not to fill the log's disk
+                    told = str(error)
+                    _log.error("an instant waits for the store", schedule=self._schedule, error=told)
                 await self._core.timer.sleep(wait)
             else:
                 if waiting.failures:
                     self._core.states.put(self._kind, self._name, State.OK)
+                    _log.info("the store takes instants again", schedule=self._schedule)
                 return found

@@ -18,6 +18,7 @@ from stratumd.plugin import Component, Job, Ledger, Log, Micros
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.blame import blame
 from stratumd.runtime.core import Core
+from stratumd.runtime.gauges import look_for_pauses
 from stratumd.runtime.instants import StoredInstants
 from stratumd.runtime.posts import Turns
 from stratumd.runtime.states import State
@@ -100,7 +101,8 @@ class JobWorker:
         self._log = logger("stratumd.job", job=spec.name)
 
     async def run(self) -> None:
-        """Run at every due instant that no other daemon takes."""
+        """Run at every due instant that no other daemon takes, and at none while a person paused it."""
+        await look_for_pauses(self._core)
         if self._ticks is None:
             await self._once(self._core.timer.now())
             return
@@ -112,6 +114,11 @@ class JobWorker:
                     await self._once(due.instant)
 
     async def _once(self, at: Micros) -> None:
+        paused = self._core.journal.pause(self.name, self._core.timer.now())
+        if paused is not None:
+            self._core.states.put(KIND, self.name, State.OK)
+            self._log.warning("not run: a person paused the job", reason=paused.reason)
+            return
         started = self._core.timer.monotonic()
         # A stop waits for the thread, which ends at its next call of the ledger.
         done = await to_thread.run_sync(partial(self._attempt, at))

@@ -115,11 +115,11 @@ class Journal:
         self.alerts: Sequence[AlertRow] = ()
         """What is wrong now."""
         self.pauses: Mapping[str, PauseRow] = {}
-        """Sources that a person paused, by name."""
+        """Sources and jobs that a person paused, by name."""
 
-    def pause(self, source: str, now: Micros) -> PauseRow | None:
-        """Return by what a source is paused; None where it is not."""
-        found = self.pauses.get(source)
+    def pause(self, name: str, now: Micros) -> PauseRow | None:
+        """Return by what a source or a job is paused; None where it is not."""
+        found = self.pauses.get(name)
         return None if found is None or (found.until_at is not None and found.until_at <= now) else found
 
     def source(self, name: str) -> SourceEntry:

@@ -67,12 +67,19 @@ async def renew(core: Core) -> None:
     """Renew what this daemon holds, until cancelled. While the database does not answer, nobody can take it."""
     sharing = core.store.sharing
     pause: Micros = sharing.lease // BEATS
+    told = ""
     while sharing.shared:
         await core.timer.sleep(pause)
         try:
             await transaction(sharing.beat)
         except StoreError as error:
-            _log.warning("leases are not renewed", error=str(error))
+            if told != str(error):
+                told = str(error)
+                _log.warning("leases are not renewed", error=told)
+        else:
+            if told:
+                told = ""
+                _log.info("leases are renewed again")
 
 
 def _who(owner: str) -> str:

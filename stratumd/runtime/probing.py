@@ -10,7 +10,7 @@ from typing import NamedTuple
 import anyio
 from anyio import to_thread
 
-from stratumd.config import Config, Database
+from stratumd.config import Config
 from stratumd.errors import DeliveryError, StartupError, StratumError
 from stratumd.plugin import Sink, Source
 from stratumd.plugin.components import NOTHING_TO_PROBE
@@ -18,7 +18,7 @@ from stratumd.redaction import shown, told
 from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
 from stratumd.runtime.calls import call
 from stratumd.runtime.clock import SystemTimer
-from stratumd.store import schema
+from stratumd.store import may_make_tables, plugin_migrations, schema
 
 DEADLINE, CLOSING = 15.0, 1.0
 """Seconds that one answer may take, and that closing may take afterwards."""
@@ -58,7 +58,7 @@ class _Question(NamedTuple):
 
 def _questions(config: Config) -> Iterator[_Question]:
     timer, registry = SystemTimer(), config.registry
-    yield _Question("database", config.database.shown_url(), partial(to_thread.run_sync, _database, config.database))
+    yield _Question("database", config.database.shown_url(), partial(to_thread.run_sync, _database, config))
     for source in config.enabled_sources().values():
         yield _Question("source", source.name, partial(_component, partial(build_source, source, registry, timer)))
     for sink in (each for pipeline in config.pipelines.values() if pipeline.runs for each in pipeline.sinks):
@@ -92,12 +92,19 @@ async def _component(build: Callable[[], Feed | Outlet]) -> str:
         await call(owner, component.close, CLOSING)
 
 
-def _database(database: Database) -> str:
+def _database(config: Config) -> str:
+    database = config.database
     scheme, _, rest = database.url.partition("://")
     path = Path(rest.removeprefix("/"))
     if scheme == "sqlite" and not path.exists():
         if not path.absolute().parent.is_dir():
             raise StartupError(f"the folder {path.absolute().parent} does not exist; create it")
         return "not there yet; the first run creates it"
-    old = [each.owner for each in schema(database.connect_url()) if not each.fresh]
-    return f"there; the next run brings the schema of {', '.join(old)} up to date" if old else "there"
+    url = database.connect_url()
+    migrations = plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
+    old = [each.owner for each in schema(url, migrations) if not each.fresh]
+    if not old:
+        return "there"
+    if not may_make_tables(url):
+        raise StartupError("there, but this user may make no tables there: ALTER DATABASE … OWNER TO it")
+    return f"there; the next run brings the schema of {', '.join(old)} up to date"

@@ -78,24 +78,36 @@ class Stop:
         """Who obeys it puts a new one in its place first."""
         self._die = die
         self._terminal = Terminal(terminal)
+        self._hung_up = False
+        """Whether a SIGHUP is being looked into."""
 
     async def watch(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Wait for signals until cancelled. Start it before anything else."""
         with anyio.open_signal_receiver(*PATIENCE, signal.SIGHUP) as received:
-            task_status.started()
-            async for number in received:
-                if number == signal.SIGHUP:
-                    await anyio.sleep(_AFTER_THE_SIGNAL)
-                    if not self._terminal.closed():
-                        self.reload.set()
-                        continue
-                    number = signal.SIGTERM  # the other meaning of the signal: nobody watches any more
-                if self.asked.is_set():
-                    _log.warning("stopped at once")
-                    self._die(128 + number)
-                _log.info("stopping", signal=signal.Signals(number).name)
-                self._give_up_after(PATIENCE[number])
-                self.asked.set()
+            async with anyio.create_task_group() as group:
+                task_status.started()
+                async for number in received:
+                    if number != signal.SIGHUP:
+                        self._stop(number)
+                    elif not self._hung_up:  # of many at once the first speaks for all, and a stop waits for none
+                        self._hung_up = True
+                        group.start_soon(self._hang_up)
+
+    async def _hang_up(self) -> None:
+        await anyio.sleep(_AFTER_THE_SIGNAL)
+        self._hung_up = False
+        if self._terminal.closed():
+            self._stop(signal.SIGTERM)  # the other meaning of the signal: nobody watches any more
+        else:
+            self.reload.set()
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self.asked.is_set():
+            _log.warning("stopped at once")
+            self._die(128 + number)
+        _log.info("stopping", signal=number.name)
+        self._give_up_after(PATIENCE[number])
+        self.asked.set()
 
     def _give_up_after(self, seconds: float) -> None:
         """A thread that a plugin never returns from cannot be ended in any other way."""

@@ -88,8 +88,12 @@ class DaemonView:
     def metrics(self) -> tuple[bytes, str]:
         """Return the metrics and their media type."""
         now = self._core.timer.now()
+        owner, leases = self._core.store.sharing.owner, self._core.journal.leases
+        elsewhere = {each.pipeline for each in leases if each.left > 0 and each.owner != owner}
         for name, entry in self._core.journal.pipelines.items():
-            if entry.last_observation is not None:
+            if name in elsewhere:
+                self._core.metrics.quote_age.remove(name)  # the daemon that works it says how old they are
+            elif entry.last_observation is not None:
                 self._core.metrics.quote_age.labels(name).set((now - entry.last_observation) / SECOND)
         self._core.metrics.degraded.set(len(self.degraded()))
         return self._core.metrics.expose(), metrics.CONTENT_TYPE

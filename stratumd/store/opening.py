@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from stratumd.errors import StartupError
 from stratumd.plugin import Micros
@@ -69,17 +69,17 @@ def enable_sink(url: str, sink: str) -> bool:
     return _beside(url, lambda connection: sinks.enable(connection, sink))
 
 
-def pause_source(url: str, wanted: PauseRow) -> None:
-    """Pause a source, also while daemons are running. Raises as `open_store` does."""
+def pause_schedule(url: str, wanted: PauseRow) -> None:
+    """Pause a source or a job, also while daemons are running. Raises as `open_store` does."""
     _beside(url, lambda connection: pauses.pause(connection, wanted))
 
 
-def resume_source(url: str, source: str) -> bool:
-    """Let a source be polled again, also while daemons are running. Returns False where it was not paused.
+def resume_schedule(url: str, name: str) -> bool:
+    """Let a source be polled or a job be run again, also while daemons are running. False where it was not paused.
 
     Raises as `open_store` does.
     """
-    return _beside(url, lambda connection: pauses.resume(connection, source))
+    return _beside(url, lambda connection: pauses.resume(connection, name))
 
 
 def replay_deliveries(url: str, wanted: Wanted, now: Micros) -> list[DeliveryRow]:
@@ -203,6 +203,20 @@ def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision
         engine = engines.reader(parsed)
         try:
             return revisions(engine, plugins)
+        finally:
+            engine.dispose()
+
+
+def may_make_tables(url: str) -> bool:
+    """Return whether the user of the URL may make tables, as an upgrade does. Nothing is changed."""
+    parsed = engines.parse_url(url)
+    with starting(engines.printable(parsed)):
+        engine = engines.reader(parsed)
+        try:
+            if engine.dialect.name != "postgresql":
+                return True
+            with engine.connect() as connection:
+                return bool(connection.scalar(select(func.has_schema_privilege(func.current_schema(), "CREATE"))))
         finally:
             engine.dispose()
 

@@ -1,4 +1,7 @@
-"""Sources that a person paused: for all daemons, and over restarts, until somebody resumes them or the time is over."""
+"""Sources and jobs that a person paused: for all daemons, and over restarts, until resumed or until the time is over.
+
+A job's name has a dot, a source's has none: so both are in one table, and which it is need not be stored.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,22 @@ from stratumd.store.text import clean
 
 
 def pause(connection: Connection, wanted: PauseRow) -> None:
-    """Note that a source is paused. What was noted of it before is replaced."""
+    """Note that a source or a job is paused. What was noted of it before is replaced."""
     resume(connection, wanted.source)
     row = {"source": wanted.source, "reason": clean(wanted.reason), "since": wanted.since_at, "until": wanted.until_at}
     connection.execute(insert(pauses).values(row))
 
 
-def resume(connection: Connection, source: str) -> bool:
-    """Forget that a source is paused. Returns False where it was not."""
-    return connection.execute(delete(pauses).where(pauses.c.source == source)).rowcount > 0
+def resume(connection: Connection, name: str) -> bool:
+    """Forget that a source or a job is paused. Returns False where it was not."""
+    return connection.execute(delete(pauses).where(pauses.c.source == name)).rowcount > 0
 
 
 def paused(connection: Connection, now: Micros) -> list[PauseRow]:
-    """Return the sources that are paused at `now`, by name."""
+    """Return what is paused at `now`, by name."""
     holds = or_(pauses.c.until.is_(None), pauses.c.until > now)
     query = select(pauses).where(holds).order_by(pauses.c.source)
-    return [PauseRow(row.source, row.reason, row.since, row.until) for row in connection.execute(query)]
+    return [
+        PauseRow(row.source, row.reason, row.since, row.until, "job" if "." in row.source else "source")
+        for row in connection.execute(query)
+    ]

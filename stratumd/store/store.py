@@ -363,7 +363,7 @@ class Store:
             return breakers.outage(connection, kind, name)
 
     def paused(self, now: Micros) -> list[PauseRow]:
-        """Return the sources that a person paused, by name."""
+        """Return the sources and jobs that a person paused, by name."""
         with mapped(), self._readers.begin() as connection:
             return pauses.paused(connection, now)
 

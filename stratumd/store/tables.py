@@ -454,7 +454,7 @@ breakers = _table(
 """Components that are left alone after failures, by kind (`sink`, …) and name; a row is there until one succeeds."""
 
 pauses = _table("pauses", _text("source", key=True), _text("reason"), _int("since"), _int("until", null=True))
-"""Sources that a person paused, until a time or until they are resumed."""
+"""Sources and jobs that a person paused, by name, until a time or until they are resumed."""
 
 schedules = _table("schedules", _text("schedule", key=True), _int("newest"), clustered=True)
 """The newest instant of each schedule that was taken."""

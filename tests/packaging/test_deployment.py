@@ -341,6 +341,13 @@ def test_the_containers_configuration_fits_them(tmp_path: Path) -> None:
     assert host == Unit.read(CONTAINER / "quadlet" / "stratumd-db.container").one("ContainerName")
 
 
+def test_what_is_secret_or_only_here_stays_out_of_the_build_with_podman_and_with_docker() -> None:
+    """Docker reads another file than podman; both say the same."""
+    ignored = (ROOT / ".dockerignore").read_text()
+    assert ignored == (ROOT / ".containerignore").read_text()
+    assert {".git", ".venv", ".env", "config/container/secrets", "**/*.db*"} <= set(ignored.split())
+
+
 # Prometheus and Grafana
 
 

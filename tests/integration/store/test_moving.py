@@ -127,6 +127,16 @@ def test_without_pyarrow_the_error_names_the_extra(
     assert "pip install 'stratumd[parquet]'" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_a_failure_as_with_export(
+    filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no mistake of the configuration: exit code 78 would say that a file of it is to be edited."""
+    (tmp_path / "taken").write_text("")
+    for words in (["db", "export"], ["export", "signals"]):
+        assert stratumd(*words, "--database", filled, "--out", str(tmp_path / "taken" / "out")) == 1
+        assert "cannot write" in capsys.readouterr().err
+
+
 def test_nothing_where_something_packed_belongs_is_refused_as_in_any_column(
     filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from stratumd.config import JobSpec, PipelineSpec, Timetable
 from stratumd.errors import PluginError
 from stratumd.plugin import MINUTE, Job, Ledger, Micros, PluginConfig, Report
+from stratumd.plugin.views import PauseRow
 from stratumd.registry import Registered, Registry
 from stratumd.runtime.core import Core
 from stratumd.runtime.jobs import JobWorker, answered
@@ -27,6 +28,10 @@ pytestmark = pytest.mark.anyio
 class FakeStore:
     def __init__(self, clock: Callable[[], Micros]) -> None:
         self.sharing = MemorySharing(clock)
+        self.pauses: list[PauseRow] = []
+
+    def paused(self, now: Micros) -> list[PauseRow]:
+        return self.pauses
 
     def ledger(self, pipeline: str) -> Any:
         assert pipeline == "nba"
@@ -88,6 +93,30 @@ async def test_what_another_daemon_ran_is_left_to_it() -> None:
 
     (first,) = await runs_of(1, elsewhere, every="60m")
     assert first == VirtualTimer().now() + 60 * MINUTE
+
+
+async def test_a_paused_job_is_not_run_and_nothing_is_made_up_for() -> None:
+    """Also where the process began while it was paused."""
+    began = VirtualTimer().now()
+
+    def pause(core: Core) -> None:
+        cast(Any, core.store).pauses = [_paused("nba.noting", began + 150 * MINUTE), _paused("wnba.noting", None)]
+
+    first, second = await runs_of(2, pause, every="60m")
+    assert (first - began, second - first) == (180 * MINUTE, 60 * MINUTE)
+
+
+async def test_a_paused_job_is_left_alone_by_a_single_round() -> None:
+    found: list[Micros] = []
+    job, core = worker(lambda at, ledger: found.append(at), once=True)
+    cast(Any, core.store).pauses = [_paused("nba.noting", None)]
+    await job.run()
+    assert found == []
+    assert core.states.get("job", "nba.noting").state is State.OK
+
+
+def _paused(name: str, until: Micros | None) -> PauseRow:
+    return PauseRow(name, "", 0, until, kind="job")
 
 
 async def test_a_job_of_a_single_round_runs_once_and_ends() -> None:

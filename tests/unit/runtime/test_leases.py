@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from stratumd.runtime.core import Core
 from stratumd.runtime.instants import StoredInstants
@@ -76,24 +77,32 @@ async def test_leases_are_renewed_well_within_their_length_also_after_an_outage(
 
     def beat() -> None:
         beats.append(timer_of(made).running)
-        if len(beats) == 1:
+        if len(beats) < 3:
             raise StoreDown
 
     sharing.beat = beat  # type: ignore[method-assign]
+    with capture_logs() as lines:
+        await _renewed(made, beats, 4)
+    assert beats[1] - beats[0] == sharing.lease // BEATS
+    assert [each["event"] for each in lines] == ["leases are not renewed", "leases are renewed again"]
+
+
+async def _renewed(made: Core, beats: list[int], times: int) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(renew, made)
         with anyio.fail_after(30):
-            while len(beats) < 3:
+            while len(beats) < times:
                 await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
-    assert beats[1] - beats[0] == sharing.lease // BEATS
 
 
 async def test_an_instant_waits_for_the_store() -> None:
     made, sharing = shared()
-    sharing.down = [StoreDown("gone"), StoreDown("gone")]
+    sharing.down = [StoreDown("gone"), StoreDown("gone"), StoreDown("full")]
     made.states.put("source", "nba", State.OK)
-    found = await StoredInstants("source", "nba", made).take(60, 0)
+    with capture_logs() as lines:
+        found = await StoredInstants("source", "nba", made).take(60, 0)
     assert found.mine
-    assert len(timer_of(made).sleeps) == 2
+    assert len(timer_of(made).sleeps) == 3
+    assert [each.get("error") for each in lines] == ["gone", "full", None], "each reason once, and the end"
     assert made.states.get("source", "nba").state is State.OK

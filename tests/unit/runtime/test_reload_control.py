@@ -81,6 +81,15 @@ async def test_what_is_no_request_is_not_answered_and_does_nothing(tmp_path: Pat
     assert scripted.asked == ["reload"]
 
 
+async def test_who_only_looks_whether_somebody_is_there_is_not_told_of(tmp_path: Path) -> None:
+    """As each daemon does that starts by the same file."""
+    async with serving(tmp_path, Scripted()) as path:
+        with capture_logs() as lines:
+            await (await anyio.connect_unix(path)).aclose()
+            assert (await asked(Request("reload"), path))[0].pid == 1
+    assert lines == []
+
+
 async def test_a_caller_that_says_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "PATIENCE", 0.01)
     async with serving(tmp_path, Scripted()) as path, await anyio.connect_unix(path) as stream:

@@ -101,6 +101,20 @@ async def test_sighup_asks_to_reload_and_not_to_stop() -> None:
     assert not asked.asked.is_set()
 
 
+async def test_a_stop_does_not_wait_behind_many_sighups() -> None:
+    asked = Stop(list[int]().append)
+    async with anyio.create_task_group() as group:
+        await group.start(asked.watch)
+        for _ in range(100):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await anyio.lowlevel.checkpoint()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with anyio.fail_after(2):
+            await asked.asked.wait()
+            await asked.reload.wait()
+        group.cancel_scope.cancel()
+
+
 async def test_sighup_of_a_terminal_that_was_closed_asks_to_stop() -> None:
     keyboard, screen = pty.openpty()
     deaths: list[int] = []

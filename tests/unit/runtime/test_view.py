@@ -17,7 +17,7 @@ from stratumd.runtime.core import Core
 from stratumd.runtime.journal import RECENT, Fault, Journal
 from stratumd.runtime.states import State
 from stratumd.runtime.view import DaemonView
-from stratumd.store import Waiting
+from stratumd.store import Lease, Waiting
 from tests.support.steps import START, observation, signal
 from tests.unit.runtime.bench import core, timer_of
 
@@ -140,6 +140,21 @@ def test_the_age_of_the_quotes_grows() -> None:
     body, media_type = shown.metrics()
     assert b'stratumd_quote_age_seconds{pipeline="main"} 90.0' in body
     assert media_type.startswith("text/plain")
+
+
+def test_the_quotes_of_a_pipeline_that_another_daemon_works_have_no_age_here() -> None:
+    """The other one says how old they are. Where nobody works it they go on growing old."""
+    shared = core()
+    shown, mine = view(shared), shared.store.sharing.owner
+    shared.journal.pipeline("main").last_observation = timer_of(shared).now()
+
+    def age(owner: str, left: int) -> float | None:
+        shared.journal.leases = [Lease("main", owner, 2, left)]
+        timer_of(shared).pass_by(30 * SECOND)
+        shown.metrics()
+        return shared.metrics.registry.get_sample_value("stratumd_quote_age_seconds", {"pipeline": "main"})
+
+    assert [age(mine, 1), age("another", 1), age("another", -1)] == [30, None, 90]
 
 
 def test_notices_that_wait_without_their_text_and_address() -> None:

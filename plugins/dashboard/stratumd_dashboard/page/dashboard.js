@@ -238,7 +238,7 @@ async function health() {
   }));
   const wrong = [
     ...status.alerts.map((row) => [row.severity, row.title, row.text]),
-    ...status.paused.map((row) => ["warning", "The source " + row.source + " is paused " + (row.until_at ? "until " + moment(row.until_at) : "until somebody resumes it"), (row.reason ? row.reason + " · " : "") + "stratumd resume " + row.source]),
+    ...status.paused.map((row) => ["warning", "The " + row.kind + " " + row.source + " is paused " + (row.until_at ? "until " + moment(row.until_at) : "until somebody resumes it"), (row.reason ? row.reason + " · " : "") + "stratumd resume " + row.source]),
     ...status.breakers.map((row) => ["warning", "The " + row.kind + " " + row.name + " is left alone until " + clock(row.retry_at) + " after " + row.failures + (row.failures === 1 ? " failure" : " failures"), row.reason]),
     ...status.disabled_sinks.map((row) => ["error", "The sink " + row.sink + " is off", row.reason]),
     ...status.left_out.map((row) => ["error", row.pipeline + "." + row.component + " is left out", row.error]),
