@@ -14,10 +14,12 @@ from stratumd_demo.books import BOOKS, REGIONS
 from stratumd_demo.fixtures import MOST_GAMES, SEASON
 from stratumd_demo.market import Market
 from stratumd_demo.quoting import MARKETS, SPORT
+from stratumd_demo.timeline import Tempo
 from stratumd_demo.wire import SimulatedContent
 
-REOPENED: Micros = 2 * HOUR
-"""The market is opened as of the last multiple of this, UTC: started again soon, it goes on where it would be."""
+REOPENED: Micros = 60 * HOUR
+"""The market is opened as of the last multiple of this, UTC, in its own time, two hours at the usual pace: started
+again soon, it goes on where it would be, and to get there takes a fraction of a second."""
 
 
 class DemoOptions(PluginConfig):
@@ -77,9 +79,10 @@ class DemoSource(Source):
 
     def _market(self) -> Market:
         asked, now = self.options, self.context.clock.now()
+        every = Tempo(asked.pace).span(REOPENED)
         market = Market(
             asked.seed,
-            now - now % REOPENED,
+            now - now % every,
             games=asked.games,
             books=asked.books,
             pace=asked.pace,

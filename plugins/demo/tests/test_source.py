@@ -9,7 +9,20 @@ import pytest
 import structlog
 
 from stratumd.errors import TransientError
-from stratumd.plugin import MINUTE, SECOND, Clock, Context, Log, Micros, Observation, Poll, Signal, Source, parse_iso
+from stratumd.plugin import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Clock,
+    Context,
+    Log,
+    Micros,
+    Observation,
+    Poll,
+    Signal,
+    Source,
+    parse_iso,
+)
 from stratumd.registry import load
 from stratumd.testing.clock import VirtualClock
 from stratumd.testing.harness import Harness, detector, normalizer
@@ -103,6 +116,15 @@ async def test_a_restart_soon_after_goes_on_where_the_market_would_be() -> None:
     async with Demo(opened=stopped + 8 * SECOND) as again:
         after = await again.poll(14 * SECOND)
     assert after.body == now.body != before.body
+
+
+@pytest.mark.parametrize("pace", [1, 3600])
+async def test_at_any_pace_little_has_to_be_gone_through_first(pace: float) -> None:
+    """At a pace of 3,600 two hours are most of a year."""
+    async with Demo(opened=OPENED + 119 * MINUTE, pace=pace) as demo:
+        assert demo.lent.built, "it is open"
+        market = demo.source._market()
+    assert market.now - market.opened <= 60 * HOUR / pace
 
 
 async def test_it_reports_the_credits_of_its_provider() -> None:
