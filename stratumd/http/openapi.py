@@ -12,8 +12,6 @@ from stratumd.http import docstrings
 from stratumd.http.problems import MEDIA_TYPE
 from stratumd.plugin.routes import Endpoint, Scheme
 
-OPENAPI = "/api/v1/openapi.json"
-"""Where the document is."""
 _REF = "#/components/schemas/{name}"
 _OPEN = re.compile(r"\{(\w+)\}")
 _PROBLEM: dict[str, Any] = {
