@@ -358,7 +358,7 @@ class DeliveryShown(msgspec.Struct, kw_only=True):
     state: str
     attempts: int
     due_at: Annotated[datetime | None, Meta(description="When it is tried next, where it waits.")]
-    status: int | None
+    status: Annotated[int | None, Meta(description="Of the receiver's last answer; null where there was none.")]
     error: str | None
     created_at: datetime
     ended_at: datetime | None
@@ -384,5 +384,5 @@ class Tested(msgspec.Struct):
     """How the receiver answered."""
 
     delivered: bool
-    status: int | None
+    status: Annotated[int | None, Meta(description="Of the receiver's answer; null where there was none.")]
     error: str | None

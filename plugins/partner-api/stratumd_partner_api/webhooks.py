@@ -219,7 +219,7 @@ class Webhooks:
         try:
             status = await self._sender.test(row)
         except DeliveryError as error:
-            return Answer(body={"delivered": False, "status": None, "error": str(error)})
+            return Answer(body={"delivered": False, "status": error.status, "error": str(error)})
         return Answer(body={"delivered": True, "status": status, "error": None})
 
     async def deliveries(self, asked: Asked) -> Page:
