@@ -14,7 +14,7 @@ from stratumd.plugin import Micros, Signal, parse_iso
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import questions
 from stratumd_partner_api.lens import Json, Lens, in_pieces
-from stratumd_partner_api.market import Looking, moment
+from stratumd_partner_api.market import Looking, check_span, moment
 from stratumd_partner_api.serving import Asked, Counter, endpoint
 
 EXPORT = Access(schemes=("key", "session"), scope="export:read")
@@ -59,6 +59,8 @@ class Exports:
     def _of(self, kind: str, *, as_csv: bool) -> Any:
         async def export(asked: Asked) -> Stream:
             query: questions.ExportQuery = asked.call.query
+            check_span(moment(query.since), moment(query.until))
+            await self._look.check_pipeline(query.pipeline)
             if self._under_way[asked.identity.credential] >= self._at_once:
                 told = f"This key reads {self._at_once} exports already: let one end, then try again."
                 raise Refused(429, told, headers={"retry-after": "10"})
