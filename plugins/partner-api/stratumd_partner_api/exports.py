@@ -30,6 +30,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """The columns of each kind, in order."""
+_ROWS = {
+    "signals": "a SignalShown",
+    "changes": "a PointShown with its `event` and `sport`; its `price` is null where the quote disappeared",
+    "consensus": "a ConsensusShown with its `sport`",
+}
+"""What a row is."""
+_ABOUT = (
+    "Each line is {row}. Rows come by time, up to now; `since` and `until` are part of the span. What was observed a "
+    "moment ago may be stored after you asked: begin the next export a minute before the end of this one and leave out "
+    "what you have, or follow the stream, which loses nothing."
+)
+_ABOUT_CSV = " The first line names the columns; lists and objects are JSON in their cell, and an empty cell is null."
 _ENDINGS = {True: "csv", False: "jsonl"}
 
 
@@ -48,12 +60,12 @@ class Exports:
             yield endpoint(
                 self._counter, self._of(kind, as_csv=False), f"intel/export/{kind}", f"export_{kind}",
                 f"All {kind} by time, as JSON Lines", query=questions.ExportQuery, gives=str, access=EXPORT,
-                tag="Exports", media_type="application/jsonl",
+                tag="Exports", media_type="application/jsonl", description=_ABOUT.format(row=_ROWS[kind]),
             )  # fmt: skip
             yield endpoint(
                 self._counter, self._of(kind, as_csv=True), f"intel/export/{kind}.csv", f"export_{kind}_as_csv",
                 f"All {kind} by time, as CSV", query=questions.ExportQuery, gives=str, access=EXPORT,
-                tag="Exports", media_type="text/csv",
+                tag="Exports", media_type="text/csv", description=_ABOUT.format(row=_ROWS[kind]) + _ABOUT_CSV,
             )  # fmt: skip
 
     def _of(self, kind: str, *, as_csv: bool) -> Any:
