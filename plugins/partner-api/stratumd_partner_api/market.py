@@ -32,9 +32,9 @@ def moment(at: datetime | None) -> Micros | None:
 
 
 def check_span(since: Micros | None, until: Micros | None, told: str = "") -> None:
-    """Let pass a span of time. `Refused` (422) where it ends before it begins; `told` says where since is from."""
+    """Let pass a span of time. `Refused` (400) where it ends before it begins; `told` says where since is from."""
     if since is not None and until is not None and until < since:
-        raise Refused(422, f"until: this is before since{told}")
+        raise Refused(400, f"until: this is before since{told}")
 
 
 class Looking:
