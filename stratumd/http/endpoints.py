@@ -125,7 +125,8 @@ class _Prepared:
             found = await authenticate(call)
             if found is not None:
                 if self._scope and self._scope not in found.scopes:
-                    raise Refused(403, f"this needs the scope {self._scope!r}")
+                    had = ", ".join(sorted(found.scopes)) or "none"
+                    raise Refused(403, f"this needs the scope {self._scope!r}; shown was one with: {had}")
                 return found
         raise Refused(401, self._asked_for, headers=self._challenge)
 

@@ -261,6 +261,8 @@ async def test_who_may_is_asked_first(house: Serving, word: str, status: int) ->
     headers = {"authorization": f"Bearer {word}"} if word else {}
     answer = await house.client.get("/api/v1/mine", headers=headers)
     assert answer.status_code == status
+    if word == "reader":
+        assert answer.json()["detail"] == "this needs the scope 'write'; shown was one with: read"
     if not word:
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json()["detail"] == (
