@@ -165,6 +165,7 @@ class DeliveryError(StratumError):
 
     permanent = disable = False
     retry_after: float | None = None
+    status: int | None = None
 
     def __init__(
         self,
@@ -173,6 +174,7 @@ class DeliveryError(StratumError):
         permanent: bool = False,
         disable: bool = False,
         retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
@@ -182,6 +184,8 @@ class DeliveryError(StratumError):
         change or `stratumd sinks enable` is called."""
         self.retry_after = retry_after
         """Seconds to wait before anything is sent there again, where the receiver said so."""
+        self.status = status
+        """The status of the receiver's answer, where it answered over HTTP."""
 
 
 LONGEST = 500

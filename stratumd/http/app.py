@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
@@ -18,9 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stratumd.http import problems
 from stratumd.http.cors import Cors
 from stratumd.http.endpoints import Straight, routes
-from stratumd.http.openapi import OPENAPI, document
+from stratumd.http.openapi import document
+from stratumd.http.problems import OPENAPI
 from stratumd.http.whole import SECURITY
 from stratumd.plugin import Micros
+from stratumd.plugin.pages import matches
 from stratumd.plugin.routes import Endpoint, Scheme
 
 
@@ -78,13 +81,17 @@ def _description(api: Api) -> Route:
     """Return the route of the document that describes what plugins answer."""
 
     @cache
-    def written() -> bytes:
-        return msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
+    def written() -> tuple[bytes, str]:
+        body = msgspec.json.encode(document(api.endpoints, api.schemes, api.version))
+        return body, f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
     async def describe(request: Request) -> Response:
         """Return the OpenAPI document."""
-        body = await to_thread.run_sync(written)  # reading docstrings from the source takes a while
-        return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=300"})
+        body, tag = await to_thread.run_sync(written)  # reading docstrings from the source takes a while
+        headers = {"cache-control": "public, max-age=300", "etag": tag}
+        if matches(request.headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
     return Route(OPENAPI, describe)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any
@@ -21,8 +19,9 @@ from stratumd.errors import StratumError
 from stratumd.http import problems
 from stratumd.http.connections import OUTLET
 from stratumd.http.dates import deprecation
-from stratumd.http.openapi import OPENAPI
+from stratumd.http.problems import OPENAPI
 from stratumd.http.whole import Whole
+from stratumd.http.wording import MOMENT, bare, worded
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Scheme, Stream
@@ -35,7 +34,6 @@ SHORT_QUERY, MOST_ASKED = 256, 512
 """Bytes of a query, and queries of an endpoint, whose reading is remembered: most are asked again and again."""
 PATIENCE = 30.0
 """Seconds that a caller may take over a chunk of a stream."""
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logger("stratumd.http")
 
 
@@ -54,8 +52,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         headers = _headers(scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        request_id = problems.request_id(headers.get("x-request-id", ""))
         answer: Whole | _Streaming | Response
         try:
             answer = await self._answer(scope, receive, headers, request_id)
@@ -108,7 +105,7 @@ class _Prepared:
         self.seconds = endpoint.deadline / SECOND
         self._authenticators = [schemes[name].authenticate for name in endpoint.access.schemes]
         self._scope = endpoint.access.scope
-        self._asked_for = " or ".join(endpoint.access.schemes)
+        self._asked_for = _asked_for(endpoint.access)
         self._challenge = {"www-authenticate": ", ".join(_challenges(endpoint.access, schemes))}
         self._query = endpoint.query
         self._fields = _field_names(endpoint.query) if endpoint.query else frozenset()
@@ -128,9 +125,10 @@ class _Prepared:
             found = await authenticate(call)
             if found is not None:
                 if self._scope and self._scope not in found.scopes:
-                    raise Refused(403, f"this needs the scope {self._scope!r}")
+                    had = ", ".join(sorted(found.scopes)) or "none"
+                    raise Refused(403, f"this needs the scope {self._scope!r}; shown was one with: {had}")
                 return found
-        raise Refused(401, f"show who you are, by {self._asked_for}: {OPENAPI} says how", headers=self._challenge)
+        raise Refused(401, self._asked_for, headers=self._challenge)
 
     def check(self, call: Call, raw: bytes) -> None:
         """Read the query. `Refused` names what does not fit."""
@@ -161,13 +159,13 @@ class _Prepared:
             elif name in values:
                 raise Refused(422, f"{name!r} is given twice")
             elif name in self._moments and "T" not in value.upper():  # a bare number would be read as one
-                raise Refused(422, f"{name}: expected a time such as 2026-07-15T15:45:30Z")
+                raise Refused(422, f"{name}: {MOMENT}")
             else:
                 values[name] = value
         try:
             return msgspec.convert(values, model, strict=False)
         except msgspec.ValidationError as error:
-            raise Refused(422, _worded(error, model)) from None
+            raise Refused(422, worded(error, model, of_query=True)) from None
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> Any:
         """Read the body. `Refused` says what is wrong with it."""
@@ -185,7 +183,7 @@ class _Prepared:
         try:
             return self.body.decode(raw)  # type: ignore[union-attr]  # it is a decoder
         except msgspec.ValidationError as error:
-            raise Refused(422, _worded(error, self.endpoint.body)) from None
+            raise Refused(422, worded(error, self.endpoint.body)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Refused(400, "the body is not JSON that can be read") from None
 
@@ -294,6 +292,11 @@ def _is_json(media_type: str) -> bool:
     return name == "application/json" or name.endswith("+json")
 
 
+def _asked_for(access: Access) -> str:
+    shown = " or ".join(access.schemes)
+    return f"show who you are, by {shown}, as `Authorization: Bearer …`: {OPENAPI} says how"
+
+
 def _challenges(access: Access, schemes: Mapping[str, Scheme]) -> list[str]:
     kinds = [schemes[name].openapi.get("scheme", "") for name in access.schemes]
     return list(dict.fromkeys(kind.capitalize() for kind in kinds if kind)) or ["Session"]
@@ -330,16 +333,9 @@ def _fields_of(model: type[msgspec.Struct], wanted: tuple[type[Any], ...]) -> fr
 
 def _is_any(described: Any, wanted: tuple[type[Any], ...]) -> bool:
     """Say whether a type, or one of several, is a wanted one."""
-    bare = _bare(described)
-    kinds = bare.types if isinstance(bare, msgspec.inspect.UnionType) else (bare,)
-    return any(isinstance(_bare(kind), wanted) for kind in kinds)
-
-
-def _bare(described: Any) -> Any:
-    """Return a type without what is said about it."""
-    while isinstance(described, msgspec.inspect.Metadata):
-        described = described.type
-    return described
+    plain = bare(described)
+    kinds = plain.types if isinstance(plain, msgspec.inspect.UnionType) else (plain,)
+    return any(isinstance(bare(kind), wanted) for kind in kinds)
 
 
 def _parts(name: str, value: str) -> list[str]:
@@ -348,35 +344,3 @@ def _parts(name: str, value: str) -> list[str]:
     if "" in parts:
         raise Refused(422, f"{name}: a part of the list is empty: leave out the comma, or the whole parameter")
     return parts
-
-
-def _worded(error: msgspec.ValidationError, model: Any) -> str:
-    """Say in which field it is, and which values it takes: `at $.limit` becomes `limit: …`."""
-    text, _, place = str(error).partition(" - at `")
-    name = place.rstrip("`").removeprefix("$").removeprefix(".")
-    wrong = text.removeprefix("Invalid enum value ")
-    known = () if wrong == text else _known_values(model, name.partition("[")[0])
-    if known:
-        text = f"unknown value {wrong}: there are {', '.join(known)}"
-    return f"{name}: {text}" if name else text
-
-
-@cache
-def _known_values(model: Any, name: str) -> tuple[str, ...]:
-    """Return the values that a field of `model`, or each part of it, may have where they are listed."""
-    described: Any = msgspec.inspect.type_info(model)
-    types = [field.type for field in getattr(described, "fields", ()) if field.encode_name == name]
-    return tuple([str(value) for type in types for value in _listed(type)])
-
-
-def _listed(described: Any) -> Iterator[Any]:
-    inspect, bare = msgspec.inspect, _bare(described)
-    if isinstance(bare, inspect.LiteralType):
-        yield from bare.values
-    elif isinstance(bare, inspect.EnumType):
-        yield from [each.value for each in bare.cls]
-    elif isinstance(bare, inspect.UnionType):
-        for each in bare.types:
-            yield from _listed(each)
-    elif isinstance(bare, (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)):
-        yield from _listed(bare.item_type)

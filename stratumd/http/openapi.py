@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -12,8 +13,6 @@ from stratumd.http import docstrings
 from stratumd.http.problems import MEDIA_TYPE
 from stratumd.plugin.routes import Endpoint, Scheme
 
-OPENAPI = "/api/v1/openapi.json"
-"""Where the document is."""
 _REF = "#/components/schemas/{name}"
 _OPEN = re.compile(r"\{(\w+)\}")
 _PROBLEM: dict[str, Any] = {
@@ -174,9 +173,15 @@ def _described(schema: Schema) -> str | None:
 def _responses(endpoint: Endpoint, models: _Models) -> Schema:
     found: Schema = {}
     for status, kind in (endpoint.answers or {200: None}).items():
-        found[str(status)] = {"description": "The answer." if status < 400 else "A problem."}
+        found[str(status)] = {"description": _told(status)}
         if kind is not None:
             found[str(status)]["content"] = {endpoint.media_type: {"schema": models.of(kind)}}
     problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     found["default"] = {"description": "A problem, which says what to do next.", **problem}
     return found
+
+
+def _told(status: int) -> str:
+    if status == HTTPStatus.NOT_MODIFIED:
+        return "What `If-None-Match` names is as it was."
+    return "The answer." if status < HTTPStatus.BAD_REQUEST else "A problem."

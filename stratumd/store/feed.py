@@ -16,8 +16,8 @@ from stratumd.store.writes import Bulk
 
 NAME = "feed"
 """The counter of its sequence numbers."""
-_LONGEST = 3 * DAY
-"""Nobody offers anything on an event that started longer ago; it bounds where changes are looked for."""
+_LONGEST = 10 * DAY
+"""Changes of an event that started longer ago are not told: it bounds where they are looked for."""
 _AT_ONCE = 500
 
 

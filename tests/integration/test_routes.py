@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, datetime
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
@@ -26,6 +27,9 @@ class Query(msgspec.Struct, kw_only=True):
     types: tuple[str, ...] = ()
     """Only of these types,
     such as STEAM."""
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    day: date | None = None
+    least: int | None = None
 
 
 class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +161,7 @@ async def test_a_query_is_read_by_its_types(house: Serving) -> None:
         ("limit=0", 422, "limit: "),
         ("limit=x", 422, "limit: "),
         ("limit=1&limit=2", 422, "'limit' is given twice"),
-        ("limt=1", 422, "unknown parameter 'limt': there are limit, types"),
+        ("limt=1", 422, "unknown parameter 'limt': there are day, least, limit, since, types"),
         ("limit=%00", 400, "NUL"),
         ("types=", 422, "types: "),
         ("types=STEAM,", 422, "types: "),
@@ -199,6 +203,46 @@ async def test_a_body_is_what_the_endpoint_takes(
     assert answer.status_code == status, answer.text
 
 
+MOMENT = "expected a time with its zone, such as 2026-07-15T15:45:30Z (in a query, write + as %2B)"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("limit=x", "limit: expected a whole number"),
+        ("limit=0", "limit: expected a whole number >= 1"),
+        ("least=1.5", "least: expected a whole number"),
+        ("since=yesterday", f"since: {MOMENT}"),
+        ("since=2026-07-15", f"since: {MOMENT}"),
+        ("since=2026-07-15T15:45:30", f"since: {MOMENT}"),
+        ("since=2026-07-15T15:45:30+02:00", f"since: {MOMENT}"),
+        ("since=2026-02-30T15:45:30Z", f"since: {MOMENT}"),
+        ("day=today", "day: expected a day such as 2026-07-15"),
+    ],
+)
+async def test_what_does_not_fit_is_said_in_words_for_people(house: Serving, query: str, said: str) -> None:
+    assert (await house.client.get(f"/api/v1/things?{query}")).json()["detail"] == said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "name: this is required"),
+        ({"name": 1}, "name: expected a text, got a whole number"),
+        ({"name": "a", "nmae": "b"}, "unknown field 'nmae': there are name"),
+        ([], "expected an object, got a list"),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_named(house: Serving, body: Any, said: str) -> None:
+    assert (await house.client.post("/api/v1/things", json=body)).json()["detail"] == said
+
+
+async def test_the_document_is_not_sent_twice(house: Serving) -> None:
+    first = await house.client.get("/api/v1/openapi.json")
+    again = await house.client.get("/api/v1/openapi.json", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 async def test_bytes_come_as_they_are(house: Serving) -> None:
     answer = await house.client.post("/api/v1/raw", content=b"abc")
     assert (answer.status_code, answer.content) == (201, b"cba")
@@ -217,9 +261,13 @@ async def test_who_may_is_asked_first(house: Serving, word: str, status: int) ->
     headers = {"authorization": f"Bearer {word}"} if word else {}
     answer = await house.client.get("/api/v1/mine", headers=headers)
     assert answer.status_code == status
+    if word == "reader":
+        assert answer.json()["detail"] == "this needs the scope 'write'; shown was one with: read"
     if not word:
         assert answer.headers["www-authenticate"] == "Bearer"
-        assert answer.json()["detail"] == "show who you are, by word: /api/v1/openapi.json says how"
+        assert answer.json()["detail"] == (
+            "show who you are, by word, as `Authorization: Bearer …`: /api/v1/openapi.json says how"
+        )
 
 
 async def test_what_a_plugin_refuses_says_so_and_what_it_fails_with_does_not(house: Serving) -> None:

@@ -15,6 +15,9 @@ Password = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Code = Annotated[str, msgspec.Meta(max_length=32, description="Six digits of the second factor.")]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+RecoveryCode = Annotated[str, msgspec.Meta(max_length=32, description="One of the recovery codes, in place of `code`.")]
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""A time of an answer, ISO 8601 in UTC: its format stands in the document, so that generated clients read it as one."""
 
 _ADDRESS = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+")
 _JOINER = "\u200d"  # inside of many emoji

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from stratumd.plugin import iso
 from stratumd_accounts.rows import ApiKey, Connection, Session
-from stratumd_accounts.texts import Code, Email, Name, Password, Token
+from stratumd_accounts.texts import Code, Email, Name, Password, RecoveryCode, Time, Token
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +47,7 @@ class Login(Body, frozen=True, kw_only=True):
     password: Password
     """The password."""
     code: Code | None = None
-    recovery_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
     keep: Literal["cookie", "token"] = "cookie"
     """Whether the answer sets a cookie or holds a token, once."""
 
@@ -58,7 +58,7 @@ class StepUp(Body, frozen=True, kw_only=True):
     password: Password
     """The password."""
     code: Code | None = None
-    recovery_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
 
 
 class ResetRequest(Body, frozen=True, kw_only=True):
@@ -180,7 +180,7 @@ class EntitlementView(View, frozen=True, kw_only=True):
 
     plan: str
     title: str
-    until: str | None
+    until: Time | None
 
 
 class AccountView(View, frozen=True, kw_only=True):
@@ -189,7 +189,7 @@ class AccountView(View, frozen=True, kw_only=True):
     id: str
     email: str
     role: str
-    created_at: str
+    created_at: Time
     second_factor: bool
     recovery_codes: int
     web: EntitlementView
@@ -201,13 +201,13 @@ class SessionView(View, frozen=True, kw_only=True):
 
     id: str
     account: str
-    created_at: str
-    expires_at: str
-    fresh_until: str
+    created_at: Time
+    expires_at: Time
+    fresh_until: Time
     second_factor: str
     current: bool = True
     client: str | None = None
-    last_seen: str | None = None
+    last_seen: Time | None = None
     csrf: str | None = None
     """What `x-csrf-token` has to be, for a session by cookie."""
     token: str | None = None
@@ -235,10 +235,10 @@ class KeyView(View, frozen=True, kw_only=True):
     scopes: list[str]
     status: str
     """`active`, `expired` or `revoked`."""
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-    last_used_at: str | None
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
     successor: str | None
     key: str | None = None
     """The key itself, once, when it is made."""
@@ -248,11 +248,11 @@ class WatchedView(View, frozen=True, kw_only=True):
     """An event on a watchlist; its teams and start are null where nothing is known of it any more."""
 
     event: str
-    added_at: str
+    added_at: Time
     sport: str | None
     home: str | None
     away: str | None
-    commence_at: str | None
+    commence_at: Time | None
 
 
 class ConnectionView(View, frozen=True, kw_only=True):
@@ -265,14 +265,14 @@ class ConnectionView(View, frozen=True, kw_only=True):
     types: list[str]
     min_strength: int
     status: str
-    created_at: str
+    created_at: Time
 
 
 class Consent(View, frozen=True, kw_only=True):
     """Where to go at Discord."""
 
     url: str
-    expires_at: str
+    expires_at: Time
 
 
 class Sessions(View, frozen=True, kw_only=True):

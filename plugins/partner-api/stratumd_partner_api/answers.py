@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta
 
 Hidden = Meta(description="Null where the plan hides books.")
+Time = Annotated[datetime, Meta(tz=True)]
+"""A time in UTC: its format stands in the document, so that generated clients read it as one."""
 
 
 class TimingShown(msgspec.Struct):
@@ -45,7 +47,7 @@ class SignalShown(msgspec.Struct, kw_only=True):
     event: str
     home: str
     away: str
-    commence_at: datetime
+    commence_at: Time
     market: str
     player: str | None
     outcome: str
@@ -55,8 +57,8 @@ class SignalShown(msgspec.Struct, kw_only=True):
     magnitude: float
     threshold: float
     strength: int
-    observed_at: datetime
-    expires_at: datetime | None
+    observed_at: Time
+    expires_at: Time | None
     observation: Annotated[str, Meta(description="Empty where the plan hides books.")]
     metadata: dict[str, Any]
 
@@ -86,8 +88,8 @@ class QualityRow(msgspec.Struct, kw_only=True):
     actionable: Annotated[int, Meta(description="Not expired yet.")]
     median_strength: float
     median_score: float
-    first_at: datetime
-    last_at: datetime
+    first_at: Time
+    last_at: Time
 
 
 class QualityPage(msgspec.Struct):
@@ -113,7 +115,7 @@ class ConsensusShown(msgspec.Struct, kw_only=True):
 
     pipeline: str
     event: str
-    observed_at: datetime
+    observed_at: Time
     market: str
     player: str | None
     outcomes: list[str]
@@ -138,14 +140,14 @@ class ConsensusPage(msgspec.Struct):
 class StartShown(msgspec.Struct):
     """A start as it was announced."""
 
-    observed_at: datetime
-    commence_at: datetime
+    observed_at: Time
+    commence_at: Time
 
 
 class PhaseShown(msgspec.Struct):
     """A phase that the event entered."""
 
-    observed_at: datetime
+    observed_at: Time
     phase: str
     source: str
     home_score: int | None
@@ -159,9 +161,9 @@ class EventShown(msgspec.Struct, kw_only=True):
     sport: str
     home: str
     away: str
-    commence_at: datetime
-    first_seen_at: datetime
-    observed_at: datetime
+    commence_at: Time
+    first_seen_at: Time
+    observed_at: Time
     starts: list[StartShown]
     phase: str
     home_score: int | None
@@ -196,9 +198,9 @@ class QuoteShown(msgspec.Struct, kw_only=True):
     outcome: str
     line: float | None
     price: float
-    changed_at: datetime
-    confirmed_at: datetime
-    last_update: datetime | None
+    changed_at: Time
+    confirmed_at: Time
+    last_update: Time | None
 
 
 class OddsPage(msgspec.Struct):
@@ -211,7 +213,7 @@ class OddsPage(msgspec.Struct):
 class PointShown(msgspec.Struct, kw_only=True):
     """A change of a quote; `price` is null where it disappeared."""
 
-    observed_at: datetime
+    observed_at: Time
     pipeline: str
     book: Annotated[str | None, Hidden]
     market: str
@@ -219,7 +221,7 @@ class PointShown(msgspec.Struct, kw_only=True):
     outcome: str
     line: float | None
     price: float | None
-    last_update: datetime | None
+    last_update: Time | None
 
 
 class MovementPage(msgspec.Struct):
@@ -242,8 +244,8 @@ class ActionableShown(msgspec.Struct, kw_only=True):
     price: float
     probability: Annotated[float, Meta(description="Fair, by the consensus.")]
     ev_percent: Annotated[float, Meta(description="Expected value of a stake, in percent of it; no refund counted.")]
-    confirmed_at: datetime
-    consensus_at: datetime
+    confirmed_at: Time
+    consensus_at: Time
     operators: int
 
 
@@ -274,7 +276,7 @@ class ReportPage(msgspec.Struct):
 
     items: list[dict[str, Any]]
     next: str | None
-    as_of: Annotated[datetime | None, Meta(description="When it was worked out; null where it is too early to show.")]
+    as_of: Annotated[Time | None, Meta(description="When it was worked out; null where it is too early to show.")]
 
 
 class ClosePage(msgspec.Struct):
@@ -294,7 +296,7 @@ class KeyUsed(msgspec.Struct):
 class HourUsed(msgspec.Struct):
     """What was used in an hour, all keys together."""
 
-    hour: datetime
+    hour: Time
     requests: int
 
 
@@ -331,9 +333,9 @@ class WebhookShown(msgspec.Struct, kw_only=True):
     min_strength: int
     enabled: bool
     disabled_reason: str | None
-    created_at: datetime
-    failing_since: datetime | None
-    previous_secret_until: Annotated[datetime | None, Meta(description="Until then the secret before signs, too.")]
+    created_at: Time
+    failing_since: Time | None
+    previous_secret_until: Annotated[Time | None, Meta(description="Until then the secret before signs, too.")]
 
 
 class WebhookMade(WebhookShown, kw_only=True):
@@ -357,11 +359,11 @@ class DeliveryShown(msgspec.Struct, kw_only=True):
     event: str
     state: str
     attempts: int
-    due_at: Annotated[datetime | None, Meta(description="When it is tried next, where it waits.")]
-    status: int | None
+    due_at: Annotated[Time | None, Meta(description="When it is tried next, where it waits.")]
+    status: Annotated[int | None, Meta(description="Of the receiver's last answer; null where there was none.")]
     error: str | None
-    created_at: datetime
-    ended_at: datetime | None
+    created_at: Time
+    ended_at: Time | None
 
 
 class DeliveryPage(msgspec.Struct):
@@ -384,5 +386,5 @@ class Tested(msgspec.Struct):
     """How the receiver answered."""
 
     delivered: bool
-    status: int | None
+    status: Annotated[int | None, Meta(description="Of the receiver's answer; null where there was none.")]
     error: str | None

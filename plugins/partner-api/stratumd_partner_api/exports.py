@@ -14,7 +14,7 @@ from stratumd.plugin import Micros, Signal, parse_iso
 from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import questions
 from stratumd_partner_api.lens import Json, Lens, in_pieces
-from stratumd_partner_api.market import Looking, moment
+from stratumd_partner_api.market import Looking, check_span, moment
 from stratumd_partner_api.serving import Asked, Counter, endpoint
 
 EXPORT = Access(schemes=("key", "session"), scope="export:read")
@@ -30,6 +30,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """The columns of each kind, in order."""
+_ROWS = {
+    "signals": "a SignalShown",
+    "changes": "a PointShown with its `event` and `sport`; its `price` is null where the quote disappeared",
+    "consensus": "a ConsensusShown with its `sport`",
+}
+"""What a row is."""
+_ABOUT = (
+    "Each line is {row}. Rows come by time, up to now; `since` and `until` are part of the span. What was observed a "
+    "moment ago may be stored after you asked: begin the next export a minute before the end of this one and leave out "
+    "what you have, or follow the stream, which loses nothing."
+)
+_ABOUT_CSV = " The first line names the columns; lists and objects are JSON in their cell, and an empty cell is null."
 _ENDINGS = {True: "csv", False: "jsonl"}
 
 
@@ -48,17 +60,19 @@ class Exports:
             yield endpoint(
                 self._counter, self._of(kind, as_csv=False), f"intel/export/{kind}", f"export_{kind}",
                 f"All {kind} by time, as JSON Lines", query=questions.ExportQuery, gives=str, access=EXPORT,
-                tag="Exports", media_type="application/jsonl",
+                tag="Exports", media_type="application/jsonl", description=_ABOUT.format(row=_ROWS[kind]),
             )  # fmt: skip
             yield endpoint(
                 self._counter, self._of(kind, as_csv=True), f"intel/export/{kind}.csv", f"export_{kind}_as_csv",
                 f"All {kind} by time, as CSV", query=questions.ExportQuery, gives=str, access=EXPORT,
-                tag="Exports", media_type="text/csv",
+                tag="Exports", media_type="text/csv", description=_ABOUT.format(row=_ROWS[kind]) + _ABOUT_CSV,
             )  # fmt: skip
 
     def _of(self, kind: str, *, as_csv: bool) -> Any:
         async def export(asked: Asked) -> Stream:
             query: questions.ExportQuery = asked.call.query
+            check_span(moment(query.since), moment(query.until))
+            await self._look.check_pipeline(query.pipeline)
             if self._under_way[asked.identity.credential] >= self._at_once:
                 told = f"This key reads {self._at_once} exports already: let one end, then try again."
                 raise Refused(429, told, headers={"retry-after": "10"})

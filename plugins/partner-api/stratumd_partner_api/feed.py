@@ -9,12 +9,12 @@ from typing import Any
 from stratumd.plugin import DAY, Micros, Signal, iso
 from stratumd.plugin.history import History
 from stratumd.plugin.known import known_types
-from stratumd.plugin.routes import Endpoint
+from stratumd.plugin.routes import Endpoint, Refused
 from stratumd_partner_api import answers, questions
 from stratumd_partner_api.cursors import Mark, question_of
 from stratumd_partner_api.hub import Channel, Told
 from stratumd_partner_api.lens import Json, ranked_page
-from stratumd_partner_api.market import READ, Looking, moment
+from stratumd_partner_api.market import READ, Looking, check_span, moment
 from stratumd_partner_api.recent import Place, Ranked, Recent, Wanted
 from stratumd_partner_api.serving import Asked, Counter, Page, endpoint, listed, page
 
@@ -55,6 +55,9 @@ class Feed:
             answers.SignalPage,
         )  # fmt: skip
         yield self._declare(
+            self.signal, "intel/signals/{signal}", "get_signal", "A signal with its rank", None, answers.RankedSignal
+        )
+        yield self._declare(
             self.dislocations, "intel/dislocations", "list_dislocations",
             "Operators that stand apart from the others, the highest score first", questions.DislocationQuery,
             answers.SignalPage,
@@ -73,6 +76,14 @@ class Feed:
         types = await known_types(self._look.archive, query.types)
         return await self._ranked(asked, "signals", query, types, query)
 
+    async def signal(self, asked: Asked) -> Page:
+        """One signal."""
+        id = asked.call.params["signal"]
+        found = await self._look.remembered(asked, id, lambda lens: lens.signal(id))
+        if found is None:
+            raise Refused(404, "There is no such signal: see /api/v1/intel/signals.")
+        return page(found.encoded(asked.shape.hidden))
+
     async def dislocations(self, asked: Asked) -> Page:
         """The feed of one type."""
         query: questions.DislocationQuery = asked.call.query
@@ -81,6 +92,7 @@ class Feed:
     async def quality(self, asked: Asked) -> Page:
         """What the signals are like, by type."""
         query: questions.QualityQuery = asked.call.query
+        await self._look.check_pipeline(query.pipeline)
         since = moment(query.since)
         wanted = Wanted(
             sport=query.sport,
@@ -105,6 +117,7 @@ class Feed:
         kept: Page | None = memo.find(key, generation, now)
         if kept is not None:
             return kept
+        await self._look.check_pipeline(query.pipeline)
         made = await self._made(asked, name, query, types, more)
         memo.keep(key, made, generation, now)
         return made
@@ -113,6 +126,8 @@ class Feed:
         mark = self._look.mark(asked, name, query)
         at = mark.at if mark else asked.call.at
         wanted = _wanted(query, frozenset(types), more, at)
+        told = "" if query.since else ", which is 24 hours ago where it is not named"
+        check_span(wanted.since, wanted.until, told)
         rows = await self._rows(asked, wanted, mark, at, query.limit + 1)
         shown = rows[: query.limit]
         items = b",".join([each.encoded(asked.shape.hidden) for each in shown])

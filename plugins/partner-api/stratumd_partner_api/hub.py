@@ -94,7 +94,7 @@ class Line(Generic[T]):
         self.position = position
         """All up to this number has been given to the groups."""
         self.groups: dict[Hashable, Group[T]] = {}
-        self._delay = delay
+        self.delay = delay
         self._waiting: deque[Told[T]] = deque()
 
     def push(self, many: Iterable[Told[T]], now: Micros) -> None:
@@ -117,7 +117,7 @@ class Line(Generic[T]):
 
     def shows(self, told: Told[T], now: Micros) -> bool:
         """Say whether a message may be seen by now."""
-        return not self._delay or told.at <= now - self._delay
+        return not self.delay or told.at <= now - self.delay
 
 
 class Listening(Generic[T]):
@@ -326,11 +326,21 @@ class Channel(Generic[T]):
     async def _resumed(self, after: int, line: Line[T]) -> tuple[int, bytes]:
         """Return where to go on, and what to say where something between is not there any more."""
         first, newest = await self._source.ends()
-        if after > newest:
+        if after > newest or not await self._seen(after, line):
             return line.position, _reset(first, line.position)
         if after + 1 < first and first <= newest:
             return first - 1, _reset(first, first - 1)
         return after, b""
+
+    async def _seen(self, after: int, line: Line[T]) -> bool:
+        """Say whether the line's plans may have seen a message: another daemon may be a moment ahead.
+
+        A plan with a delay that was shown more gets some again. One that never was must not learn which ids there are.
+        """
+        if not line.delay or after <= line.position:
+            return True
+        found = await self._past(after - 1)
+        return bool(found) and found[0].id == after and line.shows(found[0], self._now())
 
     async def _replay(self, group: Group[T], line: Line[T], client: Client) -> AsyncIterator[bytes]:
         """Yield what the line has shown already, without gap up to where the line stands when this ends."""

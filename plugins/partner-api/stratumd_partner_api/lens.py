@@ -92,6 +92,14 @@ class Lens:
             limit=MOST_SIGNALS,
         )
 
+    def signal(self, id: str) -> Ranked | None:
+        """Return the signal that has exactly this id; None where there is none that the plan shows yet."""
+        try:
+            found = self._history.signal(id)
+        except LookupError:
+            return None
+        return Ranked(found) if found.id == id and found.observed_at <= self.cutoff else None
+
     def entries(self, after: int, limit: int) -> list[Entry]:
         """Return what follows in the feed up to the first that the plan does not show yet."""
         found = []

@@ -31,6 +31,12 @@ def moment(at: datetime | None) -> Micros | None:
     return None if at is None else micros(at)
 
 
+def check_span(since: Micros | None, until: Micros | None, told: str = "") -> None:
+    """Let pass a span of time. `Refused` (400) where it ends before it begins; `told` says where since is from."""
+    if since is not None and until is not None and until < since:
+        raise Refused(400, f"until: this is before since{told}")
+
+
 class Looking:
     """Looks through the lens of whoever asks."""
 
@@ -51,6 +57,14 @@ class Looking:
         finally:
             if not turns.borrowed_tokens and not turns.statistics().tasks_waiting:
                 self._turns.pop(asked.account, None)
+
+    async def check_pipeline(self, named: str | None) -> None:
+        """Let pass a pipeline that is configured or has stored something. `Refused` (404) names those there are."""
+        configured = self.archive.pipelines
+        if named is None or named in configured:
+            return
+        if not await self.archive.read(lambda history: history.steps(named)):
+            raise Refused(404, f"There is no such pipeline: there are {', '.join(configured) or 'none'}.")
 
     async def remembered(self, asked: Asked, key: Hashable, work: Callable[[Lens], T], at: Micros | None = None) -> T:
         """Return what `work` sees at `at`, or now, or saw a moment ago."""
@@ -147,6 +161,7 @@ class Market:
     async def odds(self, asked: Asked) -> Page:
         """Its quotes."""
         id, query = _event(asked), asked.call.query
+        await self._look.check_pipeline(query.pipeline)
         at = moment(query.at)
         return listed(
             await self._look.remembered(
@@ -157,6 +172,7 @@ class Market:
     async def movement(self, asked: Asked) -> Page:
         """Changes of its quotes."""
         id, query = _event(asked), asked.call.query
+        await self._check(query)
         mark = self._look.mark(asked, f"movement {id}", query)
         since, until = _bounds(query, mark, asked)
 
@@ -172,6 +188,7 @@ class Market:
     async def consensus(self, asked: Asked) -> Page:
         """Consensus by time."""
         query: questions.ConsensusQuery = asked.call.query
+        await self._check(query)
         mark = self._look.mark(asked, "consensus", query)
         since, until = _bounds(query, mark, asked)
 
@@ -200,6 +217,7 @@ class Market:
     async def actionable(self, asked: Asked) -> Page:
         """Prices of one event."""
         query: questions.ActionableQuery = asked.call.query
+        await self._look.check_pipeline(query.pipeline)
 
         def work(lens: Lens) -> list[Json]:
             return lens.actionable(query.event, market=query.market, pipeline=query.pipeline, min_ev=query.min_ev)
@@ -209,6 +227,7 @@ class Market:
     async def batch(self, asked: Asked) -> Page:
         """Prices of several events."""
         query: questions.BatchQuery = asked.call.query
+        await self._look.check_pipeline(query.pipeline)
 
         def one(lens: Lens, event: str) -> Json:
             try:
@@ -221,6 +240,10 @@ class Market:
             return [one(lens, event) for event in dict.fromkeys(query.events)]
 
         return listed(await self._look.remembered(asked, query, work))
+
+    async def _check(self, query: questions.MovementQuery | questions.ConsensusQuery) -> None:
+        check_span(moment(query.since), moment(query.until))
+        await self._look.check_pipeline(query.pipeline)
 
 
 def _event(asked: Asked) -> str:

@@ -196,7 +196,7 @@ class CloseQuery(msgspec.Struct, frozen=True, kw_only=True):
     event: Key | None = None
     """Of this event, by its id."""
     convention: Key | None = None
-    """What counts as the close, such as `last_before_actual`."""
+    """What counts as the close: `last_before_actual`, `last_before_scheduled`, `last_before_in_play` or `last_seen`."""
     market: Key | None = None
     """Of this market, such as `spreads`."""
     days: Days | None = None

@@ -292,6 +292,7 @@ class Sender:
                 state=DEAD if pause is None else PENDING,
                 attempts=delivery.attempts + 1,
                 due_at=writing.at + max(wait, rest),
+                status=error.status,
                 error=str(error)[:500],
                 ended_at=writing.at if pause is None else None,
             )

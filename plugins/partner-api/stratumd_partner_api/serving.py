@@ -23,6 +23,7 @@ MOST = 4_096
 """Answers that are kept."""
 PARTS = {
     "event": "The event's id, or the beginning of it, as `GET /api/v1/intel/events` shows it.",
+    "signal": "The signal's id, as `GET /api/v1/intel/signals`, streams and webhooks show it.",
     "webhook": "The webhook's id, as `GET /api/v1/intel/webhooks` shows it.",
     "delivery": "The delivery's id, as the webhook's `deliveries` show it.",
 }

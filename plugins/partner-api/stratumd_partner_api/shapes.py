@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratumd.odds import Ranking
-from stratumd.plugin import ConsensusPoint, Micros, Signal, iso
+from stratumd.plugin import ConsensusPoint, Contributor, Micros, Signal, iso
 from stratumd.plugin.evidence import number
 from stratumd.plugin.partners import Plan
 from stratumd.plugin.views import ConsensusRow, PathPoint, QuoteRow
@@ -133,9 +133,11 @@ def exported(kind: str, row: dict[str, Any], hidden: frozenset[str]) -> dict[str
         blank = {"books": None, "operator": None, "observation": ""} if BOOKS in hidden else {}
         names = _names(row["books"], row["operator"])
         return row | blank | {"metadata": evidence(row["metadata"], hidden, names)}
-    if BOOKS not in hidden:
-        return row
-    return row | ({"book": None} if kind == "changes" else {"contributors": None})
+    if BOOKS in hidden:
+        return row | ({"book": None} if kind == "changes" else {"contributors": None})
+    if kind == "consensus":
+        return row | {"contributors": [Contributor(*each)._asdict() for each in row["contributors"]]}
+    return row
 
 
 def velocity(found: Signal) -> float | None:

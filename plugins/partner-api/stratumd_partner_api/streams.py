@@ -24,6 +24,17 @@ from stratumd_partner_api.shapes import Shape, shape_of
 
 STREAM = Access(schemes=("key", "session"), scope="stream:read")
 _CLOSED = b'event: closed\ndata: {"reason":"This key or plan is not good any more."}\n\n'
+_ABOUT = (
+    "Server-sent events, each with an id. Without one the stream begins now, with 0 at the oldest that is kept. Send "
+    "the newest one as `Last-Event-ID` to go on without a gap, for as long as the log is kept; `reset` says that "
+    "something between is gone, and that it goes on behind `after`; `lagged` that you fell behind and have to come "
+    "back, `bye` that it is time to come back, `closed` that the key is not good any more. "
+)
+_SIGNAL = "The `data` of `signal` is a SignalShown: without its rank, which `GET /api/v1/intel/signals/{signal}` has."
+_CHANGES = (
+    "The `data` of `changes` is what one step changed: its `position`, its time `observed_at`, and `changes`, each a "
+    "PointShown and its `event`."
+)
 
 
 class SignalLog:
@@ -144,17 +155,14 @@ class Streams:
 
     def endpoints(self) -> Iterator[Endpoint]:
         """Yield them."""
-        about = (
-            "Server-sent events, each with an id. Send the newest one as `Last-Event-ID` to go on without a gap, for "
-            "as long as the log is kept; `reset` says that something between is gone, `lagged` that you fell behind "
-            "and have to come back, `bye` that it is time to come back, `closed` that the key is not good any more."
-        )
         yield self._declare(
-            self.signals, "stream/signals", "stream_signals", "Signals as they come", questions.StreamQuery, about
-        )
+            self.signals, "stream/signals", "stream_signals", "Signals as they come", questions.StreamQuery,
+            _ABOUT + _SIGNAL,
+        )  # fmt: skip
         yield self._declare(
-            self.changes, "stream/changes", "stream_changes", "Quotes as they change", questions.ChangesQuery, about
-        )
+            self.changes, "stream/changes", "stream_changes", "Quotes as they change", questions.ChangesQuery,
+            _ABOUT + _CHANGES,
+        )  # fmt: skip
 
     def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, about: str) -> Endpoint:
         return endpoint(

@@ -25,6 +25,18 @@ from stratumd_partner_api.rows import DELIVERED, PENDING, Attempted, Webhook
 from stratumd_partner_api.serving import PARTS, Asked, Counter, Page, listed, page
 
 MANAGE = Access(schemes=("key", "session"), scope="webhooks:write")
+_SENT = (
+    'What is posted is `{"type": "signal.created", "timestamp": …, "data": …}`, whose `data` is a SignalShown; a '
+    "test has the type `test`. It is signed as Standard Webhooks says: one of the signatures in `webhook-signature`, "
+    "which blanks part, is `v1,` and the Base64 of HMAC-SHA256 over `webhook-id`, `webhook-timestamp` and the body "
+    "as it came, joined by dots; the key is what follows `whsec_` in the secret, decoded from Base64. Refuse a "
+    "timestamp that is more than five minutes off, and answer 2xx within seconds: what fails is sent again under the "
+    "same `webhook-id`."
+)
+_ROTATED = (
+    "Only the newest two secrets sign: let the receiver know this one before you ask for the next, also where the "
+    "answer to this was lost."
+)
 OVERLAP: Micros = DAY
 """How long the secret before a rotation signs, too."""
 _NONE = "There is no such webhook: see /api/v1/intel/webhooks."
@@ -89,7 +101,7 @@ class Webhooks:
         yield self._declare("GET", "", self.list, "list_webhooks", "Your webhooks", {200: answers.WebhookPage})
         yield self._declare(
             "POST", "", self.make, "create_webhook", "Make a webhook; its secret is shown this once",
-            {201: answers.WebhookMade}, body=questions.WebhookBody,
+            {201: answers.WebhookMade}, body=questions.WebhookBody, description=_SENT,
         )  # fmt: skip
         yield self._declare("GET", one, self.get, "get_webhook", "One of your webhooks", given)
         yield self._declare(
@@ -100,6 +112,7 @@ class Webhooks:
         yield self._declare(
             "POST", one + "/rotate", self.rotate, "rotate_webhook_secret",
             "Get a new secret; the one before signs for a day too", {200: answers.WebhookMade},
+            description=_ROTATED,
         )  # fmt: skip
         yield self._declare(
             "POST", one + "/test", self.test, "test_webhook", "Send a test event now", {200: answers.Tested}
@@ -219,7 +232,7 @@ class Webhooks:
         try:
             status = await self._sender.test(row)
         except DeliveryError as error:
-            return Answer(body={"delivered": False, "status": None, "error": str(error)})
+            return Answer(body={"delivered": False, "status": error.status, "error": str(error)})
         return Answer(body={"delivered": True, "status": status, "error": None})
 
     async def deliveries(self, asked: Asked) -> Page:

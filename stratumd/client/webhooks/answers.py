@@ -18,14 +18,16 @@ def judge(status: int, retry_after: str | None, now: Micros) -> None:
     """Return where the receiver took the delivery (2xx).
 
     Raises `DeliveryError` for everything else: with `disable` for 410, with `retry_after` where an overloaded receiver
-    says how long to wait; else the delivery follows the schedule. No status makes it a dead letter at once.
+    says how long to wait; else the delivery follows the schedule. No status makes it a dead letter at once. `status` is
+    that of the answer.
     """
     if 200 <= status < 300:
         return
     if status == GONE:
-        raise DeliveryError("the receiver is gone (410): set a new URL, or take the sink out", disable=True)
+        gone = "the receiver is gone (410): set a new URL, or have nothing sent there any more"
+        raise DeliveryError(gone, disable=True, status=status)
     wait = seconds_until(retry_after, now) if status in SLOWER and retry_after else None
-    raise DeliveryError(f"the receiver answered {status}", retry_after=wait)
+    raise DeliveryError(f"the receiver answered {status}", retry_after=wait, status=status)
 
 
 def seconds_until(retry_after: str, now: Micros) -> float | None:

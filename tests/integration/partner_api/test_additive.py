@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,19 @@ def test_what_is_taken_away_is_found() -> None:
     assert broken(document({"x": nullable}, []), document({"x": text}, [])) == []
     asked = [{"name": "p", "required": True}]
     assert broken(old, document({"x": text, "y": number}, ["x"], asked)) == ["GET /a: the new parameter p is required"]
+
+
+TIMES = re.compile(r".*_(at|until|since|update|seen)|until|hour|as_of|since")
+
+
+async def test_every_time_says_that_it_is_one(tmp_path: Path) -> None:
+    """A generated client reads it as a time then, not as any text."""
+    async with world(f"sqlite:///{tmp_path}/s.db") as held:
+        document = (await held.get("openapi.json")).json()
+    unsaid = []
+    for name, schema in document["components"]["schemas"].items():
+        for field, told in schema.get("properties", {}).items():
+            kinds = [each for each in told.get("anyOf", [told]) if each.get("type") == "string"]
+            if TIMES.fullmatch(field) and any(each.get("format") != "date-time" for each in kinds):
+                unsaid.append(f"{name}.{field}")
+    assert unsaid == []

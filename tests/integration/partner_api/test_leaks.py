@@ -30,6 +30,7 @@ PACE = "0.4321987"
 SPEED = "0.777123"
 FILLED = {
     "event": "e1",
+    "signal": "SIGNAL",
     "events": "e1,e2",
     "limit": "1000",
 }
@@ -113,12 +114,13 @@ async def test_nothing_leaks(database_url: str) -> None:
             step = make_step(each.observed_at, [each], event=each.event, price=prices[each.observed_at])
             await held.commit(step)
         await held.heard()
-        asked = await paths(held)
+        asked = [path.replace("SIGNAL", each.id) for path in await paths(held) for each in (ordered[0], ordered[-1])]
+        assert f"intel/signals/{ordered[-1].id}" in asked
         for key in ("key_free", "session_cheap"):
             for path in asked:
                 answer = await held.get(path, key)
                 assert answer.status_code in (200, 403, 404), answer.text
-                check(answer.text, signals, prices, path)
+                check(answer.text.replace(f"/api/v1/{path}", ""), signals, prices, path)
         for path in ("stream/signals?after=0", "stream/changes?after=0"):
             text = await read_stream(held, path, "key_free", "event: ")
             check(text, signals, prices, path)

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from stratumd.plugin import HOUR, MINUTE
+from stratumd.plugin import DAY, HOUR, MINUTE
 from stratumd_partner_api.clients import Client
 from tests.integration.partner_api.world import START, World, make_signal, make_step, world
 
@@ -195,3 +195,15 @@ async def test_a_client_that_never_reads_holds_no_memory_and_nobody_up(tmp_path:
                     assert await reader.ids(1) == [f"s{n}"]
             assert client.ended.startswith(b"event: lagged")
             assert not client._waiting
+
+
+async def test_quotes_of_a_match_of_five_days_are_streamed_to_its_end(tmp_path: Path) -> None:
+    """As of cricket: the event began long ago, and is offered."""
+    async with world(f"sqlite:///{tmp_path}/s.db", background=True) as held:
+        for day in range(6):
+            await held.commit(make_step(START + day * DAY, price=1.5 + day / 10))
+        held.clock.advance(6 * DAY)
+        async with opened(held, "stream/changes?after=0") as reader:
+            for day in range(6):
+                with anyio.fail_after(5):
+                    assert (await reader.next())[1]["position"] == day + 1

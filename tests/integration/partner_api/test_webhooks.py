@@ -95,7 +95,7 @@ async def test_ten_failures_make_a_dead_letter_that_can_be_replayed(tmp_path: Pa
             await hook.send()
             hook.held.clock.advance(1.11 * pause + timedelta(seconds=5))
         (row,) = await hook.deliveries()
-        assert (row["state"], row["attempts"]) == ("dead", 10)
+        assert (row["state"], row["attempts"], row["status"]) == ("dead", 10, 503)
         answer = await hook.ask("POST", f"/deliveries/{row['id']}/replay")
         assert answer.json()["state"] == "pending"
         await hook.send()
@@ -110,6 +110,7 @@ async def test_a_receiver_that_is_gone_is_disabled_and_the_partner_told(database
         await hook.send()
         shown = (await hook.ask("GET")).json()
         assert (shown["enabled"], "410" in shown["disabled_reason"]) == (False, True)
+        assert "sink" not in shown["disabled_reason"], "a partner has none"
         (notice,) = hook.held.held.notices
         assert (notice.kind, notice.to) == ("webhook_disabled", "ann@example.org")
         await hook.ask("PATCH", json={"enabled": True})
@@ -179,7 +180,8 @@ async def test_a_test_event_and_where_nothing_is_sent(tmp_path: Path) -> None:
         assert (await hook.ask("POST", "/test")).json() == {"delivered": True, "status": 200, "error": None}
         assert hook.receiver.requests[0].json()["type"] == "test"
         hook.receiver.answer_next(500)
-        assert (await hook.ask("POST", "/test")).json()["delivered"] is False
+        refused = {"delivered": False, "status": 500, "error": "the receiver answered 500"}
+        assert (await hook.ask("POST", "/test")).json() == refused
         for url in ("http://10.0.0.1/x", "https://169.254.169.254/", "ftp://x", "https://u:p@example.com/", "x" * 9):
             answer = await hook.held.ask("POST", "intel/webhooks", json={"url": url})
             assert answer.status_code == 422, url

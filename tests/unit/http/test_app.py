@@ -97,11 +97,25 @@ async def test_errors_are_problem_details(
     answer = await client.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json() == {"type": "about:blank", "title": title, "status": status, "instance": path}
+    problem = answer.json()
+    assert problem.pop("request_id") == answer.headers["x-request-id"]
+    problem.pop("detail", None)
+    assert problem == {"type": "about:blank", "title": title, "status": status, "instance": path}
 
 
 async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx.AsyncClient) -> None:
-    assert set((await client.delete("/livez")).headers["allow"].split(", ")) == {"GET", "HEAD"}
+    answer = await client.delete("/livez")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert answer.json()["detail"] == f"this path answers {answer.headers['allow']}"
+
+
+async def test_a_path_of_the_api_that_is_not_there_says_where_to_look(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/things/", headers={"x-request-id": "mine-1"})
+    told = (
+        "there is nothing at this path: /api/v1/openapi.json lists those that there are, and paths end without a slash"
+    )
+    assert answer.json()["detail"] == told
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "mine-1"
 
 
 async def test_a_fault_of_the_own_code_tells_nothing_of_itself(client: httpx.AsyncClient, view: FixedView) -> None:
