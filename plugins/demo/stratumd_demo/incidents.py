@@ -40,7 +40,7 @@ FREQUENCY: Final = {
     Kind.MOVED_START: 6,
 }
 OPENINGS: Final = (Kind.STEAM, Kind.DISLOCATION)
-"""What the first games begin with, in turn, so that there is something to see soon."""
+"""What the first games begin with, and those of a season are shown with, in turn: there is something to see soon."""
 
 ATTENTION: Final = ((0.95, 40), (0.85, 30), (0.6, 20), (0.3, 10))
 """The share of operators that follow a jump after their usual delay, and how often it is that share."""
@@ -99,11 +99,11 @@ class Incidents:
         if self.random.random() < LATE_MOVE_SHARE:
             self._late_move(self.tempo.span(self.random.uniform(*LATE_MOVE)))
 
-    def show(self) -> bool:
-        """Let a steam move happen now; False where it is too near to the start."""
+    def show(self, kind: Kind) -> bool:
+        """Let an incident of this kind happen now; False where it is too near to the start."""
         if self._is_calm():
             return False
-        self._steam()
+        self._happen[kind]()
         return True
 
     def _gap(self) -> Micros:

@@ -14,7 +14,7 @@ from stratumd.plugin import HOUR, MINUTE, SECOND, Micros
 from stratumd_demo.books import BOOKS, WALK, first_books
 from stratumd_demo.desks import Desk, Family, Game
 from stratumd_demo.fixtures import MOST_GAMES, PLAYING, Season, draw_fixture
-from stratumd_demo.incidents import Incidents
+from stratumd_demo.incidents import OPENINGS, Incidents
 from stratumd_demo.labels import Label
 from stratumd_demo.quoting import MARKETS
 from stratumd_demo.timeline import Tempo, Timeline
@@ -32,8 +32,8 @@ REVIEWS: Final = 1.6
 LIVE_WALK: Final = 8.0
 """How much faster the truth walks in play."""
 LIVE_REVIEWS: Final = 20.0
-SHOW: Final = 15 * MINUTE
-"""How often a game of a season has a steam move beside what befalls it anyway: there is something to see soon."""
+SHOW: Final = 8 * MINUTE
+"""How often something befalls a game of a season beside what befalls it anyway: there is something to see soon."""
 CLOSE_AT_START: Final = ("betonlineag", "betus")
 """Operators that leave the feed when the game starts."""
 START_DELAYS: Final = (0, 6)
@@ -113,10 +113,10 @@ class Market:
             incidents.begin(opening)
 
     def _show(self, turn: int) -> None:
-        """Let one game after the other have its steam move; one near its start or in play is passed over."""
-        numbers = sorted(self._incidents)
-        after = [*numbers[turn % len(numbers) :], *numbers[: turn % len(numbers)]]
-        any(self._incidents[number].show() for number in after)  # until one does
+        """Let something befall one game after the other; one near its start or in play is passed over."""
+        numbers, kind = sorted(self._incidents), OPENINGS[turn % len(OPENINGS)]
+        first = turn // len(OPENINGS) % len(numbers)
+        any(self._incidents[number].show(kind) for number in [*numbers[first:], *numbers[:first]])  # until one does
         self._timeline.after(self.tempo.span(SHOW), partial(self._show, turn + 1))
 
     def _walk(self, game: Game, family: Family, per_root_hour: float) -> None:

@@ -17,8 +17,8 @@ from stratumd_demo.quoting import MARKETS, SPORT
 from stratumd_demo.timeline import Tempo
 from stratumd_demo.wire import SimulatedContent
 
-REOPENED: Micros = 60 * HOUR
-"""The market is opened as of the last multiple of this, UTC, in its own time, two hours at the usual pace: started
+REOPENED: Micros = 30 * HOUR
+"""The market is opened as of the last multiple of this, UTC, in its own time, an hour at the usual pace: started
 again soon, it goes on where it would be, and to get there takes a fraction of a second."""
 
 

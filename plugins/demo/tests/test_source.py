@@ -120,11 +120,11 @@ async def test_a_restart_soon_after_goes_on_where_the_market_would_be() -> None:
 
 @pytest.mark.parametrize("pace", [1, 3600])
 async def test_at_any_pace_little_has_to_be_gone_through_first(pace: float) -> None:
-    """At a pace of 3,600 two hours are most of a year."""
-    async with Demo(opened=OPENED + 119 * MINUTE, pace=pace) as demo:
+    """At a pace of 3,600 an hour is five months."""
+    async with Demo(opened=OPENED + 59 * MINUTE, pace=pace) as demo:
         assert demo.lent.built, "it is open"
         market = demo.source._market()
-    assert market.now - market.opened <= 60 * HOUR / pace
+    assert market.now - market.opened <= 30 * HOUR / pace
 
 
 async def test_it_reports_the_credits_of_its_provider() -> None:
