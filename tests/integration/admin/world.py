@@ -77,7 +77,7 @@ async def _things(house: Serving, person: Person) -> dict[str, str]:
     await house.house.office("accounts").desk.write(lambda writing: writing.put(connection))
     return {
         "account": account, "session": session, "key": key["id"], "webhook": hook.json()["id"],
-        "connection": connection.id, "delivery": "d1", "event": CANARY,
+        "connection": connection.id, "delivery": "d1", "event": CANARY, "signal": "s1",
     }  # fmt: skip
 
 
@@ -122,4 +122,5 @@ async def _spare(house: Serving, person: Person) -> dict[str, str]:
     """Give somebody things that the matrix may use up."""
     key = await person.ok("POST", "/account/keys", {"name": "spare"})
     other: Any = await Person(house, person.email).try_login()
-    return {"account": await person.id(), "key": key["id"], "session": other.json()["id"], "event": "e1"}
+    known = {"event": "e1", "signal": "s1"}
+    return {"account": await person.id(), "key": key["id"], "session": other.json()["id"], **known}
