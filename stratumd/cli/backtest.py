@@ -81,7 +81,7 @@ def backtest(
 
 
 def _built(name: str, settings: list[str]) -> Strategy:
-    from stratumd.config.report import suggest
+    from stratumd.plugin.known import suggest
     from stratumd.proof.settings import changed_options
     from stratumd.registry import discover, load, plugin_of
 

@@ -72,7 +72,7 @@ def resume(name: Name, config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUr
 
 def _full(name: str, config: Config) -> str:
     """Return the name of a source or a job of the file, as it is stored."""
-    from stratumd.config.report import suggest
+    from stratumd.plugin.known import suggest
 
     jobs = [job.name for pipeline in config.pipelines.values() for job in pipeline.jobs]
     if name in config.sources:

@@ -183,8 +183,8 @@ def _refuse_unknown(types: Sequence[str]) -> None:
     """Refuse types that no signal has and no detector gives, unless a detector does not tell its own."""
     if not types:
         return
-    from stratumd.config.report import suggest
     from stratumd.config.spec import signal_types
+    from stratumd.plugin.known import suggest
     from stratumd.registry import discover, load
 
     known = signal_types([each.component for each in load(discover()).detectors.values()])
@@ -316,7 +316,7 @@ def board(
 
 def _unseen(reader: Reader, event: str, pipeline: str | None, **wanted: str | None) -> str | None:
     """Say which of the names that were asked for no quote of the event ever had, and which is near."""
-    from stratumd.config.report import suggest
+    from stratumd.plugin.known import suggest
 
     seen = reader.movement(event, pipeline=pipeline)
     for name, value in wanted.items():

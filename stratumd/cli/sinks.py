@@ -91,7 +91,7 @@ def _refuse_unknown(name: str, config: Config | None, off: Sequence[str]) -> Non
         raise typer.BadParameter(f"no sink that is off is called {name!r}; there are {', '.join(off)}")
     if config is None:
         return
-    from stratumd.config.report import suggest
+    from stratumd.plugin.known import suggest
 
     known = [sink.name for pipeline in config.pipelines.values() for sink in pipeline.sinks]
     if not _matching(name, known):

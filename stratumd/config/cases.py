@@ -16,10 +16,11 @@ from stratumd.config.models import SportKey
 from stratumd.config.options import Owner, read_options
 from stratumd.config.quoted import Poll, read_polls
 from stratumd.config.reader import Reader
-from stratumd.config.report import Report, Span, suggest
+from stratumd.config.report import Report, Span
 from stratumd.config.section import Hinted, Section
 from stratumd.config.spec import Config, PipelineSpec
 from stratumd.plugin import Micros, Signal, format_duration, micros, parse_duration, parse_iso
+from stratumd.plugin.known import suggest
 
 _FILE_KEYS = ("config", "cases")
 _CASE_KEYS = ("name", "pipeline", "game", "quotes", "recording", "expect", "never")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from stratumd.config.document import Items, Node, Scalar, Table
-from stratumd.config.report import suggest
+from stratumd.plugin.known import suggest
 
 _CHARACTERS, _ENTRIES = ("character", "characters"), ("entry", "entries")
 _LENGTH = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")

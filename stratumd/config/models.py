@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from stratumd.config.report import suggest
 from stratumd.config.section import Hinted, Section
 from stratumd.odds import MarginModel, Method, Pricing
 from stratumd.plugin import Secret, Signal
+from stratumd.plugin.known import suggest
 
 _SCHEMES = ("sqlite", "postgresql")
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[1-9]\d{0,4}))?")

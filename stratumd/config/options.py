@@ -12,8 +12,9 @@ from stratumd.config.defaults import default_of
 from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.messages import Mistake, told
 from stratumd.config.references import Surroundings, Unresolved, parts, references
-from stratumd.config.report import Report, Span, names_secret, suggest
+from stratumd.config.report import Report, Span, names_secret
 from stratumd.plugin import Secret
+from stratumd.plugin.known import suggest
 from stratumd.redaction import learn
 
 Model = TypeVar("Model", bound=BaseModel)

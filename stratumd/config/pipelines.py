@@ -11,11 +11,11 @@ from stratumd.config.listed import Item, plugins_in, read_items
 from stratumd.config.models import PricingMethods, QualityRules, When
 from stratumd.config.options import Owner, read_options
 from stratumd.config.reader import Reader, docs
-from stratumd.config.report import suggest
 from stratumd.config.spec import Absent, DetectorSpec, JobSpec, PipelineSpec, SinkSpec, SourceSpec, signal_types
 from stratumd.config.timetable import Timetable
 from stratumd.odds import Pricing
 from stratumd.plugin import PluginConfig, Severity
+from stratumd.plugin.known import suggest
 from stratumd.registry import RESERVED, Registered
 
 NOTICES = ("false", *Severity, "true")

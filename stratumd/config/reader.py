@@ -14,8 +14,9 @@ from stratumd.config.document import Items, Node, Scalar, Table
 from stratumd.config.models import NAME
 from stratumd.config.options import Owner, read_options
 from stratumd.config.references import Surroundings
-from stratumd.config.report import Report, Span, suggest
+from stratumd.config.report import Report, Span
 from stratumd.config.spec import Absent
+from stratumd.plugin.known import suggest
 from stratumd.registry import Registered, Registry, discover, plugin_of
 
 Model = TypeVar("Model", bound=BaseModel)

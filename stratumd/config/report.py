@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from stratumd.errors import ConfigError, Problem
-from stratumd.plugin.known import suggest as suggest
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SECRET_WORDS = ("key", "apikey", "token", "secret", "password", "passwd", "webhook", "credential")

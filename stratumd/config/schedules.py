@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import CroniterBadDateError, croniter
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from stratumd.config.report import suggest
 from stratumd.config.section import Hinted, Section
 from stratumd.plugin import format_duration
+from stratumd.plugin.known import suggest
 
 Preset = Literal["fixed", "adaptive", "tiers", "close-capture"]
 

@@ -84,8 +84,9 @@ def points_for(signal: Signal, line: float) -> str:
 
 def points(market: str, own: float) -> str:
     """Return a line of the bettor's own side; that of a spread has a sign: `−3.5`, `0`, `220`."""
+    own = round(own, 2) + 0.0
     sign = "+" if own and kind(market) is Kind.SPREAD else ""
-    return f"{own + 0.0:{sign}.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
+    return f"{own:{sign}.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
 def _who(signal: Signal) -> str:

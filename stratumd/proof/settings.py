@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stratumd.config.messages import told
-from stratumd.config.report import suggest
 from stratumd.errors import ConfigError
 from stratumd.plugin import PluginConfig
+from stratumd.plugin.known import suggest
 from stratumd.runtime.builds import plain
 
 O = TypeVar("O", bound=PluginConfig)  # noqa: E741  # options

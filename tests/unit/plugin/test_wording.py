@@ -43,6 +43,7 @@ def test_the_widest_move_is_shown() -> None:
     ("market", "outcome", "move", "shown"),
     [
         ("spreads", "home", moved(0.5, 0.0), "Miami Heat +0.5 → 0"),
+        ("spreads", "home", moved(0.5, -0.004), "Miami Heat +0.5 → 0  "),
         ("spreads", "away", moved(-2.5, -2.5, (1.91, 1.83)), "Boston Celtics +2.5 1.91 → 1.83"),
         ("h2h", "home", moved(None, None, (2.4, 2.1)), "Miami Heat 2.40 → 2.10"),
         ("h2h", "draw", moved(None, None, (3.4, 3.1)), "Boston Celtics at Miami Heat draw 3.40 → 3.10"),
