@@ -6,7 +6,8 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import compress
+from operator import is_not
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -235,7 +236,8 @@ def _check_record(record: Record, last: Record | None) -> None:
     """Refuse a record that cannot be stored. Contributors that `last` has, too, were looked at before: most of them."""
     if isinstance(record, ConsensusPoint):
         known = last.contributors if isinstance(last, ConsensusPoint) else ()
-        new = [each for each, before in zip_longest(record.contributors, known) if each is not before]
+        said = record.contributors
+        new = [*compress(said, map(is_not, said, known)), *said[len(known) :]]
         _PACK((msgspec.structs.replace(record, contributors=()), new))
         return
     if "\0" in record.kind:

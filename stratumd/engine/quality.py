@@ -7,11 +7,14 @@ restart and a replay flag the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import compress
 
 import msgspec
 
-from stratumd.engine.board import Board, Taken, Update
+from stratumd.engine.board import Board, Update
+from stratumd.engine.lane import Lane
 from stratumd.engine.outcome import StateChange
+from stratumd.engine.taking import Taken
 from stratumd.odds import BOOKS, TEAMS, Kind, is_lay, kind, team_of
 from stratumd.plugin import (
     DAY,
@@ -126,27 +129,27 @@ class Quality:
             yield from _missing_markets(update, scope)
         bounds, known = self.bounds, self._known
         for taken in update.taken:
-            if taken.line.book not in known or not is_sound(taken, bounds):
-                yield from self._offer(event, taken, at)
-        stale: dict[str, tuple[Micros, str]] = {}
-        for market in update.markets:
-            if market.changed_at == at:
-                if not market.offering:
-                    yield _issue("missing_market", "nobody offers it any more", event, market=market.key.market)
-                self._ages(market, at, stale)
-        for book, (age, name) in stale.items():
-            usual = self.rhythms[book].usual
-            detail = f"confirmed {age / 1e6:.0f} s ago, while others move; usual: {usual / 1e6:.0f} s"
-            yield _issue("stale_book", detail, event, book, name)
+            book = taken.line.book
+            if book not in known and self._again(f"unknown_book {book}", at):
+                yield _issue("unknown_book", "no such book is known; operators: in the file makes it so", event, book)
+            if not is_sound(taken, bounds):
+                yield from self._offer(event, taken)
+        moved = [market for market in update.markets if market.changed_at == at]
+        for market in moved:
+            if not market.offering:
+                yield _issue("missing_market", "nobody offers it any more", event, market=market.key.market)
+        if moved and update.lane is not None:
+            for book, (age, name) in self._ages(update.lane, {*moved}, at).items():
+                usual = self.rhythms[book].usual
+                detail = f"confirmed {age / 1e6:.0f} s ago, while others move; usual: {usual / 1e6:.0f} s"
+                yield _issue("stale_book", detail, event, book, name)
 
-    def _offer(self, event: Event, taken: Taken, at: Micros) -> Iterator[Issue]:
+    def _offer(self, event: Event, taken: Taken) -> Iterator[Issue]:
         line, before, last_update = taken
         span = line.now
         if span is None or span.offer is None:
             return
         offer = span.offer
-        if offer.book not in self._known and self._again(f"unknown_book {offer.book}", at):
-            yield _issue("unknown_book", "no such book is known; operators: in the file makes it so", event, offer.book)
         yield from flaws(offer, self.bounds, event.id)
         if before is not None:
             yield from moved(before, offer, self.bounds, event.id)
@@ -155,28 +158,39 @@ class Quality:
             detail = f"changed, with a last_update {behind:.1f} s before the one it had"
             yield _issue("sequence", detail, event, offer.book, offer.market)
 
-    def _ages(self, market: Market, at: Micros, stale: dict[str, tuple[Micros, str]]) -> None:
-        """See how old the quotes of a market are that has moved, learn from it, and note those that are stale."""
-        rhythms, learned = self.rhythms, False
-        for book, line in market.lines.items():  # every quote of every market that moved: each look counts
-            span = line.now
-            if span is None or span.last_update is None or span.confirmed != at:
+    def _ages(self, lane: Lane, moved: Collection[Market], at: Micros) -> dict[str, tuple[Micros, str]]:
+        """Return the age and the market of books whose quotes are stale in markets that moved; learn how old is usual.
+
+        Of each book one quote of an event that moved is learned from: its markets are nearly always of one age.
+        """
+        updated = dict(compress(zip(lane.books, lane.updated, strict=True), map(moved.__contains__, lane.markets)))
+        stale = self._stale(lane, moved, at) if lane.updated_since < at - STALE_AT_LEAST else {}
+        rhythms = self.rhythms
+        for book, last in updated.items():  # every book of every event that moved: each look counts
+            if last is None:
                 continue
-            age = at - span.last_update
             rhythm = rhythms.get(book)
             if rhythm is None:
                 rhythm = rhythms[book] = Rhythm()
             usual = rhythm.usual
-            if age > usual:
-                if age > STALE * usual and age > STALE_AT_LEAST and rhythm.seen >= _LEARNED:
-                    stale.setdefault(book, (age, market.key.market))
+            if at - last > usual:
                 rhythm.usual = usual * _UP
             elif usual > 1.0:
                 rhythm.usual = usual * _DOWN
             if rhythm.seen < _LEARNED:
                 rhythm.seen += 1
-            learned = True
-        self._changed |= learned
+        self._changed |= bool(updated)
+        return stale
+
+    def _stale(self, lane: Lane, moved: Collection[Market], at: Micros) -> dict[str, tuple[Micros, str]]:
+        stale: dict[str, tuple[Micros, str]] = {}
+        quotes, latest = zip(lane.books, lane.markets, lane.updated, strict=True), at - STALE_AT_LEAST
+        for book, market, last in quotes:
+            if last is not None and last < latest and market in moved:
+                rhythm = self.rhythms.get(book)
+                if rhythm is not None and rhythm.seen >= _LEARNED and at - last > STALE * rhythm.usual:
+                    stale.setdefault(book, (at - last, market.key.market))
+        return stale
 
     def missing_books(self, scope: Scope, board: Board, at: Micros) -> Iterator[Issue]:
         """Yield the books that were asked for by name and offer nothing, when all of an answer is on the board: a

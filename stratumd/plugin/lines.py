@@ -16,21 +16,58 @@ if TYPE_CHECKING:
 _new = tuple.__new__  # a NamedTuple's own constructor costs twice as much
 
 
+class Confirmation:
+    """When the present offers of many books were last confirmed, all by the same answer.
+
+    Nearly all offers of an answer are those of the answer before. So they are confirmed at once, not span by span.
+    """
+
+    __slots__ = ("at", "updated")
+
+    def __init__(self, at: Micros) -> None:
+        self.at = at
+        """When the answer was received."""
+        self.updated: Sequence[Micros | None] = ()
+        """By place, the book's own word for when it last confirmed the offer."""
+
+
 class Span:
     """What one book offered in one market from `since` on, until the next span of the same book."""
 
-    __slots__ = ("_fair", "confirmed", "last_update", "offer", "since")
+    __slots__ = ("_confirmed", "_fair", "_last_update", "_place", "_shared", "offer", "since")
 
-    def __init__(self, offer: Offer | None, since: Micros, last_update: Micros | None) -> None:
+    def __init__(
+        self, offer: Offer | None, since: Micros, last_update: Micros | None, confirmed: Micros | None = None
+    ) -> None:
         self.offer = offer
         """None while the book offers nothing here: absence is recorded, never guessed."""
         self.since = since
         """When the first observation with this offer was received."""
-        self.confirmed = since
-        """When the newest observation with this offer was received."""
-        self.last_update = last_update
-        """The book's own word for when it last confirmed the offer; not when it changed."""
+        self._confirmed = since if confirmed is None else confirmed
+        self._last_update = last_update
+        self._shared: Confirmation | None = None
+        self._place = 0
         self._fair: Fair | str | None = None
+
+    @property
+    def confirmed(self) -> Micros:
+        """When the newest observation with this offer was received."""
+        return self._confirmed if self._shared is None else self._shared.at
+
+    @property
+    def last_update(self) -> Micros | None:
+        """The book's own word for when it last confirmed the offer; not when it changed."""
+        return self._last_update if self._shared is None else self._shared.updated[self._place]
+
+    def share(self, confirmation: Confirmation, place: int) -> None:
+        """Be confirmed with others from now on. Only the board does this."""
+        self._shared, self._place = confirmation, place
+
+    def settle(self) -> None:
+        """Stay as last confirmed, whatever becomes of the others. Only the board does this."""
+        shared = self._shared
+        if shared is not None:
+            self._confirmed, self._last_update, self._shared = shared.at, shared.updated[self._place], None
 
 
 class BookLine:

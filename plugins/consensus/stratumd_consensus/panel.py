@@ -5,8 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, MutableSequence, Sequence
 from functools import lru_cache
-from itertools import compress
+from itertools import compress, count
 from math import nan
+from operator import is_not
 from typing import NamedTuple, TypeAlias
 
 from stratumd.odds import Fair, compared_values
@@ -44,29 +45,29 @@ class Sheet(NamedTuple):
     lines: Column
     """NaN where there is none."""
     values: list[Column]
+    """What is compared: without a margin model the very same as `probabilities`."""
     probabilities: list[Column]
     implied: list[Column]
     """One over the price of each outcome: prices themselves do not average."""
 
-    def where(self, kept: Sequence[bool]) -> Sheet:
-        """Return the rows that are `kept`."""
+    def of(self, terms: Terms) -> Sheet:
+        """Return the rows of these terms, by which probabilities are what is compared."""
+        kept = [posted == terms for posted in self.terms]
         if all(kept):
             return self
         names = [[*compress(column, kept)] for column in (self.contributors, self.books, self.terms)]
         numbers = [[*compress(column, kept)] for column in (self.weights, self.lines)]
-        figures = [
-            [[*compress(column, kept)] for column in columns]
-            for columns in (self.values, self.probabilities, self.implied)
-        ]
-        return _new(Sheet, (self.outcomes, *names, *numbers, *figures))
+        values, implied = ([[*compress(column, kept)] for column in columns] for columns in (self.values, self.implied))
+        return _new(Sheet, (self.outcomes, *names, *numbers, values, values, implied))
 
     def write(self, row: int, voice: Voice) -> None:
         """Put `voice` into a row."""
         contributor, fair, self.terms[row] = voice
         self.contributors[row], self.books[row] = contributor, len(contributor.books)
         self.weights[row], self.lines[row] = contributor.weight, nan if fair.line is None else fair.line
-        for i, value in enumerate(contributor.values):
-            self.values[i][row] = value
+        if self.values is not self.probabilities:
+            for i, value in enumerate(contributor.values):
+                self.values[i][row] = value
         for i, probability in enumerate(fair.probabilities):
             self.probabilities[i][row] = probability
             self.implied[i][row] = 1.0 / fair.prices[i]
@@ -91,7 +92,7 @@ def seated(fresh: Sequence[Priced], weights: Mapping[str, float], before: Panel 
     """Return the panel of the books in `fresh`. It is made of `before`, which is used up: only what is new is read."""
     if before is None:
         before = Panel([], [], [], [], None)
-    changed = [place for place, (now, then) in enumerate(zip(fresh, before.fresh, strict=False)) if now is not then]
+    changed = [*compress(count(), map(is_not, fresh, before.fresh))]
     are_same_books = all([fresh[place].line is before.fresh[place].line for place in changed])
     if len(fresh) == len(before.fresh) and are_same_books:
         return _renewed(fresh, weights, before, changed)
@@ -135,6 +136,8 @@ def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
     if any([each.fair.outcomes != outcomes for each in voices]):
         return None
     contributors = [each.contributor for each in voices]
+    probabilities = _columns([each.fair.probabilities for each in voices])
+    is_modelled = bool(voices) and voices[0].terms is None
     return Sheet(
         outcomes,
         contributors,
@@ -142,8 +145,8 @@ def sheet_of(voices: Sequence[Voice]) -> Sheet | None:
         [each.terms for each in voices],
         _column([each.weight for each in contributors]),
         _column([nan if each.line is None else each.line for each in contributors]),
-        _columns([each.values for each in contributors]),
-        _columns([each.fair.probabilities for each in voices]),
+        _columns([each.values for each in contributors]) if is_modelled else probabilities,
+        probabilities,
         _columns([[1.0 / price for price in each.fair.prices] for each in voices]),
     )
 

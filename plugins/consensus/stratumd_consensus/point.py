@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from math import isnan
 
@@ -58,15 +59,24 @@ def _compared(panel: Panel) -> Sheet:
     terms = [each.terms for each in voices] if sheet is None else sheet.terms
     if sheet is not None and terms.count(terms[0] if terms else None) == len(terms):
         return sheet
-    weight_of: dict[Terms, float] = {}
-    for posted, voice in zip(terms, voices, strict=True):
-        assert posted is not None, "there is no margin model"
-        weight_of[posted] = weight_of.get(posted, 0.0) + voice.contributor.weight
-    chosen = min(weight_of, key=lambda terms: (-weight_of[terms], terms))
-    kept = [posted == chosen for posted in terms]
-    compared = sheet_of(list(compress(voices, kept))) if sheet is None else sheet.where(kept)
+    weights = [voice.contributor.weight for voice in voices] if sheet is None else sheet.weights
+    chosen = _weightiest([each for each in terms if each is not None], weights)
+    if sheet is not None:
+        return sheet.of(chosen)
+    compared = sheet_of([voice for voice in voices if voice.terms == chosen])
     assert compared is not None, "terms name the outcomes"
     return compared
+
+
+def _weightiest(terms: Sequence[Terms], weights: Sequence[float]) -> Terms:
+    """Return the terms of the greatest weight; at a tie the lowest."""
+    weight_of: Mapping[Terms, float] = Counter(terms)
+    if _unless_equal(weights) is not None:
+        sums: dict[Terms, float] = dict.fromkeys(weight_of, 0.0)
+        for posted, weight in zip(terms, weights, strict=True):
+            sums[posted] += weight
+        weight_of = sums
+    return min(weight_of, key=lambda each: (-weight_of[each], each))
 
 
 def _medians(columns: Sequence[Sequence[float]], weights: Weights) -> list[float]:

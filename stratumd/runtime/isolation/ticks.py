@@ -102,6 +102,4 @@ def _unpacked_market(wire: WireMarket, sport: str, pricing: Pricing) -> Market:
 
 
 def _unpacked_span(wire: WireSpan) -> Span:
-    span = Span(wire.offer, wire.since, wire.last_update)
-    span.confirmed = wire.confirmed
-    return span
+    return Span(wire.offer, wire.since, wire.last_update, wire.confirmed)
