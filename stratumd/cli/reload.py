@@ -36,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 
 def reload(
-    file: Annotated[Path | None, typer.Argument(help="The daemon's configuration file, instead of --config.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="The daemon's configuration file, instead of --config.", readable=False)
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change; change nothing.")] = False,
     socket: Annotated[

@@ -30,6 +30,7 @@ from stratumd.errors import StartupError, StratumError
 
 __all__ = [
     "LeaseLost",
+    "NewerDatabase",
     "NoDatabase",
     "StoreBroken",
     "StoreBusy",
@@ -67,6 +68,12 @@ class StoreFull(StoreError):
 
 class NoDatabase(StartupError):
     """Nobody has made the database yet: nothing is stored."""
+
+
+class NewerDatabase(StartupError):
+    """A newer stratumd, or a newer plugin, brought the database's schema up to date; this one does not know it."""
+
+    exit_code = 78  # no restart helps: somebody has to install the newer one, or to name another database
 
 
 class LeaseLost(StoreError):
