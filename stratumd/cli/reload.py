@@ -52,7 +52,8 @@ def reload(
 
     Exit codes: 0 done, 1 a plugin's code prevents it, 2 usage, 75 no daemon answers, 78 the configuration is wrong.
     """
-    from stratumd.runtime.control import Request, ask, sockets
+    from stratumd.runtime.control import Request, ask
+    from stratumd.runtime.presence import sockets
 
     paths = [socket] if socket else sockets(file or config)
     code = 0
