@@ -107,12 +107,13 @@ def status(
     The daemons of the configuration file are asked on their control sockets; everything else is what the store says,
     which needs no daemon.
     """
+    url = database_url(config, database)
     present = who_runs(config, socket)
     if not as_json:
         for line in tables.daemons(present):
             say(line)
         say("")
-    with reading(config, database) as reader:
+    with reading(config, url) as reader:
         found = reader.status(now())
     if as_json:
         emit([found.public() | tables.daemons_row(present)], {}, as_json=True)
