@@ -84,7 +84,7 @@ def cli() -> str:
         ("1", "failed"),
         ("2", "wrong usage"),
         ("75", "something that is needed is down: a restart may help"),
-        ("78", "the configuration is wrong: a restart does not help"),
+        ("78", "the configuration is wrong, or a newer stratumd made the database: a restart does not help"),
         ("130, 141", "ended by Ctrl-C; by a reader of its output, such as `head`, that has seen enough"),
         ("143", "`run`, by a second SIGTERM: it ended at once, as it stood; what was committed is safe"),
     )

@@ -27,9 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run_cases(
-    files: Annotated[list[Path], typer.Argument(help="Files of cases, such as stratumd.test.yaml.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of cases, such as stratumd.test.yaml.", readable=False)],
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Another configuration than the one that the files name.")
+        Path | None,
+        typer.Option("--config", "-c", help="Another configuration than the one that the files name.", readable=False),
     ] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import anyio
 import typer
 
-from stratumd.cli.console import CONFIG_WRONG, DEFAULT_CONFIG, DEPENDENCY_DOWN, OK, AsJson, ConfigPath, emit, say, warn
+from stratumd.cli.console import (
+    CONFIG_WRONG,
+    DEFAULT_CONFIG,
+    DEPENDENCY_DOWN,
+    OK,
+    AsJson,
+    ConfigFile,
+    ConfigPath,
+    emit,
+    say,
+    warn,
+)
 from stratumd.errors import StratumError
 
 if TYPE_CHECKING:
@@ -33,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    file: ConfigFile = None,
     config: ConfigPath = DEFAULT_CONFIG,
     connect: Annotated[
         bool, typer.Option("--probe", help="Also ask the database, sources and sinks whether they are there.")
@@ -116,10 +127,7 @@ def schema() -> None:
     say(json.dumps(file_schema(registry), indent=2, ensure_ascii=False))
 
 
-def init(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
-) -> None:
+def init(file: ConfigFile = None, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Write a commented configuration that runs without a key. An existing file is left alone."""
     file = file or config
     text = example().replace("$schema=config/", "$schema=", 1)

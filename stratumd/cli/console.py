@@ -19,8 +19,12 @@ from typer.exceptions import TyperException
 from stratumd.errors import ConfigError, StratumError
 from stratumd.redaction import described, redact, told
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+# Whether a configuration can be read is for its reader to say, with exit code 78: typer, asked for `readable`, says 2.
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", readable=False)]
 """Option of every command that reads the configuration. Default: `DEFAULT_CONFIG`."""
+
+ConfigFile = Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.", readable=False)]
+"""Argument of commands that take the configuration's file by itself, too."""
 
 
 def _database_url(text: str) -> str:

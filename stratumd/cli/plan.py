@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from stratumd.cli import tables
-from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigPath, DatabaseUrl, emit, say, warn
+from stratumd.cli.console import DEFAULT_CONFIG, AsJson, ConfigFile, ConfigPath, DatabaseUrl, emit, say, warn
 from stratumd.errors import StratumError
 from stratumd.plugin import DAY, Fixture, Micros
 
@@ -38,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    file: ConfigFile = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -27,6 +27,7 @@ from stratumd.cli.console import (
 from stratumd.plugin import Micros, Ranked, micros, parse_duration, parse_iso, ranked, to_datetime
 
 if TYPE_CHECKING:
+    from stratumd.runtime.presence import About
     from stratumd.store import Reader
 
 
@@ -89,15 +90,33 @@ Sport = Annotated[str | None, typer.Option("--sport", help="Only this sport, suc
 Since = Annotated[
     Micros | None, typer.Option("--since", parser=moment, metavar="TIME", help="From then on: 2h, or an ISO time.")
 ]
+Socket = Annotated[
+    Path | None, typer.Option("--socket", help="A daemon's control socket, as its /status shows it.", readable=False)
+]
 Until = Annotated[Micros | None, typer.Option("--until", parser=moment, metavar="TIME", help="Up to then.")]
 
 
-def status(config: ConfigPath = DEFAULT_CONFIG, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Show how everything is: sources, credits, quotes, signals, deliveries that wait."""
-    with reading(config, database) as reader:
+def status(
+    config: ConfigPath = DEFAULT_CONFIG,
+    database: DatabaseUrl = None,
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how everything is: whether a daemon runs, sources, credits, quotes, signals, deliveries that wait.
+
+    The daemons of the configuration file are asked on their control sockets; everything else is what the store says,
+    which needs no daemon.
+    """
+    url = database_url(config, database)
+    present = who_runs(config, socket)
+    if not as_json:
+        for line in tables.daemons(present):
+            say(line)
+        say("")
+    with reading(config, url) as reader:
         found = reader.status(now())
     if as_json:
-        emit([found.public()], {}, as_json=True)
+        emit([found.public() | tables.daemons_row(present)], {}, as_json=True)
         return
     emit(tables.sources(found), tables.SOURCES, as_json=False, none="nothing was polled yet: `stratumd run` does so")
     if found.paused:
@@ -335,6 +354,17 @@ def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool, none: str
     """Print rows of the store: whole with --json, else with times as short as a table can bear."""
     public = [row.public() for row in rows]
     emit(public if as_json else [tables.shortened(row) for row in public], columns, as_json=as_json, none=none)
+
+
+def who_runs(config: Path, socket: Path | None) -> list[tuple[Path, About | str]]:
+    """Return what the daemons by this file, or behind this socket, say of themselves, or why they do not answer.
+
+    Where there is no socket, the places where one could be stand there, with no more to say.
+    """
+    from stratumd.runtime.presence import look, places, sockets
+
+    paths = [socket] if socket else sockets(config)
+    return list(look(paths)) if paths else [(place, "") for place in places(config)]
 
 
 def database_url(config: Path, database: str | None) -> str:

@@ -36,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 
 def reload(
-    file: Annotated[Path | None, typer.Argument(help="The daemon's configuration file, instead of --config.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="The daemon's configuration file, instead of --config.", readable=False)
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change; change nothing.")] = False,
     socket: Annotated[
@@ -50,7 +52,8 @@ def reload(
 
     Exit codes: 0 done, 1 a plugin's code prevents it, 2 usage, 75 no daemon answers, 78 the configuration is wrong.
     """
-    from stratumd.runtime.control import Request, ask, sockets
+    from stratumd.runtime.control import Request, ask
+    from stratumd.runtime.presence import sockets
 
     paths = [socket] if socket else sockets(file or config)
     code = 0

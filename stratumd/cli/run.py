@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratumd.cli.console import DEFAULT_CONFIG, ConfigPath, DatabaseUrl, ReaderLeft, say, warn
+from stratumd.cli.console import DEFAULT_CONFIG, ConfigFile, ConfigPath, DatabaseUrl, ReaderLeft, say, warn
 from stratumd.plugin import parse_duration
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def length(text: str) -> timedelta:
 
 
 def run(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file, instead of --config.")] = None,
+    file: ConfigFile = None,
     config: ConfigPath = DEFAULT_CONFIG,
     database: DatabaseUrl = None,
     once: Annotated[bool, typer.Option("--once", help="Poll each source once, deliver, and end.")] = False,
@@ -57,7 +57,7 @@ def run(
     """Poll the sources, detect, deliver; until Ctrl-C or SIGTERM.
 
     Exit codes: 0 ended as asked, 1 something failed (with --once), 2 usage, 75 something needed is down and a restart
-    may help, 78 the configuration is wrong.
+    may help, 78 the configuration is wrong or the database is newer than this stratumd.
     """
     if once and role is Role.API:
         raise typer.BadParameter("--once polls, which --role api never does: leave one of them out")

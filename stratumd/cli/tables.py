@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratumd.cli.console import plain_columns
@@ -12,6 +13,7 @@ from stratumd.plugin import Micros, Ranked, Signal, format_duration, iso
 
 if TYPE_CHECKING:
     from stratumd.plugin.views import BoardRow, ConsensusRow, Status
+    from stratumd.runtime.presence import About
 
 SOURCES = {
     "source": "SOURCE", "last": "LAST POLL", "result": "RESULT", "polls": "POLLS 24H", "success": "SUCCESS 24H",
@@ -235,6 +237,35 @@ def notices(found: Status) -> list[dict[str, Any]]:
         }
         for each in found.notices
     ]
+
+
+def daemons(present: Sequence[tuple[Path, About | str]]) -> Iterator[str]:
+    """Yield a line for each daemon that runs or that does not answer, or one that says that none does."""
+    running = [each for _, each in present if not isinstance(each, str)]
+    silent = [f"{path} ({each})" if each else str(path) for path, each in present if isinstance(each, str)]
+    for about in running:
+        states = ", ".join(f"{number} {state}" for state, number in about.components.items())
+        role = "" if about.role == "all" else f", role {about.role}"
+        yield (
+            f"running: process {about.pid} since {about.started[:19].replace('T', ' ')}, stratumd {about.version}{role}"
+            f", on {about.database}; components: {states}"
+        )
+        yield from (f"  {each}" for each in about.degraded)
+    if silent:
+        follows = "" if running else ": what follows is what the store says"
+        yield f"no daemon answers on {' or '.join(silent)}{follows}"
+
+
+def daemons_row(present: Sequence[tuple[Path, About | str]]) -> dict[str, Any]:
+    """Return the daemons that run, and where nobody answers with the reason if a socket is there, for --json."""
+    import msgspec
+
+    return {
+        "daemons": [
+            {"socket": str(path)} | msgspec.to_builtins(each) for path, each in present if not isinstance(each, str)
+        ],
+        "no_answer": {str(path): each for path, each in present if isinstance(each, str)},
+    }
 
 
 def figures(found: Status) -> str:

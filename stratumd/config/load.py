@@ -108,8 +108,13 @@ def _text(path: Path) -> str:
         ) from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: this is a folder; name the file in it") from None
+    except PermissionError:
+        raise ConfigError(
+            f"{path}: user id {os.geteuid()} may not read it; give it the right to, here and on the folders above"
+            " (chmod, chown), or name another (-c FILE)"
+        ) from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: {error.strerror}; name another (-c FILE)") from None
     except UnicodeDecodeError as error:
         raise ConfigError([_not_text(path, error)]) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from stratumd.http.cors import Cors
 from stratumd.http.endpoints import Straight, routes
 from stratumd.http.openapi import document
 from stratumd.http.problems import OPENAPI
+from stratumd.http.refusals import Refusals
 from stratumd.http.whole import SECURITY
 from stratumd.plugin import Micros
 from stratumd.plugin.pages import matches
@@ -57,7 +58,8 @@ def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) 
     `origins`: those of other pages that a browser lets read the answers.
     """
     pages = _Pages(view)
-    plugins = routes(api.endpoints, api.schemes, api.now) if api is not None else []
+    refusals = None if api is None else Refusals(api.now)
+    plugins = routes(api.endpoints, api.schemes, api.now, refusals) if api is not None and refusals is not None else []
     app = Starlette(
         routes=[
             *plugins,
@@ -69,12 +71,21 @@ def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) 
             Route("/status", pages.status),
             Route("/metrics", pages.metrics),
         ],
-        exception_handlers={HTTPException: problems.of_exception, Exception: problems.of_failure},
+        exception_handlers={HTTPException: partial(_refuse, refusals), Exception: problems.of_failure},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
     straight: ASGIApp = Straight(app, plugins)
     # Around everything, the answers to failures too.
     return SecurityHeaders(Cors(straight, origins) if origins else straight)
+
+
+async def _refuse(refusals: Refusals | None, request: Request, error: Exception) -> Response:
+    """Answer a path that is not there, or a method that a path does not answer."""
+    answer = problems.of_exception(request, error)
+    if refusals is not None:
+        # No part of the path: whoever looks for holes writes into it what they like.
+        refusals.tell(answer.status_code, answer.headers["x-request-id"], request.method, "none")
+    return answer
 
 
 def _description(api: Api) -> Route:

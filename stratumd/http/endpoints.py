@@ -20,11 +20,12 @@ from stratumd.http import problems
 from stratumd.http.connections import OUTLET
 from stratumd.http.dates import deprecation
 from stratumd.http.problems import OPENAPI
+from stratumd.http.refusals import Refusals
 from stratumd.http.whole import Whole
 from stratumd.http.wording import MOMENT, bare, worded
 from stratumd.observe.logs import logger
 from stratumd.plugin import SECOND, Micros
-from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Scheme, Stream
+from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Refused, Scheme, Stream
 
 MOST_FIELDS = 64
 """Parameters of a query, at most."""
@@ -41,8 +42,15 @@ class Door:
     """The ASGI application of one path."""
 
     def __init__(
-        self, endpoints: Iterable[Endpoint], schemes: Mapping[str, Scheme], clock: Callable[[], Micros]
+        self,
+        path: str,
+        endpoints: Iterable[Endpoint],
+        schemes: Mapping[str, Scheme],
+        clock: Callable[[], Micros],
+        refusals: Refusals,
     ) -> None:
+        self._path = path
+        self._refusals = refusals
         self._methods = {each.method: _Prepared(each, schemes) for each in endpoints}
         if "GET" in self._methods:
             self._methods.setdefault("HEAD", self._methods["GET"])
@@ -70,9 +78,6 @@ class Door:
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Mapping[str, str], request_id: str
     ) -> Whole | _Streaming:
-        prepared = self._methods.get(scope["method"])
-        if prepared is None:
-            raise Refused(405, f"this path answers {self._allow['allow']}", headers=self._allow)
         call = Call(
             method=scope["method"],
             path=scope["path"],
@@ -86,11 +91,22 @@ class Door:
             at=self._clock(),
         )
         try:
+            return await self._served(call, scope, receive)
+        except Refused as refused:
+            account = call.identity.account if call.identity else ""
+            self._refusals.tell(refused.status, request_id, call.method, self._path, account)
+            raise
+
+    async def _served(self, call: Call, scope: Scope, receive: Receive) -> Whole | _Streaming:
+        prepared = self._methods.get(call.method)
+        if prepared is None:
+            raise Refused(405, f"this path answers {self._allow['allow']}", headers=self._allow)
+        try:
             async with asyncio.timeout(prepared.seconds):
-                call.identity = await prepared.identity(call)
+                await prepared.identify(call)
                 prepared.check(call, scope["query_string"])
                 if prepared.body is not None:
-                    call.body = await prepared.read(headers, receive)
+                    call.body = await prepared.read(call.headers, receive)
                 found = await prepared.endpoint.call(call)
         except TimeoutError:
             raise Refused(503, "this took too long: ask for less", headers={"retry-after": "1"}) from None
@@ -118,16 +134,18 @@ class _Prepared:
             self.body = bytes  # type: ignore[assignment]  # as they came
         self._extra = deprecation(endpoint.deprecated, endpoint.sunset)
 
-    async def identity(self, call: Call) -> Identity | None:
+    async def identify(self, call: Call) -> None:
+        """Find out whom the call comes from. `Refused` where that is nobody who may make it."""
         if not self._authenticators:
-            return None
+            return
         for authenticate in self._authenticators:
             found = await authenticate(call)
             if found is not None:
+                call.identity = found
                 if self._scope and self._scope not in found.scopes:
                     had = ", ".join(sorted(found.scopes)) or "none"
                     raise Refused(403, f"this needs the scope {self._scope!r}; shown was one with: {had}")
-                return found
+                return
         raise Refused(401, self._asked_for, headers=self._challenge)
 
     def check(self, call: Call, raw: bytes) -> None:
@@ -230,13 +248,15 @@ class _Streaming:
         scope.cancel()
 
 
-def routes(endpoints: Sequence[Endpoint], schemes: Mapping[str, Scheme], clock: Callable[[], Micros]) -> list[Route]:
+def routes(
+    endpoints: Sequence[Endpoint], schemes: Mapping[str, Scheme], clock: Callable[[], Micros], refusals: Refusals
+) -> list[Route]:
     """Return a route for every path, those without an open part first."""
     by_path: dict[str, list[Endpoint]] = {}
     for each in endpoints:
         by_path.setdefault(each.path, []).append(each)
     ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
-    return [Route(path, Door(some, schemes, clock)) for path, some in ordered]
+    return [Route(path, Door(path, some, schemes, clock, refusals)) for path, some in ordered]
 
 
 class Straight:

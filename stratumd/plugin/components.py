@@ -198,6 +198,12 @@ class Source(Component):
         """Return the most credits that `poll_watched` costs. Pure."""
         raise NotImplementedError
 
+    def tells(self) -> Mapping[str, Micros]:
+        """Return the topics of news that its answers hold, each with the time after which a poll tells again what did
+        not change; 0 where every poll does. Pure: it is asked before the source is opened, for a plan.
+        """
+        return {}
+
     def credits(self) -> Credits | None:
         """Return the newest word of the provider about its quota, or None where it has none."""
         return None
@@ -241,6 +247,8 @@ class Window(NamedTuple):
     length: Micros
     in_play: bool = False
     """True where it is polls after the start that are compared."""
+    topic: str = ""
+    """Where it is set: news of this topic must have been told within the window, and no polls are compared."""
 
 
 Yield = Finding | Record | State
@@ -272,7 +280,8 @@ class Detector(Component):
 
     @property
     def windows(self) -> Mapping[str, Window]:
-        """Return the window that two polls must fall into, by the type of signal that cannot fire without."""
+        """Return the window that two polls, or the news heard, must fall into, by the type of signal that cannot fire
+        without."""
         return {}
 
     @property

@@ -6,12 +6,10 @@ whoever knows the file finds every daemon that runs by it. One line of JSON asks
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import stat
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,10 +22,9 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from stratumd.errors import StartupError
 from stratumd.observe.logs import logger
+from stratumd.runtime.presence import About, folders, mark
 from stratumd.runtime.reload import Answer, Reloader
 
-SYSTEM = Path("/run/stratumd")
-"""Where the service manager's daemon has its socket."""
 LONGEST = 4_096
 """Bytes of a request."""
 PATIENCE = 5.0
@@ -41,28 +38,7 @@ _log = logger("stratumd.control")
 class Request(msgspec.Struct, frozen=True):
     """What is asked for."""
 
-    do: Literal["reload", "preview"]
-
-
-# ---- where it is
-
-
-def folders(environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return where sockets may lie; a daemon takes the first one for its own."""
-    given = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    session = environ.get("XDG_RUNTIME_DIR")
-    own = Path(session, "stratumd") if session else Path(tempfile.gettempdir(), f"stratumd-{os.getuid()}")
-    return [Path(given), own] if given else [own]
-
-
-def sockets(config: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return the sockets of all daemons that run, or ran, by this file."""
-    pattern = f"{_mark(config)}-*.sock"
-    return [path for folder in dict.fromkeys([*folders(environ), SYSTEM]) for path in sorted(folder.glob(pattern))]
-
-
-def _mark(config: Path) -> str:
-    return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]
+    do: Literal["reload", "preview", "status"]
 
 
 # ---- the daemon's side
@@ -71,7 +47,7 @@ def _mark(config: Path) -> str:
 @asynccontextmanager
 async def opened(config: Path, environ: Mapping[str, str] = os.environ) -> AsyncIterator[SocketListener | None]:
     """Listen for as long as the block lasts. None where no socket can be made: signals still reach the daemon."""
-    path = folders(environ)[0] / f"{_mark(config)}-{os.getpid()}.sock"
+    path = folders(environ)[0] / f"{mark(config)}-{os.getpid()}.sock"
     try:
         _own(path.parent)
         _sweep(config, path.parent)
@@ -93,12 +69,12 @@ def address(listener: SocketListener) -> str:
     return str(listener.extra(SocketAttribute.local_address))  # noqa: S610  # nothing of Django's
 
 
-async def serve(listener: SocketListener, reloader: Reloader) -> None:
-    """Do what callers ask for, until cancelled."""
-    await listener.serve(partial(_converse, reloader))
+async def serve(listener: SocketListener, reloader: Reloader, about: Callable[[], About]) -> None:
+    """Do what callers ask for, until cancelled. `about`: what the daemon says of itself, at once and at any time."""
+    await listener.serve(partial(_converse, reloader, about))
 
 
-async def _converse(reloader: Reloader, stream: SocketStream) -> None:
+async def _converse(reloader: Reloader, about: Callable[[], About], stream: SocketStream) -> None:
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who leaves early gets no answer
         async with stream:
             heard = BufferedByteReceiveStream(stream)
@@ -111,7 +87,11 @@ async def _converse(reloader: Reloader, stream: SocketStream) -> None:
                     return  # it only looked whether somebody is here, as `_sweep` does
                 _log.warning("a request on the control socket cannot be read", error=str(error))
                 return
-            answer = await (reloader.reload() if request.do == "reload" else reloader.preview())
+            answer: Answer | About
+            if request.do == "status":
+                answer = about()
+            else:
+                answer = await (reloader.reload() if request.do == "reload" else reloader.preview())
             await stream.send(msgspec.json.encode(answer) + b"\n")
 
 
@@ -125,7 +105,7 @@ def _own(folder: Path) -> None:
 
 def _sweep(config: Path, folder: Path) -> None:
     """Remove what daemons left that were killed."""
-    for path in folder.glob(f"{_mark(config)}-*.sock"):
+    for path in folder.glob(f"{mark(config)}-*.sock"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(path))

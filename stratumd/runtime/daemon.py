@@ -229,7 +229,7 @@ class _Daemon:
             group.start_soon(absences.retry, self._core, lambda: view.config, reloader.reload)
             if listener is not None:
                 view.control = control.address(listener)
-                group.start_soon(control.serve, listener, reloader)
+                group.start_soon(control.serve, listener, reloader, view.about)
             yield
             group.cancel_scope.cancel()
 

@@ -24,6 +24,8 @@ class Can(StrEnum):
     NEAR = "near a start"
     HARDLY = "hardly"
     """The window is longer than an interval and shorter than two: one late poll, and there is nothing to compare."""
+    AT_TIMES = "at times"
+    """What it hears of is told more rarely than it counts: between, there is nothing."""
     AT_FIRST = "at first"
     """It can, and the month's credits do not last for the month."""
     NO = "no"
@@ -45,6 +47,8 @@ class Chance(NamedTuple):
     """The smallest changes of which each makes it possible; none where it is."""
     cycle: str = ""
     """The cycle of the source that looks; empty where its schedule does."""
+    topic: str = ""
+    """What it hears of, where it compares no polls; then `interval` is from one telling to the next."""
 
     @property
     def origin(self) -> str:
@@ -53,19 +57,24 @@ class Chance(NamedTuple):
 
     def told(self) -> str:
         """Say it in one line."""
-        poll = "no poll" if self.interval is None else f"one poll in {length(self.interval)}"
+        seen = "news once" if self.topic else "one poll"
+        poll = "no poll" if self.interval is None else f"{seen} in {length(self.interval)}"
         text = f"{self.detector}: {self.type}: window {length(self.window)}, {poll} ({self.origin}): {_SAID[self.can]}"
         if self.within is not None:
             text += f" from {length(self.within)} before the start on"
         if self.can is Can.AT_FIRST:
             text += ", until the month's credits run short"
-        return f"{text}; with {', or '.join(self.changes)} it can" if self.changes else text
+        if self.can is Can.AT_TIMES:
+            text += f" {length(self.window)} of it"
+        always = " at any time" if self.can is Can.AT_TIMES else ""
+        return f"{text}; with {', or '.join(self.changes)} it can{always}" if self.changes else text
 
 
 _SAID = {
     Can.YES: "can fire",
     Can.NEAR: "can fire",
     Can.AT_FIRST: "can fire",
+    Can.AT_TIMES: "fires only within",
     Can.HARDLY: "fires only while no poll is late",
     Can.NO: "cannot fire",
 }
@@ -81,8 +90,40 @@ def chances(pipeline: PipelineSpec, forecasts: Sequence[Forecast]) -> Iterator[C
     for spec in pipeline.detectors:
         windows = spec.component(spec.options).windows
         for type, window in windows.items():
+            if window.topic:
+                yield from _hearing(pipeline, spec.name, type, window, forecasts)
+                continue
             for forecast in _looking(window, pipeline.sources, forecasts):
                 yield _chance(pipeline.name, spec.name, type, window, forecast)
+
+
+def _hearing(
+    pipeline: PipelineSpec, detector: str, type: str, window: Window, forecasts: Sequence[Forecast]
+) -> Iterator[Chance]:
+    """Yield whether news is told as often as it counts, by each source that tells any of it."""
+    for each in forecasts:
+        if each.source in pipeline.sources and window.topic in each.tells and each.interval is not None:
+            told = max(1, -(-each.tells[window.topic] // each.interval)) * each.interval
+            fits = told <= window.length
+            yield Chance(
+                pipeline.name,
+                detector,
+                type,
+                each.source,
+                window.length,
+                told,
+                Can.YES if fits else Can.AT_TIMES,
+                None,
+                () if fits else tuple(_tellings(detector, window, each, told)),
+                topic=window.topic,
+            )
+
+
+def _tellings(detector: str, window: Window, forecast: Forecast, told: Micros) -> Iterator[str]:
+    """Yield the smallest change of each kind that makes news count until it is told again."""
+    if forecast.every is not None and forecast.every > window.length >= max(SECOND, forecast.tells[window.topic]):
+        yield f"schedule every: {length(window.length // SECOND * SECOND)}"
+    yield f"{detector} {window.option}: {length(told)}"
 
 
 def _looking(window: Window, sources: Collection[str], forecasts: Sequence[Forecast]) -> Iterator[Forecast]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 from stratumd.config import Config, PipelineSpec
 from stratumd.config.digests import SignalDigest
@@ -23,6 +26,11 @@ LOOK: Micros = 30 * SECOND
 SETTLED: Micros = MINUTE
 """So long after a digest is due all that was received before it is stored, or known to wait for the store; then its
 signals are awaited."""
+AT_ONCE = 200
+"""So many signals a sink is asked about in one go."""
+PATIENCE, IN_ALL = 5.0, 30.0
+"""Seconds that a sink may take over one go, and over all of a digest, to say what it wants. The signals are read
+meanwhile: PostgreSQL ends a transaction that stands still for ten seconds, or lasts for a minute."""
 VALUES = "clv.values"
 """The report that a digest asks what signals were worth at the close, where its plugin is loaded."""
 
@@ -105,16 +113,21 @@ class Digests:
 
     def _wanted(self, spec: PipelineSpec, outlet: Outlet, since: Micros, until: Micros) -> Iterator[Signal]:
         """Yield what the sink wants; all that it fails to say anything of, as when signals are delivered."""
-        failed = 0
-        for signal in self._core.store.alerts.signals(spec.name, since, until):
-            try:
-                wanted = outlet.wants(signal)
-            except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
-                wanted, failed = True, failed + 1
-                if failed == 1:
-                    _log.warning("a sink cannot say what it wants", sink=outlet.target.name, error=described(error))
-            if wanted:
-                yield signal
+        failed, left = False, IN_ALL
+        signals = self._core.store.alerts.signals(spec.name, since, until)
+        while some := list(islice(signals, AT_ONCE)):
+            begun = time.monotonic()
+            answers = _asked(outlet, some, min(PATIENCE, left)) if left > 0 else []
+            left -= time.monotonic() - begun
+            if len(answers) < len(some):
+                left = 0.0
+                answers += [TimeoutError("no answer in time")] * (len(some) - len(answers))
+            for signal, answer in zip(some, answers, strict=True):
+                if isinstance(answer, BaseException) and not failed:
+                    failed = True
+                    _log.warning("a sink cannot say what it wants", sink=outlet.target.name, error=described(answer))
+                if answer is not False:
+                    yield signal
 
     def _close(self, spec: PipelineSpec, signal: Signal) -> Close | None:
         config = self._config()
@@ -125,3 +138,27 @@ class Digests:
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything; the digest comes without it
             _log.warning("the closing-line value cannot be told", signal=signal.id, error=described(error))
             return None
+
+
+def _asked(outlet: Outlet, signals: Sequence[Signal], seconds: float) -> list[bool | BaseException]:
+    """Return for each of `signals` whether the sink wants it, or what it raised; fewer where the time is over.
+
+    It is asked in a thread of its own, which is left behind where it does not end in time.
+    """
+    answers: list[bool | BaseException] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        for signal in signals:
+            if over.is_set():
+                return
+            try:
+                answers.append(bool(outlet.wants(signal)))
+            except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
+                answers.append(error)
+
+    thread = threading.Thread(target=ask, name="digest", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    over.set()
+    return answers[:]

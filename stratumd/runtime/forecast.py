@@ -69,6 +69,8 @@ class Forecast:
     """The cycle of the source that this is about; empty for its schedule."""
     quotes: bool = True
     """Whether its answers hold odds."""
+    tells: Mapping[str, Micros] = field(default_factory=dict)
+    """The topics of news that its answers hold, see `Source.tells`."""
     wanted: int | None = None
     """The credits of a cycle's dearest day, if there were no budget; None for a schedule."""
     others: int = 0

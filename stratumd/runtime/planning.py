@@ -27,7 +27,7 @@ class Outlook:
 
     def warnings(self) -> list[str]:
         """Return a line for each signal that cannot come to be, and for each budget that will not do."""
-        return [*self.shortages(), *self._told(Can.NO, Can.HARDLY, Can.AT_FIRST)]
+        return [*self.shortages(), *self._told(Can.NO, Can.HARDLY, Can.AT_TIMES, Can.AT_FIRST)]
 
     def shortages(self) -> list[str]:
         """Return a line for each budget that will not do."""
@@ -35,8 +35,8 @@ class Outlook:
         return [*map(_short_of, short), *map(_cut_off, cut_off)]
 
     def blind(self) -> list[str]:
-        """Return a line for each signal that the rhythm of the polls alone keeps from coming to be."""
-        return self._told(Can.NO, Can.HARDLY)
+        """Return a line for each signal that the rhythm of the polls alone hinders from coming to be, also at times."""
+        return self._told(Can.NO, Can.HARDLY, Can.AT_TIMES)
 
     def _told(self, *kinds: Can) -> list[str]:
         return [chance.told() for chance in self.chances if chance.can in kinds]
@@ -81,7 +81,8 @@ def _forecasts(spec: SourceSpec, feed: Feed, known: Sequence[Fixture], now: Micr
     own = [each for each in known if each.sport in sports]
     cycles = [cycle_forecast(spec, feed.source, cycle, own, now) for cycle in feed.cycles]
     taken = sum([each.credits_day or 0 for each in cycles])
-    found = [replace(forecast(spec, feed.source, own, now, taken), quotes=feed.source.quotes), *cycles]
+    scheduled = forecast(spec, feed.source, own, now, taken)
+    found = [replace(scheduled, quotes=feed.source.quotes, tells=feed.source.tells()), *cycles]
     whole = sum([each.credits_day or 0 for each in found])
     yield from [replace(each, others=whole - (each.credits_day or 0)) for each in found]
 

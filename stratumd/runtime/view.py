@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from stratumd import __version__
 from stratumd.config import Config
 from stratumd.observe import metrics
-from stratumd.plugin import SECOND, Micros
+from stratumd.plugin import SECOND, Micros, iso
 from stratumd.runtime.core import Core
 from stratumd.runtime.journal import PipelineEntry, Reloaded, SourceEntry, brief, shown
+from stratumd.runtime.presence import About
 from stratumd.runtime.states import ComponentState, State
 from stratumd.store import Lease
 
@@ -40,6 +43,19 @@ class DaemonView:
     def degraded(self) -> list[str]:
         """Return what is not as it should be: parts that failed, are left alone, or are left out. The rest goes on."""
         return [str(each) for each in self._core.states if each.state in _FAILED]
+
+    def about(self) -> About:
+        """Return what the daemon says to who asks on the control socket whether it runs."""
+        states = Counter(each.state.value for each in self._core.states)
+        return About(
+            pid=os.getpid(),
+            version=__version__,
+            started=iso(self._started),
+            role=self.role,
+            database=self.config.database.shown_url(),
+            components=dict(states),
+            degraded=self.degraded(),
+        )
 
     def status(self) -> dict[str, Any]:
         """Return the state of everything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from stratumd import failpoints
 from stratumd.errors import ConfigError, StartupError
 from stratumd.plugin import SECOND, Micros
+from stratumd.store import rights
 from stratumd.store.errors import NoDatabase
 
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
@@ -107,7 +109,7 @@ def _writer(url: URL, patience: Micros, pages: int | None) -> Engine:
         return engine
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StartupError(f"SQLite {sqlite3.sqlite_version} is too old: stratumd needs 3.35 or newer")
-    refuse_unfit(path)
+    refuse_unfit(path, writing=True)
     engine = _sqlite(url, pool_size=1)
     event.listen(engine, "connect", _write_sqlite(pages))
     event.listen(engine, "begin", _begin_immediate)
@@ -128,30 +130,48 @@ def desk_writer(url: URL) -> Engine:
     return engine
 
 
-def refuse_unfit(path: Path) -> None:
-    """Refuse a place where no SQLite database can be. `StartupError` says what to do."""
+def refuse_unfit(path: Path, *, writing: bool = False) -> None:
+    """Refuse a place where no SQLite database can be, or none that may be read, or written. `StartupError` says what
+    to do."""
     folder = path.absolute().parent
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise StartupError(f"{path}: there is no folder {folder}; create it, or mount what belongs there")
+    rights.require(path, writing=writing)
     if path.is_dir():
         raise StartupError(f"{path} is a folder; name a file in it")
-    if path.is_file() and not _begins_as_sqlite(path):
+    if not path.is_file():
+        return
+    wrong = _what_sqlite_says(path)
+    if wrong == sqlite3.SQLITE_NOTADB:
         raise StartupError(f"{path} is no SQLite database; name another file, or move this one away")
+    if wrong in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        rights.require_all(folder, os.W_OK)  # where no daemon has made them, it makes its files beside it to read, too
 
 
-def _begins_as_sqlite(path: Path) -> bool:
+def _is_folder(folder: Path) -> bool:
+    for above in reversed(folder.parents):
+        if not above.is_dir():
+            return False
+        rights.require_all(above, os.X_OK)
+    return folder.is_dir()
+
+
+def _what_sqlite_says(path: Path) -> int | None:
     """Ask SQLite itself: a process that opens and closes the file by itself loses every lock it has on it (POSIX).
 
     Then the next reader to close takes itself for the last one and removes the log that a daemon still writes to.
+    Returns the primary code of its error, None where it can read the file.
     """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    connection = None
     try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         connection.execute("PRAGMA schema_version")
     except sqlite3.Error as error:
-        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB
+        return error.sqlite_errorcode & 0xFF
     finally:
-        connection.close()
-    return True
+        if connection is not None:
+            connection.close()
+    return None
 
 
 def reader(url: URL, *, primary: bool = False) -> Engine:

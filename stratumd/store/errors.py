@@ -16,6 +16,7 @@ Every call of the store may be repeated with the same arguments: what is already
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from stratumd.errors import StartupError, StratumError
 
 __all__ = [
     "LeaseLost",
+    "NewerDatabase",
     "NoDatabase",
     "StoreBroken",
     "StoreBusy",
@@ -69,6 +71,12 @@ class NoDatabase(StartupError):
     """Nobody has made the database yet: nothing is stored."""
 
 
+class NewerDatabase(StartupError):
+    """A newer stratumd, or a newer plugin, brought the database's schema up to date; this one does not know it."""
+
+    exit_code = 78  # no restart helps: somebody has to install the newer one, or to name another database
+
+
 class LeaseLost(StoreError):
     """Another daemon works the pipeline now; nothing of this one's is committed."""
 
@@ -92,6 +100,7 @@ _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_IOERR: StoreBroken,
     sqlite3.SQLITE_CORRUPT: StoreBroken,
     sqlite3.SQLITE_NOTADB: StoreBroken,
+    sqlite3.SQLITE_PERM: StoreBroken,
     sqlite3.SQLITE_READONLY: StoreBroken,
     sqlite3.SQLITE_CANTOPEN: StoreBroken,
     sqlite3.SQLITE_NOMEM: StoreBusy,
@@ -100,6 +109,12 @@ _SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CONSTRAINT: StoreRefused,
     sqlite3.SQLITE_MISMATCH: StoreRefused,
 }
+
+_FORBIDDEN = (sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+_SEE = (
+    "see whether the database's file is where it was, whether user id {user} may read and write it and its folder, and"
+    " whether their file system is mounted read-only"
+)
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -190,8 +205,7 @@ def starting(name: str) -> Iterator[None]:
 
 def _is_damage(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-        return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or str(error).startswith(_NO_TEXT)
+        return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or str(error).startswith(_NO_TEXT)
     return isinstance(error, _UNREADABLE)
 
 
@@ -200,8 +214,7 @@ def _kind(error: BaseException) -> type[StoreError]:
     if type(error) in (sqlite3.ProgrammingError, sqlite3.InterfaceError, *_raised_by("psycopg", "ProgrammingError")):
         return StoreRefused
     if isinstance(error, sqlite3.Error):
-        # The low byte is the primary code; extended codes add where it happened.
-        return _SQLITE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF, StoreError)
+        return _SQLITE.get(_code(error), StoreError)
     if isinstance(error, _raised_by("psycopg", "Error")):
         return next((ours for theirs, ours in _postgres() if isinstance(error, theirs)), StoreError)
     if isinstance(error, exc.TimeoutError | exc.DisconnectionError | exc.PendingRollbackError):
@@ -212,5 +225,10 @@ def _kind(error: BaseException) -> type[StoreError]:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text}: {_SEE.format(user=os.geteuid())}" if _code(error) in _FORBIDDEN else text
+
+
+def _code(error: BaseException) -> int:
+    """Return the primary code of an error of SQLite, 0 for others. The higher bytes add where it happened."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

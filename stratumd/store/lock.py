@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stratumd.errors import StartupError
+from stratumd.store.rights import require_all
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -46,6 +47,7 @@ class FileLock:
     def __init__(self, database: Path, owner: Owner) -> None:
         file = database.resolve()  # whichever link names it
         self.path = file.with_name(file.name + ".lock")
+        require_all(self.path if self.path.exists() else self.path.parent, os.W_OK)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

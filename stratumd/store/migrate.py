@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from stratumd import failpoints
 from stratumd.errors import PluginError, StartupError
+from stratumd.store.errors import NewerDatabase
 from stratumd.store.files import core_migrations
 from stratumd.store.tables import metadata
 
@@ -109,7 +110,7 @@ class _History(NamedTuple):
 def migrate(engine: Engine, plugins: Mapping[str, Path] | None = None) -> None:
     """Bring the schema up to date, the core's first. Each migration is one transaction; what is done stays done.
 
-    `plugins`: folders of revisions by plugin name. `StartupError` where the database is newer than the program.
+    `plugins`: folders of revisions by plugin name. `NewerDatabase` where the database is newer than the program.
     """
     for history in _histories(plugins):
         with engine.connect() as connection:
@@ -119,7 +120,7 @@ def migrate(engine: Engine, plugins: Mapping[str, Path] | None = None) -> None:
 
 
 def revisions(engine: Engine, plugins: Mapping[str, Path] | None = None) -> list[Revision]:
-    """Return where each history stands. `StartupError` where the database is newer than the program."""
+    """Return where each history stands. `NewerDatabase` where the database is newer than the program."""
     with engine.connect() as connection:
         return [_revision(connection, history) for history in _histories(plugins)]
 
@@ -175,7 +176,7 @@ def _require_known(scripts: ScriptDirectory, owner: str, revision: str) -> None:
     try:
         scripts.get_revision(revision)
     except CommandError as error:
-        raise StartupError(
+        raise NewerDatabase(
             f"the database has revision {revision} of {owner}, which this version does not know: install a newer one"
         ) from error
 

@@ -226,7 +226,7 @@ def _open_store(url: str, migrate: bool, plugins: Mapping[str, Path] | None, lea
     path, owner = engines.sqlite_path(parsed), Owner.here()
     with starting(engines.printable(parsed)):
         if path is not None:
-            engines.refuse_unfit(path)  # before the lock, which leaves a file beside it
+            engines.refuse_unfit(path, writing=True)  # before the lock, which leaves a file beside it
         lock = None if path is None or beside else FileLock(path, owner)
         engine = engines.writer(parsed, lease, PAGES)
         try:

@@ -11,9 +11,11 @@ import anyio
 import msgspec
 import pytest
 from msgspec import Meta
+from structlog.testing import capture_logs
 
 from stratumd import hookimpl
-from stratumd.plugin import SECOND, PluginConfig
+from stratumd.http.refusals import TOLD
+from stratumd.plugin import MINUTE, SECOND, PluginConfig
 from stratumd.plugin.desk import Act
 from stratumd.plugin.operations import Operation
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Routes, Scheme, Stream
@@ -328,3 +330,48 @@ async def test_an_operation_is_built_from_its_arguments(house: Serving) -> None:
     assert await house.operate("pages.greet", {"name": "Ann"}) == [{"said": "hello Ann", "by": "console:test"}]
     with pytest.raises(LookupError):
         house.operation("pages.nothing", {})
+
+
+def refusals(lines: Sequence[Mapping[str, Any]], level: str = "info") -> list[tuple[Any, ...]]:
+    """What the log says of refusals: status, id, endpoint and account."""
+    told = [each for each in lines if each["event"] == "a request was refused" and each["log_level"] == level]
+    return [(each["status"], each["request"], each["endpoint"], each["account"]) for each in told]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "word", "expected"),
+    [
+        ("GET", "mine", "", (401, "/api/v1/mine", None)),
+        ("GET", "mine", "wrong", (401, "/api/v1/mine", None)),
+        ("GET", "mine", "reader", (403, "/api/v1/mine", "reader")),
+        ("GET", "mine?limit=1", "writer", (422, "/api/v1/mine", "writer")),
+        ("GET", "fail/refused", "", (409, "/api/v1/fail/{how}", None)),
+        ("DELETE", "things", "", (405, "/api/v1/things", None)),
+        ("GET", "sleep", "", (503, "/api/v1/sleep", None)),
+        ("GET", "nothing/canary-1c", "", (404, "none", None)),
+    ],
+)
+async def test_what_was_refused_is_in_the_log_under_the_id_that_the_caller_has(
+    house: Serving, method: str, path: str, word: str, expected: tuple[Any, ...]
+) -> None:
+    headers = {"authorization": f"Bearer {word}"} if word else {}
+    with capture_logs() as lines:
+        answer = await house.client.request(method, f"/api/v1/{path}", headers=headers)
+    (told,) = refusals(lines)
+    status, endpoint, account = expected
+    assert told == (status, answer.json()["request_id"], endpoint, account)
+    assert "canary" not in str(lines)
+
+
+async def test_a_flood_of_refusals_is_counted(house: Serving) -> None:
+    """An account's flood hides nobody else's refusals, and the ids of all are there for who looks closer."""
+    with capture_logs() as lines:
+        for _ in range(TOLD + 5):
+            await house.client.get("/api/v1/mine", headers={"authorization": "Bearer reader"})
+        await house.client.get("/api/v1/mine")
+        house.clock.advance(MINUTE)
+        await house.client.get("/api/v1/mine")
+    assert [each[0] for each in refusals(lines)] == [403] * TOLD + [401, 401]
+    assert len(refusals(lines, "debug")) == 5
+    (more,) = [each for each in lines if each["event"] == "more requests were refused"]
+    assert (more["status"], more["account"], more["requests"]) == (403, "reader", 5)

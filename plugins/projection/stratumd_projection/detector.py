@@ -8,7 +8,20 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from stratumd.odds import Component, breadth, magnitude, strength
-from stratumd.plugin import ConsensusPoint, Detector, Event, Finding, Limits, Market, Micros, News, Priced, Tick, micros
+from stratumd.plugin import (
+    ConsensusPoint,
+    Detector,
+    Event,
+    Finding,
+    Limits,
+    Market,
+    Micros,
+    News,
+    Priced,
+    Tick,
+    Window,
+    micros,
+)
 from stratumd_projection.evidence import mispriced
 from stratumd_projection.explain import GATES
 from stratumd_projection.heard import Heard, Subject, subject
@@ -42,6 +55,11 @@ class Mispricing(Detector):
     def lookback(self) -> Micros:
         """As far back as a reading of the file counts."""
         return self._heard_within
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """Return within which time the file must have been read."""
+        return {"MISPRICED": Window("heard_within", self._heard_within, topic=TOPIC)}
 
     def limits(self, type: str) -> Limits:
         """Return the cooldown, cap and lifetime of the options."""

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from stratumd.errors import SourceError, TransientError
 from stratumd.plugin import Context, Micros, Observation, Poll, Request, Source, iso, micros
-from stratumd_projection.normalizer import WRITTEN
+from stratumd_projection.normalizer import TOPIC, WRITTEN
 from stratumd_projection.options import SourceOptions
 from stratumd_projection.table import Unreadable, read_table
 
@@ -52,6 +52,10 @@ class ProjectionFile(Source):
         super().__init__(options, context)
         self._again = micros(options.again)
         self._told: tuple[Mark, Micros] | None = None
+
+    def tells(self) -> dict[str, Micros]:
+        """Return `again`, for projections."""
+        return {TOPIC: self._again}
 
     async def probe(self) -> str:
         """Read the file, and say how much of it counts. Raises `SourceError` where it cannot be read."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from stratumd.config import Config, load_config
 from stratumd.plugin import DAY, HOUR, Poll, Signal, Sink, iso, parse_iso, to_datetime
@@ -307,6 +308,38 @@ async def test_where_the_sink_cannot_say_what_it_wants_all_is_in_it(
         happen(store, "2026-07-13T01:00:00Z", 2)
         await daemon.at("2026-07-13T13:01:00Z")
     assert titles(discord) == ["Weekly digest 2026-W29: 2 signals"]
+
+
+@SQLITE
+async def test_a_sink_that_takes_too_long_to_say_what_it_wants_holds_no_digest_up(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it said until then counts; of the rest it is asked nothing more, and all of it is in the digest."""
+    asked, let_go = list[str](), threading.Event()
+
+    def wants(self: Sink, signal: Signal) -> bool:
+        asked.append(signal.id)
+        if len(asked) == 2:
+            let_go.wait()
+        return False
+
+    store = opening()
+    async with FakeDiscord() as discord:
+        daemon = Daemon(store, chat(tmp_path, discord))
+        monkeypatch.setattr("stratumd_discord.sink.DiscordSink.wants", wants)
+        monkeypatch.setattr("stratumd.runtime.digests.AT_ONCE", 3)
+        monkeypatch.setattr("stratumd.runtime.digests.PATIENCE", 0.5)
+        await daemon.at(SUNDAY)
+        happen(store, "2026-07-13T01:00:00Z", 7)
+        try:
+            with anyio.fail_after(60), capture_logs() as lines:
+                await daemon.at("2026-07-13T13:01:00Z")
+        finally:
+            let_go.set()
+    assert titles(discord) == ["Weekly digest 2026-W29: 6 signals"]
+    assert len(asked) == 2
+    (line,) = [each for each in lines if each["event"] == "a sink cannot say what it wants"]
+    assert (line["sink"], line["error"]) == ("nba.discord", "TimeoutError: no answer in time")
 
 
 @SQLITE

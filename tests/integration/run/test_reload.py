@@ -23,6 +23,7 @@ from stratumd.plugin.views import PollRow
 from stratumd.runtime.build import build_pipeline
 from stratumd.runtime.clock import SystemTimer
 from stratumd.runtime.control import Request, ask
+from stratumd.runtime.presence import About, look
 from stratumd.runtime.reload import Answer
 from stratumd.store import open_reader, open_store
 from stratumd.testing.provider import FakeOddsApi
@@ -386,3 +387,17 @@ async def test_a_daemon_for_http_alone_says_what_needs_a_restart_of_it(bench: Be
         assert code == 0, beside.said
     finally:
         beside.kill()
+
+
+async def test_the_daemon_says_that_it_runs(bench: Bench) -> None:
+    """As `stratumd status` asks; the states are those of /status."""
+    await bench.ask(Request("preview"))  # the socket is there
+    ((_, about),) = await to_thread.run_sync(lambda: list(look(list(bench.folder.glob("*.sock")))))
+    status = (await bench.daemon.ask("/status")).json()
+    assert isinstance(about, About)
+    assert (about.pid, about.started, about.database) == (
+        bench.daemon.process.pid,
+        status["started"],
+        status["database"],
+    )
+    assert sum(about.components.values()) == len(status["components"])

@@ -166,6 +166,7 @@ def test_a_newer_schema_is_refused_in_one_line(engine, empty_database_url):
         with pytest.raises(StartupError, match="revision 9999 of stratumd, which this version does not know") as caught:
             opening(empty_database_url)
         assert "\n" not in str(caught.value)
+        assert caught.value.exit_code == 78, "a service manager would start it again for ever after a 75"
 
 
 def test_an_older_schema_is_refused_by_readers_and_says_what_to_do(engine, empty_database_url):

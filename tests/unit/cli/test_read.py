@@ -132,7 +132,7 @@ def test_status_and_board_answer(read: Read) -> None:
     assert read("board") == []
 
 
-@pytest.mark.parametrize("command", ["status", "signals", "events", "board"])
+@pytest.mark.parametrize("command", ["signals", "events", "board"])
 def test_every_table_has_its_headings(
     command: str, filled: tuple[str, list[Signal]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,12 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
         load_config(tmp_path)
 
 
+def test_what_the_system_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/c.yaml: Not a directory; name another \(-c FILE\)"):
+        load_config(tmp_path / "file" / "c.yaml")
+
+
 def test_bytes_that_are_no_text_have_a_place(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_bytes(b"a: 1\nb: \xff\n")

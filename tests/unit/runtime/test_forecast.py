@@ -325,3 +325,39 @@ def test_a_quick_look_runs_no_days_ahead(tmp_path: Path, schedule: str, told: bo
     found = outlook(load_config(path), VirtualTimer(NOON), quick=True)
     assert bool(found.sources) is bool(found.blind()) is told
     assert outlook(load_config(path), VirtualTimer(NOON)).blind()
+
+
+HEARD = """
+database: sqlite:///none.db
+sources:
+  demo: {{use: demo, schedule: {{every: 2s}}}}
+  other: {{use: nba-scores, schedule: {{every: 12h}}}}
+  mine: {{use: projection, path: p.csv, sports: [basketball_nba], schedule: {{every: {every}}}, again: {again}}}
+pipelines:
+  main: {{sources: [demo, other, mine], detectors: [consensus, projection: {{heard_within: {within}}}], sinks: [log]}}
+"""
+
+
+def heard(tmp_path: Path, every: str, within: str, again: str = "15m") -> Outlook:
+    path = tmp_path / "heard.yaml"
+    path.write_text(HEARD.format(every=every, within=within, again=again))
+    return outlook(load_config(path), VirtualTimer(NOON), quick=True)
+
+
+def test_news_that_is_not_told_as_often_as_it_counts_is_warned_of(tmp_path: Path) -> None:
+    assert heard(tmp_path, "6h", "1h").blind() == [
+        "projection: MISPRICED: window 1h, news once in 6h (mine): fires only within 1h of it; with schedule every: 1h,"
+        " or projection heard_within: 6h it can at any time"
+    ]
+    assert heard(tmp_path, "1h", "1h").blind() == []
+
+
+def test_news_that_is_told_again_too_rarely_is_warned_of(tmp_path: Path) -> None:
+    """A file that does not change is told again at the first poll after `again`."""
+    (chance,) = [each for each in heard(tmp_path, "20m", "1h", again="90m").chances if each.type == "MISPRICED"]
+    assert (chance.can, chance.interval, chance.changes) == (
+        Can.AT_TIMES,
+        100 * MINUTE,
+        ("projection heard_within: 1h40m",),
+    )
+    assert heard(tmp_path, "1m", "1h").blind() == []

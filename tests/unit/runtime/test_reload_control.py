@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio import to_thread
+from anyio.abc import SocketStream
 from structlog.testing import capture_logs
 
 from stratumd.errors import StartupError
-from stratumd.runtime import control
-from stratumd.runtime.control import Request, address, ask, folders, opened, serve, sockets
+from stratumd.runtime import control, presence
+from stratumd.runtime.control import Request, address, ask, opened, serve
+from stratumd.runtime.presence import About, folders, look, sockets
 from stratumd.runtime.reload import Answer
 
 pytestmark = pytest.mark.anyio
 
 CONFIG = Path("stratumd.yaml")
+ABOUT = About(1, "0.1.0", "2026-07-14T21:30:00Z", "all", "sqlite:///x.db", {"OK": 3}, [])
 
 
 class Scripted:
@@ -47,7 +50,7 @@ def environ(folder: Path) -> dict[str, str]:
 async def serving(folder: Path, reloader: Any) -> AsyncIterator[Path]:
     async with opened(CONFIG, environ(folder)) as listener, anyio.create_task_group() as group:
         assert listener is not None
-        group.start_soon(serve, listener, reloader)
+        group.start_soon(serve, listener, reloader, lambda: ABOUT)
         yield Path(address(listener))
         group.cancel_scope.cancel()
 
@@ -114,6 +117,71 @@ async def test_every_daemon_of_the_file_is_asked(tmp_path: Path) -> None:
             assert {*found} == {other, second}
             assert len(await asked(Request("reload"), *found)) == 2
         assert sockets(Path("other.yaml"), environ(tmp_path)) == []
+
+
+def seen(*paths: Path) -> list[About | str]:
+    return [found for _, found in look(list(paths))]
+
+
+async def test_a_daemon_says_what_it_is_while_it_reloads(tmp_path: Path) -> None:
+    class Busy(Scripted):
+        async def reload(self) -> Answer:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    async with serving(tmp_path, Busy()) as path, await anyio.connect_unix(path) as stream:
+        await stream.send(b'{"do":"reload"}\n')
+        assert await to_thread.run_sync(seen, path) == [ABOUT]
+
+
+async def test_who_does_not_answer_is_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    paths = [tmp_path / "nothing.sock", tmp_path / "file", tmp_path / ("x" * 200)]
+    assert seen(*paths) == ["it was ended", "it was ended", "AF_UNIX path too long"]
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (None, "it takes longer than 0.2 s"),
+        (b"", "it gives no answer that this version understands"),
+        (b'{"pid":1}\n', "it gives no answer that this version understands"),
+        (b"." * 4_000_000, "it gives no answer that this version understands"),
+    ],
+)
+async def test_nobody_is_waited_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: bytes | None, why: str
+) -> None:
+    """A process that is stopped takes connections, and never answers."""
+
+    async def answer(stream: SocketStream) -> None:
+        with suppress(anyio.BrokenResourceError):
+            async with stream:
+                await stream.receive()
+                await (anyio.sleep_forever() if says is None else stream.send(says))
+
+    monkeypatch.setattr(presence, "PATIENCE", 0.2 if says is None else 30)
+    async with await anyio.create_unix_listener(tmp_path / "s") as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, answer)
+        with anyio.fail_after(60):
+            assert await to_thread.run_sync(seen, tmp_path / "s") == [why]
+        group.cancel_scope.cancel()
+
+
+async def test_who_answers_byte_by_byte_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drip(stream: SocketStream) -> None:
+        with suppress(anyio.BrokenResourceError):
+            async with stream:
+                while True:
+                    await stream.send(b"{")
+                    await anyio.sleep(0.01)
+
+    monkeypatch.setattr(presence, "PATIENCE", 0.2)
+    async with await anyio.create_unix_listener(tmp_path / "s") as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, drip)
+        with anyio.fail_after(60):
+            assert await to_thread.run_sync(seen, tmp_path / "s") == ["it takes longer than 0.2 s"]
+        group.cancel_scope.cancel()
 
 
 async def test_what_a_killed_daemon_left_is_passed_over_and_removed_by_the_next(tmp_path: Path) -> None:

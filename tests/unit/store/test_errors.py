@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import os
 import pickle
 import sqlite3
 
@@ -76,6 +77,7 @@ def assert_mapped(error: Exception) -> None:
         (sqlite3.SQLITE_FULL, StoreFull),
         (sqlite3.SQLITE_IOERR_FSYNC, StoreBroken),
         (sqlite3.SQLITE_IOERR_WRITE, StoreBroken),
+        (sqlite3.SQLITE_PERM, StoreBroken),
         (sqlite3.SQLITE_READONLY, StoreBroken),
         (sqlite3.SQLITE_CORRUPT, StoreBroken),
         (sqlite3.SQLITE_NOTADB, StoreBroken),
@@ -87,6 +89,13 @@ def assert_mapped(error: Exception) -> None:
 )
 def test_the_reaction_to_codes_of_sqlite(code, expected):
     assert type(translate(sqlite_error(code))) is expected
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DBMOVED, sqlite3.SQLITE_CANTOPEN])
+def test_what_the_system_forbids_is_told_with_the_user_and_where_to_look(code):
+    said = str(translate(sqlite_error(code)))
+    assert said.startswith("something: see whether the database's file is where it was, ")
+    assert f"user id {os.geteuid()} may read and write it and its folder" in said
 
 
 @pytest.mark.parametrize(

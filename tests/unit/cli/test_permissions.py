@@ -1,0 +1,97 @@
+"""What a command says of files that its user may not read or write."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stratumd.store import open_store
+from tests.support.unprivileged import unprivileged
+
+READS, WRITES = ["status"], ["db", "upgrade"]
+STORE = "stratum.db"
+MINIMAL = """
+sources:
+  demo: {use: demo, schedule: {every: 2s}}
+pipelines:
+  demo: {sources: [demo], detectors: [consensus], sinks: [log]}
+http: {listen: 127.0.0.1:0}
+"""
+
+
+@pytest.mark.parametrize("words", [["check"], ["run"], ["status", "-c"], ["test"], ["test", "-c"]])
+def test_a_configuration_that_may_not_be_read_is_no_wrong_usage(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").touch(0o000)
+    cases = ["stratumd.test.yaml"] if words == ["test", "-c"] else []
+    for name in cases:
+        (tmp_path / name).write_text("config: x.yaml\ncases: {}\n")
+    done = unprivileged(*words, "mine.yaml", *cases, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "mine.yaml: user id " in done.stderr
+    assert "may not read it; " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a store, one of its own."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (tmp_path / "stratumd.yaml").write_text(f"database: sqlite:///data/{STORE}\n{MINIMAL}")
+    open_store(f"sqlite:///{folder / STORE}").close()
+    (folder / f"{STORE}.lock").unlink()
+    yield folder
+    folder.chmod(0o755)
+
+
+def refusal(command: list[str], folder: Path) -> str:
+    """Return what is said where the command cannot open the store."""
+    done = unprivileged(*command, cwd=folder.parent)
+    assert done.returncode == 75
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [READS, WRITES], ids=" ".join)
+@pytest.mark.parametrize(
+    ("name", "mode", "may_not"),
+    [
+        (STORE, 0o000, "read"),
+        ("", 0o000, "enter"),
+        ("", 0o555, "write"),  # SQLite's own files beside the store are made there
+        (f"{STORE}-wal", 0o000, "read"),
+    ],
+)
+def test_a_store_that_is_not_open_to_a_user_is_told_with_path_and_user(
+    command: list[str], name: str, mode: int, may_not: str, folder: Path
+) -> None:
+    place = folder / name
+    if name.endswith("-wal"):
+        place.touch()
+    place.chmod(mode)
+    said = refusal(command, folder)
+    assert f"data{'/' if name else ''}{name}: user id {os.geteuid()} may not {may_not} it; " in said.replace(
+        str(folder.parent) + "/", ""
+    )
+    assert f"run stratumd as user id {os.geteuid()}, who owns it" in said
+
+
+@pytest.mark.parametrize("name", [STORE, f"{STORE}.lock", f"{STORE}-shm"])
+def test_who_writes_must_be_allowed_to_from_the_first_moment(name: str, folder: Path) -> None:
+    (folder / name).touch(0o444)
+    (folder / name).chmod(0o444)
+    assert f"{name}: user id {os.geteuid()} may not write it; " in refusal(WRITES, folder)
+
+
+def test_who_reads_need_not_write_the_store(folder: Path) -> None:
+    (folder / STORE).chmod(0o444)
+    assert unprivileged(*READS, cwd=folder.parent).returncode == 0
+
+
+def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path) -> None:
+    """A group may have the files of the database, and not the folder that they lie in."""
+    with open_store(f"sqlite:///{folder / STORE}")._engine.connect():
+        assert {each.name for each in folder.iterdir()} >= {f"{STORE}-wal", f"{STORE}-shm"}
+        folder.chmod(0o555)
+        done = unprivileged("pause", "demo", cwd=folder.parent)
+        assert (done.returncode, done.stderr) == (0, "")
