@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,8 +11,8 @@ import msgspec
 from stratumd.engine.outcome import Coverage, StateChange, Step
 from stratumd.plugin import ConsensusPoint, Event, Micros, Record, Signal
 from stratumd.store import writes
+from stratumd.store.contributors import Contributors
 from stratumd.store.cycles import Kpi
-from stratumd.store.frames import compressor
 from stratumd.store.keys import SeriesKey, event_key, identity, request_key, series_key
 from stratumd.store.lives import Life
 from stratumd.store.text import clean, optional
@@ -33,7 +33,7 @@ class Known:
         """By pipeline: the key of every series that is in the table."""
         self.events: dict[str, int] = {}
         self.books: set[str] = set()
-        self.compress = compressor()
+        self.contributors = Contributors()
 
     def event(self, event: str) -> int:
         """Return the key of `event`."""
@@ -74,7 +74,7 @@ class Batch:
         """Some of these instants may be stored already: two answers can be of one instant."""
         self.coverage: Rows = {}
         self.issues: Rows = {}
-        self.points: dict[Any, ConsensusPoint] = {}
+        self.points: dict[tuple[int, Micros, str, str, str], ConsensusPoint] = {}
         """By event key, instant, pipeline, market and player."""
         self.records: Rows = {}
         self.signals: Rows = {}
@@ -108,7 +108,7 @@ class Batch:
             yield writes.LATEST, {key: row for instant in instants for key, row in instant.items()}.values()
         yield writes.COVERAGE, self.coverage.values()
         yield writes.ISSUES, self.issues.values()
-        yield writes.CONSENSUS, [(*key, *_consensus(point, self._known.compress)) for key, point in self.points.items()]
+        yield writes.CONSENSUS, [self._point(*key, point) for key, point in self.points.items()]
         yield writes.RECORDS, self.records.values()
         yield writes.SIGNALS, self.signals.values()
         yield writes.STATES_GONE, self.states_gone.values()
@@ -220,6 +220,21 @@ class Batch:
                 name = (*where, record.kind, market, player)
                 self.records[name] = (*name, _JSON(record).decode())
 
+    def _point(self, event: int, at: Micros, pipeline: str, market: str, player: str, point: ConsensusPoint) -> Row:
+        return (
+            *(event, at, pipeline, market, player),
+            _JSON(point.outcomes).decode(),
+            point.line,
+            point.fair_line,
+            _JSON(point.probabilities).decode(),
+            _JSON(point.prices).decode(),
+            point.dispersion,
+            point.books,
+            point.operators,
+            self._known.contributors.packed((event, pipeline, market, player), point.contributors),
+            point.reason,
+        )
+
     def _states(self, pipeline: str, states: Iterable[StateChange]) -> None:
         for state in states:
             key = (pipeline, state.component, clean(state.event))
@@ -239,21 +254,6 @@ class Batch:
         for failure in step.failures:
             place = (*where, failure.component, clean(failure.event or ""))
             self.failures[place] = (*place, at, clean(failure.error), clean(failure.where))
-
-
-def _consensus(point: ConsensusPoint, compress: Callable[[bytes], bytes]) -> Row:
-    return (
-        _JSON(point.outcomes).decode(),
-        point.line,
-        point.fair_line,
-        _JSON(point.probabilities).decode(),
-        _JSON(point.prices).decode(),
-        point.dispersion,
-        point.books,
-        point.operators,
-        compress(_JSON(point.contributors)),
-        point.reason,
-    )
 
 
 def signal_row(signal: Signal) -> Row:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress, count
+from operator import attrgetter, ne
 from typing import Any
 
 import msgspec
@@ -41,6 +43,7 @@ KEEP_FOR = 6 * HOUR
 KEEP_EVENTS = 4096
 KEEP_TIMES = 16384
 
+_OUTCOMES, _LAST_UPDATE = attrgetter("outcomes"), attrgetter("last_update")
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -134,16 +137,16 @@ class OddsApiNormalizer(Normalizer):
         wires = [wire for book in books for wire in book.markets]
         if listed is None or not listed.is_of(books, wires):
             return None
-        pairs = enumerate(zip(wires, listed.outcomes, strict=True))
-        for place in [place for place, (wire, outcomes) in pairs if wire.outcomes != outcomes]:
+        for place in [*compress(count(), map(ne, map(_OUTCOMES, wires), listed.outcomes))]:
             market = self._read_market(wires[place], listed.shelves[place], known, [], issues)
             if market is None or market.offer is None:
                 return None
             listed.outcomes[place], listed.offers[place] = market.outcomes, market.offer
-        times = self._times
-        stamps = [wire.last_update or book.last_update for book in books for wire in book.markets]
+        stamps = [*map(_LAST_UPDATE, wires)]
+        if not all(stamps):
+            stamps = [wire.last_update or book.last_update for book in books for wire in book.markets]
         try:
-            at = [times[stamp] for stamp in stamps]
+            at = [*map(self._times.__getitem__, stamps)]
         except KeyError:
             at = [self._time(stamp) for stamp in stamps]
         return list(zip(listed.offers, at, strict=True))

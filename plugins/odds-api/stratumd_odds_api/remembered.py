@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -10,6 +11,7 @@ from stratumd.plugin import Event, Micros, Offer
 from stratumd_odds_api.outcomes import Reading, sides_of
 from stratumd_odds_api.wire import Fixture, WireBook, WireMarket, one_copy
 
+_KEY = attrgetter("key")
 KEEP_MARKETS = 8192
 """Markets of one event that are remembered."""
 
@@ -60,7 +62,7 @@ class Listed(NamedTuple):
             len(wires) == len(self.names)
             and [book.key for book in books] == self.books
             and [len(book.markets) for book in books] == self.sizes
-            and [wire.key for wire in wires] == self.names
+            and [*map(_KEY, wires)] == self.names
         )
 
 
