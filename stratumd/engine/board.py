@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from stratumd.engine.lane import Lane
-from stratumd.engine.taking import EventBoard, House, Taken, Taking
+from stratumd.engine.taking import EventBoard, Settings, Taken, Taking
 from stratumd.odds import Pricing
 from stratumd.plugin import DAY, Change, Event, Listing, Market, Micros, Offer, Scope, Snapshot, Told
 
@@ -38,7 +38,7 @@ class Board:
     """The present state of all events of a pipeline."""
 
     def __init__(self, pricing: Pricing, operators: Mapping[str, str], lookback: Micros) -> None:
-        self._house = House(pricing, operators, lookback)
+        self._settings = Settings(pricing, operators, lookback)
         self._events: dict[str, EventBoard] = {}
         self._by_sport: dict[str, dict[str, EventBoard]] = {}
         self._told: dict[tuple[str, str], Told] = {}
@@ -52,7 +52,7 @@ class Board:
     @property
     def lookback(self) -> Micros:
         """How far back spans and observations are kept."""
-        return self._house.lookback
+        return self._settings.lookback
 
     def apply(self, snapshot: Snapshot, at: Micros) -> list[Update]:
         """Take `snapshot`, received at `at`, into the board and return what it did, event by event."""
@@ -111,7 +111,7 @@ class Board:
         state.observed_at = at
         if scope is None:
             return Update(event, announced, [], [], sum([len(offer.quotes) for offer, _ in listing.offers]))
-        taking = Taking(self._house, state, scope.lane, at)
+        taking = Taking(self._settings, state, scope.lane, at)
         taking.take(listing, scope)
         lane, covered = taking.lane, taking.covered(scope)
         return Update(event, announced, covered, taking.changes, lane.quotes, taking.taken, lane)
@@ -122,7 +122,7 @@ class Board:
             if key in listed or (scope.events is not None and key not in scope.events):
                 continue
             if state.lanes.get(scope.lane):
-                taking = Taking(self._house, state, scope.lane, at)
+                taking = Taking(self._settings, state, scope.lane, at)
                 taking.withdraw_all(scope)
                 if taking.changes:
                     state.observed_at = at

@@ -55,7 +55,7 @@ class Lane(Confirmation):
                 return None
         return places
 
-    def list(self, offers: Sequence[Offer], lines: list[BookLine]) -> None:
+    def arrange(self, offers: Sequence[Offer], lines: list[BookLine]) -> None:
         """Let these be what the newest answer offers. Where a line comes twice, its last offer counts."""
         self.offers, self.lines = [*offers], lines
         self.books, self.markets = [line.book for line in lines], [line.market for line in lines]

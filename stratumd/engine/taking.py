@@ -37,7 +37,7 @@ class Taken(NamedTuple):
     """The book's own word on the offer before."""
 
 
-class House(NamedTuple):
+class Settings(NamedTuple):
     """What holds for all events of a board."""
 
     pricing: Pricing
@@ -62,14 +62,14 @@ class EventBoard:
 class Taking:
     """One listing being taken into one event's board."""
 
-    __slots__ = ("_at", "_horizon", "_house", "_name", "_state", "_touched", "changes", "lane", "taken")
+    __slots__ = ("_at", "_horizon", "_name", "_settings", "_state", "_touched", "changes", "lane", "taken")
 
-    def __init__(self, house: House, state: EventBoard, lane: str, at: Micros) -> None:
-        self._house = house
+    def __init__(self, settings: Settings, state: EventBoard, lane: str, at: Micros) -> None:
+        self._settings = settings
         self._state = state
         self._name = lane
         self._at = at
-        self._horizon = at - house.lookback
+        self._horizon = at - settings.lookback
         self._touched: set[Market] = set()
         self.lane = state.lanes.setdefault(lane, Lane())
         self.changes: list[Change] = []
@@ -143,7 +143,7 @@ class Taking:
         silent = [*held.values()]
         self._withdraw(silent, scope, unreadable)
         self.lane.loose = {line: None for line in silent if line.now is not None}
-        self.lane.list(offers, lines)
+        self.lane.arrange(offers, lines)
 
     def _offer(self, line: BookLine, offer: Offer, last_update: Micros | None) -> None:
         """Let a book offer this, instead of what it offered or for the first time."""
@@ -175,8 +175,8 @@ class Taking:
         state, key = self._state, MarketKey(offer.market, offer.player)
         market = state.markets.get(key)
         if market is None:
-            market = state.markets[key] = Market(key, state.event.sport, self._house.pricing, self._at)
-        line = BookLine(offer.book, operator_of(offer.book, self._house.operators), market, self._name)
+            market = state.markets[key] = Market(key, state.event.sport, self._settings.pricing, self._at)
+        line = BookLine(offer.book, operator_of(offer.book, self._settings.operators), market, self._name)
         market.admit(line)
         return line
 
