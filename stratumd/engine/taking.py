@@ -227,8 +227,12 @@ def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> boo
 def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> list[Change]:
     """Return each quote that differs between two offers of the same book, market and player."""
     if before is not None and after is not None and _are_same_sides(before.quotes, after.quotes):
-        pairs = ((before.quotes[0], after.quotes[0]), (before.quotes[1], after.quotes[1]))
-        return [_change(event, after, new.outcome, None, new, last_update) for old, new in pairs if old != new]
+        place = (event, after.book, after.market, after.player)
+        return [
+            _new(Change, (*place, new.outcome, None, new.line, new.price, last_update))
+            for old, new in zip(before.quotes, after.quotes, strict=True)
+            if old != new
+        ]
     named = after or before
     assert named is not None, "one of the two offers exists"
     old, new = _by_outcome(before), _by_outcome(after)
