@@ -59,6 +59,8 @@ class Memory(msgspec.Struct):
     entries: dict[Key, Entry] = {}
     fired: dict[str, list[Micros]] = {}
     """By type, the instants of the last hour."""
+    changed: bool = False
+    """`dump` says something else than before; for whoever stores it to take back."""
 
     def is_settled(self, at: Micros) -> bool:
         """Say whether a tick without findings changes nothing: no condition holds, nothing is forgotten."""
@@ -124,7 +126,8 @@ def _rank(candidate: Candidate) -> tuple[object, ...]:
 def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros, emit: Emit) -> Reason:
     entry = memory.entries.setdefault(key, Entry())
     finding, limits = candidate.finding, candidate.limits
-    entry.active = True
+    if not entry.active:
+        entry.active = memory.changed = True
     if entry.magnitude is not None and finding.magnitude < entry.magnitude + finding.threshold - EPSILON:
         return Reason.EDGE
     if entry.fired_at is not None and at - entry.fired_at < limits.cooldown:
@@ -136,6 +139,7 @@ def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros, emit: Em
         return Reason.FAILED
     entry.fired_at, entry.magnitude = at, finding.magnitude
     memory.fired[key.type] = [*recent, at]
+    memory.changed = True
     return Reason.FIRED
 
 
@@ -144,6 +148,7 @@ def _release(memory: Memory, present: set[Key], judged: Container[tuple[str, Mar
     for key, entry in memory.entries.items():
         if entry.active and key not in present and (key.detector, MarketKey(key.market, key.player)) in judged:
             entry.active, entry.magnitude = False, None
+            memory.changed = True
 
 
 def _prune(memory: Memory, at: Micros) -> None:
@@ -151,7 +156,9 @@ def _prune(memory: Memory, at: Micros) -> None:
     idle = [key for key, entry in memory.entries.items() if not entry.active and _is_forgettable(entry, at)]
     for key in idle:
         del memory.entries[key]
-    memory.fired = {type_: kept for type_, at_ in memory.fired.items() if (kept := [t for t in at_ if at - t < HOUR])}
+    fired = {type_: kept for type_, at_ in memory.fired.items() if (kept := [t for t in at_ if at - t < HOUR])}
+    if idle or fired != memory.fired:
+        memory.fired, memory.changed = fired, True
 
 
 def _is_forgettable(entry: Entry, at: Micros) -> bool:

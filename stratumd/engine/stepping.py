@@ -175,7 +175,9 @@ class Stepping:
     def _judge(self, notes: Notes, candidates: list[gate.Candidate], judged: Judged) -> None:
         tick, memory = notes.tick, notes.memory
         gate.judge(memory.gate, candidates, judged, self._at, lambda candidate: self._emit(notes, candidate))
-        self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
+        if memory.gate.changed:
+            memory.gate.changed = False
+            self._store(tick.event.id, memory, "gate", gate.dump(memory.gate))
 
     def _failed_to_read(self, event: str | None, error: BaseException) -> None:
         """Name the normalizer: what it returned cannot be used."""

@@ -117,7 +117,7 @@ def test_what_cannot_matter_any_more_is_forgotten() -> None:
     story.at(0, finding())
     story.at(1)
     story.at(25 * 60)
-    assert story.memory == Memory()
+    assert gate.dump(story.memory) == gate.dump(Memory())
 
 
 steps = st.lists(
@@ -148,6 +148,16 @@ def test_a_restart_changes_nothing(story: list[tuple[Micros, list[Finding]]], st
         candidates = [candidate(each) for each in found]
         assert judge(steady, candidates, JUDGED, now) == judge(restarted, candidates, JUDGED, now)
     assert gate.dump(steady) == gate.dump(restarted)
+
+
+@given(steps)
+def test_what_is_stored_changes_only_where_the_gate_says_so(story: list[tuple[Micros, list[Finding]]]) -> None:
+    memory, now = Memory(), 0
+    for pause, found in story:
+        now += pause
+        before, memory.changed = gate.dump(memory), False
+        judge(memory, [candidate(each) for each in found], JUDGED, now)
+        assert memory.changed == (gate.dump(memory) != before)
 
 
 @given(steps)
