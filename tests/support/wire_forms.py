@@ -15,7 +15,7 @@ import jsonschema_rs
 
 def fits(query: str, parameters: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether a query, as it stands in a URL, is what the parameters of an OpenAPI operation allow."""
-    known = {each["name"]: each for each in parameters if each["in"] == "query"}
+    known = {each["name"]: each for each in parameters if each.get("in") == "query"}
     given: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         given.setdefault(name, []).append(value)

@@ -14,6 +14,7 @@ from stratumd.plugin import HOUR, MINUTE
 from stratumd.testing.harness import detector, game, observation, spread
 from stratumd.testing.jobs import Working, working
 from tests.integration.partner_api.world import START, World, world
+from tests.support.openapi import followed
 
 pytestmark = pytest.mark.anyio
 
@@ -60,12 +61,8 @@ def told(document: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the schema of a list's rows."""
     answer = document["paths"][f"/api/v1/intel/{path}"]["get"]["responses"]["200"]
     page = followed(document, answer["content"]["application/json"]["schema"])
-    return followed(document, page["properties"]["items"]["items"])
-
-
-def followed(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return document["components"]["schemas"][name] if name else schema
+    row: dict[str, Any] = followed(document, page["properties"]["items"]["items"])
+    return row
 
 
 async def answered(held: World, paths: tuple[str, ...] = ASKED) -> dict[str, list[dict[str, Any]]]:
