@@ -26,6 +26,11 @@ def fits(query: str, parameters: Sequence[Mapping[str, Any]]) -> bool:
     return all(_fits(values, known[name]["schema"]) for name, values in given.items())
 
 
+def may_be_sent(value: str) -> bool:
+    """Say whether a header may have a value: one with a control character reaches no endpoint (RFC 9110, 5.5)."""
+    return not any((each < " " and each != "\t") or each == "\x7f" for each in value)
+
+
 def _fits(values: list[str], schema: Mapping[str, Any]) -> bool:
     valid = jsonschema_rs.validator_for(dict(schema), validate_formats=True).is_valid
     if valid([part for value in values for part in value.split(",")]):
