@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stratumd.http import problems
 from stratumd.http.cors import Cors
 from stratumd.http.endpoints import Straight, routes
+from stratumd.http.headers import REQUEST_ID
 from stratumd.http.openapi import document
 from stratumd.http.problems import OPENAPI
 from stratumd.http.refusals import Refusals
@@ -84,7 +85,7 @@ async def _refuse(refusals: Refusals | None, request: Request, error: Exception)
     answer = problems.of_exception(request, error)
     if refusals is not None:
         # No part of the path: whoever looks for holes writes into it what they like.
-        refusals.tell(answer.status_code, answer.headers["x-request-id"], request.method, "none")
+        refusals.tell(answer.status_code, answer.headers[REQUEST_ID], request.method, "none")
     return answer
 
 

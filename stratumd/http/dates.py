@@ -6,6 +6,8 @@ from email.utils import formatdate
 
 from stratumd.plugin import SECOND, Micros
 
+DEPRECATION, SUNSET = "deprecation", "sunset"
+
 
 def http_date(at: Micros) -> str:
     """Return a time as headers write it (RFC 9110), to the second."""
@@ -16,7 +18,7 @@ def deprecation(since: Micros | None, sunset: Micros | None) -> dict[str, str]:
     """Return the headers `Deprecation` (RFC 9745) and `Sunset` (RFC 8594)."""
     headers = {}
     if since is not None:
-        headers["deprecation"] = f"@{since // SECOND}"
+        headers[DEPRECATION] = f"@{since // SECOND}"
     if sunset is not None:
-        headers["sunset"] = http_date(sunset)
+        headers[SUNSET] = http_date(sunset)
     return headers

@@ -19,6 +19,7 @@ from stratumd.errors import StratumError
 from stratumd.http import problems
 from stratumd.http.connections import OUTLET
 from stratumd.http.dates import deprecation
+from stratumd.http.headers import CHALLENGE, REQUEST_ID, RETRY_AFTER
 from stratumd.http.problems import OPENAPI
 from stratumd.http.refusals import Refusals
 from stratumd.http.whole import Whole
@@ -60,7 +61,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         headers = _headers(scope)
-        request_id = problems.request_id(headers.get("x-request-id", ""))
+        request_id = problems.request_id(headers.get(REQUEST_ID, ""))
         answer: Whole | _Streaming | Response
         try:
             answer = await self._answer(scope, receive, headers, request_id)
@@ -68,11 +69,11 @@ class Door:
             answer = problems.refusal(refused, scope["path"], request_id)
         except StratumError as error:
             _log.error("a request failed", path=scope["path"], request=request_id, error=str(error))
-            answer = problems.problem(503, "try again in a moment", {"retry-after": "1"}, request_id=request_id)
+            answer = problems.problem(503, "try again in a moment", {RETRY_AFTER: "1"}, request_id=request_id)
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything
             _log.error("a request failed", path=scope["path"], request=request_id, exc_info=error)
             answer = problems.problem(500, "it is logged under this request id", request_id=request_id)
-        answer.headers["x-request-id"] = request_id
+        answer.headers[REQUEST_ID] = request_id
         await answer(scope, receive, send)
 
     async def _answer(
@@ -109,7 +110,7 @@ class Door:
                     call.body = await prepared.read(call.headers, receive)
                 found = await prepared.endpoint.call(call)
         except TimeoutError:
-            raise Refused(503, "this took too long: ask for less", headers={"retry-after": "1"}) from None
+            raise Refused(503, "this took too long: ask for less", headers={RETRY_AFTER: "1"}) from None
         return prepared.response(found)
 
 
@@ -122,7 +123,7 @@ class _Prepared:
         self._authenticators = [schemes[name].authenticate for name in endpoint.access.schemes]
         self._scope = endpoint.access.scope
         self._asked_for = _asked_for(endpoint.access)
-        self._challenge = {"www-authenticate": ", ".join(_challenges(endpoint.access, schemes))}
+        self._challenge = {CHALLENGE: ", ".join(_challenges(endpoint.access, schemes))}
         self._query = endpoint.query
         self._fields = _field_names(endpoint.query) if endpoint.query else frozenset()
         self._asked: dict[bytes, msgspec.Struct] = {}

@@ -10,11 +10,14 @@ from typing import Any
 import msgspec
 
 from stratumd.http import docstrings
+from stratumd.http.headers import ASKED_BEFORE, IF_NONE_MATCH, answers_by_tag, of_answer, of_problem
 from stratumd.http.problems import MEDIA_TYPE
-from stratumd.plugin.routes import Endpoint, Scheme
+from stratumd.plugin.routes import Endpoint, Header, Scheme
 
 _REF = "#/components/schemas/{name}"
+_CONDITION = "IfNoneMatch"
 _OPEN = re.compile(r"\{(\w+)\}")
+_KINDS = {str: "string", int: "integer"}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "What went wrong, and what to do next (RFC 9457).",
@@ -34,16 +37,18 @@ Schema = dict[str, Any]
 
 def document(endpoints: Sequence[Endpoint], schemes: Mapping[str, Scheme], version: str) -> Schema:
     """Return the document, as JSON values."""
-    models = _Models(endpoints)
+    models, headers = _Models(endpoints), _Headers()
     paths: dict[str, Schema] = {}
     for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, models)
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, models, headers)
     return {
         "openapi": "3.1.0",
         "info": {"title": "stratumd", "version": version, "description": "Odds in, explained signals out."},
         "paths": {path: paths[path] for path in sorted(paths)},
         "components": {
             "schemas": {"Problem": _PROBLEM, **models.components},
+            "parameters": {_CONDITION: _condition()},
+            "headers": {name: headers.components[name] for name in sorted(headers.components)},
             "securitySchemes": {name: dict(scheme.openapi) for name, scheme in sorted(schemes.items())},
         },
     }
@@ -69,6 +74,24 @@ class _Models:
 
     def of(self, type: Any) -> Schema:
         return self._schemas[_key(type)]
+
+
+class _Headers:
+    """What answers say beside their bodies: each header is described once."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Schema] = {}
+
+    def of(self, headers: Mapping[str, Header]) -> Schema:
+        """Return the headers of an answer."""
+        return {name: self._of(name, headers[name]) for name in sorted(headers)}
+
+    def _of(self, name: str, header: Header) -> Schema:
+        told: Schema = {"description": header.about, "schema": {"type": _KINDS[header.kind]}}
+        if header.always:
+            told["required"] = True
+        # What two plugins send under one name need not mean the same.
+        return {"$ref": f"#/components/headers/{name}"} if self.components.setdefault(name, told) == told else told
 
 
 def _key(type: Any) -> str:
@@ -101,7 +124,7 @@ def _types(endpoint: Endpoint) -> Iterable[Any]:
     yield from (kind for kind in endpoint.answers.values() if kind is not None)
 
 
-def _operation(endpoint: Endpoint, models: _Models) -> Schema:
+def _operation(endpoint: Endpoint, models: _Models, headers: _Headers) -> Schema:
     found: Schema = {"operationId": endpoint.name, "summary": endpoint.summary}
     if endpoint.description:
         found["description"] = endpoint.description
@@ -110,6 +133,8 @@ def _operation(endpoint: Endpoint, models: _Models) -> Schema:
     if endpoint.deprecated is not None:
         found["deprecated"] = True
     parameters = [*_path(endpoint), *_query(endpoint, models)]
+    if answers_by_tag(endpoint):
+        parameters.append({"$ref": f"#/components/parameters/{_CONDITION}"})
     if parameters:
         found["parameters"] = parameters
     if endpoint.body is bytes:
@@ -121,8 +146,18 @@ def _operation(endpoint: Endpoint, models: _Models) -> Schema:
         found["security"] = [{name: []} for name in endpoint.access.schemes]
         if endpoint.access.scope:
             found["x-scope"] = endpoint.access.scope
-    found["responses"] = _responses(endpoint, models)
+    found["responses"] = _responses(endpoint, models, headers)
     return found
+
+
+def _condition() -> Schema:
+    return {
+        "name": IF_NONE_MATCH,
+        "in": "header",
+        "required": False,
+        "description": ASKED_BEFORE,
+        "schema": {"type": "string"},
+    }
 
 
 def _path(endpoint: Endpoint) -> Iterable[Schema]:
@@ -170,14 +205,15 @@ def _described(schema: Schema) -> str | None:
     return found
 
 
-def _responses(endpoint: Endpoint, models: _Models) -> Schema:
+def _responses(endpoint: Endpoint, models: _Models, headers: _Headers) -> Schema:
     found: Schema = {}
     for status, kind in (endpoint.answers or {200: None}).items():
-        found[str(status)] = {"description": _told(status)}
+        found[str(status)] = {"description": _told(status), "headers": headers.of(of_answer(endpoint, status))}
         if kind is not None:
             found[str(status)]["content"] = {endpoint.media_type: {"schema": models.of(kind)}}
     problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    found["default"] = {"description": "A problem, which says what to do next.", **problem}
+    told = "A problem, which says what to do next."
+    found["default"] = {"description": told, "headers": headers.of(of_problem(endpoint)), **problem}
     return found
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stratumd.http.headers import REQUEST_ID
 from stratumd.plugin.routes import Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,8 +47,8 @@ def of_exception(request: Request, error: Exception) -> Response:
     """Answer an `HTTPException` of the application or of the router."""
     assert isinstance(error, HTTPException), "registered for this exception alone"
     detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else _next(request, error)
-    id = request_id(request.headers.get("x-request-id", ""))
-    headers = {**(error.headers or {}), "x-request-id": id}
+    id = request_id(request.headers.get(REQUEST_ID, ""))
+    headers = {**(error.headers or {}), REQUEST_ID: id}
     return problem(error.status_code, detail, headers, instance=request.url.path, request_id=id)
 
 

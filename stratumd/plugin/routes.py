@@ -142,6 +142,19 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     """Its OpenAPI security scheme, such as `{"type": "http", "scheme": "bearer"}`."""
 
 
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """A header of answers, for the documentation."""
+
+    about: str
+    """What it says, in a sentence."""
+    kind: type[str] | type[int] = str
+    """What its value is."""
+    always: bool = False
+    """Whether every answer has it that it is declared for."""
+    problems: bool = False
+    """Whether problems may have it as well."""
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path."""
 
@@ -169,7 +182,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     deadline: Micros = 10 * SECOND
     """How long `call` may take; a stream's chunks are not counted."""
     answers: Mapping[int, Any] = {}
-    """The type of the body by status; None where there is none. Problems need not be named, nor what `access` says."""
+    """The type of the body by status; None where there is none. Problems need not be named, nor what `access` says.
+    Whoever names 304 reads `If-None-Match`, and sends an `ETag` with it and with 200."""
+    headers: Mapping[str, Header] = {}
+    """Headers of the answers that are the plugin's own, by name, for the documentation: core names those that it sends,
+    `ETag` and `Retry-After`."""
     media_type: str = "application/json"
     """Of the answers: what the documentation says."""
     deprecated: Micros | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stratumd.testing.house import serving
+from tests.support.openapi import parameters
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ def operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 async def test_everything_that_is_asked_is_described(document: dict[str, Any]) -> None:
     def fields(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        for each in found.get("parameters", []):
+        for each in parameters(document, found):
             yield each["name"], each
         for content in found.get("requestBody", {}).get("content", {}).values():
             name = content["schema"].get("$ref", "").rpartition("/")[2]
@@ -68,7 +69,7 @@ async def test_no_part_of_a_list_may_hold_a_comma(document: dict[str, Any]) -> N
     lists = [
         (found["operationId"], each["schema"]["items"])
         for found in operations(document)
-        for each in found.get("parameters", [])
+        for each in parameters(document, found)
         if each["schema"].get("type") == "array"
     ]
     assert len(lists) > 4

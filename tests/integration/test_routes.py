@@ -315,6 +315,10 @@ async def test_the_document_describes_every_endpoint(house: Serving) -> None:
     assert found["components"]["schemas"]["Body"]["properties"]["name"]["description"] == "What it is called."
     assert found["paths"]["/api/v1/mine"]["get"]["security"] == [{"word": []}]
     assert found["paths"]["/api/v1/things/{part}"]["get"]["deprecated"] is True
+    going = found["paths"]["/api/v1/things/{part}"]["get"]["responses"]["200"]["headers"]
+    assert going.keys() == {"x-request-id", "deprecation", "sunset"}
+    refused = found["paths"]["/api/v1/mine"]["get"]["responses"]["default"]["headers"]
+    assert refused.keys() == {"x-request-id", "retry-after", "www-authenticate"}
     assert len([each for path in found["paths"].values() for each in path]) == 9
 
 

@@ -19,7 +19,7 @@ import schemathesis
 from schemathesis.cli import schemathesis as command
 from schemathesis.core.parameters import ParameterLocation
 
-from tests.support.wire_forms import fits
+from tests.support.wire_forms import fits, may_be_sent
 
 _turn = threading.RLock()
 _parse = ast.parse
@@ -39,7 +39,9 @@ def _one_at_a_time(*arguments: Any, **more: Any) -> Any:
 
 @schemathesis.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """Leave out what is said to be wrong in the query alone, and is not as it is sent."""
+    """Leave out what is no HTTP, and what is said to be wrong in the query alone, and is not as it is sent."""
+    if any(not may_be_sent(str(value)) for value in (case.headers or {}).values()):
+        return False
     if case.meta is None or not case.meta.is_negative_at(ParameterLocation.QUERY):
         return True
     if any(case.meta.is_negative_at(each) for each in case.meta.components if each != ParameterLocation.QUERY):

@@ -15,7 +15,7 @@ import jsonschema_rs
 
 def fits(query: str, parameters: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether a query, as it stands in a URL, is what the parameters of an OpenAPI operation allow."""
-    known = {each["name"]: each for each in parameters if each["in"] == "query"}
+    known = {each["name"]: each for each in parameters if each.get("in") == "query"}
     given: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         given.setdefault(name, []).append(value)
@@ -24,6 +24,11 @@ def fits(query: str, parameters: Sequence[Mapping[str, Any]]) -> bool:
     if any(each.get("required") and name not in given for name, each in known.items()):
         return False
     return all(_fits(values, known[name]["schema"]) for name, values in given.items())
+
+
+def may_be_sent(value: str) -> bool:
+    """Say whether a header may have a value: one with a control character reaches no endpoint (RFC 9110, 5.5)."""
+    return not any((each < " " and each != "\t") or each == "\x7f" for each in value)
 
 
 def _fits(values: list[str], schema: Mapping[str, Any]) -> bool:

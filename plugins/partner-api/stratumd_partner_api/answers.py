@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 Hidden = Meta(description="Null where the plan hides books.")
 Time = Annotated[datetime, Meta(tz=True)]
@@ -271,19 +271,171 @@ class BatchPage(msgspec.Struct):
     next: str | None
 
 
-class ReportPage(msgspec.Struct):
-    """Rows of a report on closing lines, as the command `stratumd clv` shows them."""
+class CloseShown(msgspec.Struct, kw_only=True):
+    """A closing line: a market's, or with `books=true` a book's. What only one of them has is not required."""
 
-    items: list[dict[str, Any]]
-    next: str | None
-    as_of: Annotated[Time | None, Meta(description="When it was worked out; null where it is too early to show.")]
+    event: str
+    """The event's id."""
+    convention: str
+    """What counts as the close, as the parameter names it."""
+    market: str
+    line: float | None
+    """The home side's, or the total, in points; null where the market has none, or nobody knows it."""
+    fair_line: float | None
+    """The line at which both sides are equally likely."""
+    probabilities: dict[str, float]
+    """By outcome, fair, at `line`."""
+    sport: str | UnsetType = UNSET
+    quality: str | UnsetType = UNSET
+    """Of a market's: `good`, `low` (few operators), or `none`."""
+    operators: int | UnsetType = UNSET
+    """Of a market's: how many it rests on."""
+    books: int | UnsetType = UNSET
+    """Of a market's: how many it rests on."""
+    oldest_seconds: float | UnsetType | None = UNSET
+    """Of a market's: the age of the oldest quote that it rests on."""
+    cutoff_at: Time | UnsetType = UNSET
+    """Of a market's: only what was observed before counts."""
+    closed_at: Time | UnsetType | None = UNSET
+    """Of a market's: the last observation before; null where there was none."""
+    book: str | UnsetType = UNSET
+    """Of a book's: which."""
+    operator: str | UnsetType = UNSET
+    """Of a book's: whose it is."""
+    prices: dict[str, float] | UnsetType = UNSET
+    """Of a book's: decimal odds, by outcome."""
+    hold_percent: float | UnsetType = UNSET
+    """Of a book's: its margin."""
+    changed_at: Time | UnsetType = UNSET
+    """Of a book's: since when it was offered so."""
+    confirmed_at: Time | UnsetType = UNSET
+    """Of a book's: when it was last seen."""
+    age_seconds: float | UnsetType = UNSET
+    """Of a book's: from `confirmed_at` to when the event closed."""
 
 
 class ClosePage(msgspec.Struct):
     """Closing lines."""
 
-    items: list[dict[str, Any]]
+    items: list[CloseShown]
     next: str | None
+
+
+Bounds = Annotated[list[float | None], Meta(min_length=2, max_length=2)]
+"""An interval: from, to."""
+
+
+class Worth(msgspec.Struct, kw_only=True):
+    """What the prices of signals were worth at the close. Without any whose close is known, there are no figures."""
+
+    signals: int
+    events: int
+    valued: int
+    """Prices whose close is known."""
+    without_close_percent: float | None
+    """Of the prices that were there; null where none was."""
+    still_there_percent: float | None
+    """Of the prices of which it is known; null where of none."""
+    score_source: str
+    """What the signals' scores are made of."""
+    maturity: str
+    """`ready`, or `baseline_building` where there are too few events for an interval."""
+    valued_events: int | UnsetType = UNSET
+    """Events of the prices whose close is known: each counts once in intervals."""
+    mean_percent: float | UnsetType | None = UNSET
+    """The mean expected value of a stake, by the close's probabilities, in percent of it."""
+    interval_percent: Bounds | UnsetType | None = UNSET
+    """Of the mean, 95 %: from, to."""
+    median_percent: float | UnsetType | None = UNSET
+    """The median expected value."""
+    beat_close_percent: float | UnsetType | None = UNSET
+    """How many of the prices were better than the close."""
+    beat_close_interval_percent: Bounds | UnsetType | None = UNSET
+    """Of these, 95 %: from, to."""
+    baseline_percent: float | UnsetType | None = UNSET
+    """The mean of all sides of the same quotes: what a coin would have got."""
+    mean_points: float | UnsetType | None = UNSET
+    """How many points better than the close's line; null for markets without lines."""
+    p_value: float | UnsetType | None = UNSET
+    """Of the mean being zero; null where there are too few events."""
+    adjusted_p: float | UnsetType | None = UNSET
+    """The same, given all the other cells of the answer (Benjamini–Hochberg)."""
+    discovery: bool | UnsetType = UNSET
+    """Whether `adjusted_p` is 0.1 or less."""
+
+
+class SumShown(Worth, kw_only=True):
+    """What the prices of one type of signals were worth at the close."""
+
+    type: str
+    reference: str
+    """Whose price: `named` (a book of the signal), `stale` (a book that was left behind) or `consensus`."""
+    after_seconds: int
+    """How long after the signal the price was there."""
+
+
+class CellShown(Worth, kw_only=True):
+    """What the prices of one cell were worth at the close. It has those fields of `by` that were asked for."""
+
+    type: str | UnsetType = UNSET
+    market: str | UnsetType = UNSET
+    bucket: str | UnsetType = UNSET
+    """How long before the start the signal came."""
+    reference: str | UnsetType = UNSET
+    """Whose price: `named` (a book of the signal), `stale` (a book that was left behind) or `consensus`."""
+    after_seconds: int | UnsetType = UNSET
+    """How long after the signal the price was there."""
+    book: str | UnsetType | None = UNSET
+    """The book that offered it; null where that was none, as of `consensus`."""
+    sport: str | UnsetType = UNSET
+    tier: str | UnsetType = UNSET
+    """Of the signal's rank: `High`, `Medium` or `Low`."""
+    quality: str | UnsetType = UNSET
+    """Of the close: `good`, `low` or `none`."""
+    outcome: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    """`valued`, or why there is no value: `gone`, `unobserved`, `no_price`, `no_close` or `not_comparable`."""
+
+
+class TeaseShown(msgspec.Struct, kw_only=True):
+    """How often one type of signals beat the close."""
+
+    type: str
+    signals: int
+    events: int
+    valued: int
+    """Prices whose close is known."""
+    beat_close_percent: float | None
+    """How many of them were better than the close; null where there is none."""
+    maturity: str
+    """`ready`, or `baseline_building` where there are too few events for an interval."""
+
+
+WorkedOut = Annotated[Time | None, Meta(description="When it was worked out; null where it is too early to show.")]
+
+
+class SumPage(msgspec.Struct):
+    """What signals were worth, by type, reference and time after the signal."""
+
+    items: list[SumShown]
+    next: str | None
+    as_of: WorkedOut
+
+
+class CellPage(msgspec.Struct):
+    """What signals were worth, by cell."""
+
+    items: list[CellShown]
+    next: str | None
+    as_of: WorkedOut
+
+
+class TeasePage(msgspec.Struct):
+    """How often each type of signals beat the close."""
+
+    items: list[TeaseShown]
+    next: str | None
+    as_of: WorkedOut
 
 
 class KeyUsed(msgspec.Struct):

@@ -23,7 +23,7 @@ class Client:
 
     def __init__(self, most: int) -> None:
         self.sent = 0
-        """The id of the newest message that was sent."""
+        """The id up to which all was sent, or was not for this client."""
         self.ended = b""
         """The last message, once there is one."""
         self.write: Write = _nowhere
@@ -53,10 +53,21 @@ class Client:
         self._wake()
         return True
 
-    def beat(self) -> None:
-        """Show that the connection lives, where nothing else does."""
-        if not self._waiting and not (self._idle and self.write(HEART)):
-            self._waiting.append((self.sent, HEART))
+    def beat(self, position: int) -> None:
+        """Show that the connection lives, where nothing else does, and how far the stream is by now.
+
+        `position`: the id up to which messages were put in where they are for this client.
+        """
+        if self._waiting:
+            return
+        heart = HEART
+        if position > self.sent:
+            heart = b": still here\n" + passed(position)
+        position = max(position, self.sent)
+        if self._idle and self.write(heart):
+            self.sent = position
+        else:
+            self._waiting.append((position, heart))
             self._wake()
 
     def end(self, message: bytes) -> None:
@@ -83,6 +94,11 @@ class Client:
     def _wake(self) -> None:
         self._idle = False
         self._arrived.set()
+
+
+def passed(position: int) -> bytes:
+    """Return the end of a block without a message: clients keep its id, and go on behind what was not for them."""
+    return b"id: %d\n\n" % position
 
 
 def _nowhere(chunk: bytes) -> bool:

@@ -16,7 +16,7 @@ from stratumd_partner_api.lens import Json, Sums, closed, require_question
 from stratumd_partner_api.market import READ, Looking
 from stratumd_partner_api.serving import Asked, Counter, Page, endpoint, listed
 
-_TEASED = ("type", "signals", "events", "valued", "beat_close_percent", "maturity")
+_TEASED = answers.TeaseShown.__struct_fields__
 
 
 class Closing:
@@ -34,15 +34,15 @@ class Closing:
         )
         yield self._declare(
             self.summary, "intel/clv/summary", "summarize_closing_value", "What signals were worth, by type",
-            questions.SumQuery, answers.ReportPage,
+            questions.SumQuery, answers.SumPage,
         )  # fmt: skip
         yield self._declare(
             self.scorecards, "intel/clv/scorecards", "list_scorecards", "Closing-line value by cell",
-            questions.CardQuery, answers.ReportPage,
+            questions.CardQuery, answers.CellPage,
         )  # fmt: skip
         yield self._declare(
             self.teaser, "intel/clv/teaser", "tease_closing_value", "How often each type beat the close",
-            questions.TeaserQuery, answers.ReportPage,
+            questions.TeaserQuery, answers.TeasePage,
         )  # fmt: skip
 
     def _declare(self, inner: Any, path: str, name: str, summary: str, query: Any, gives: Any) -> Endpoint:

@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 import msgspec
 
 from stratumd.plugin import SECOND, Micros
-from stratumd_partner_api.clients import Client
+from stratumd_partner_api.clients import Client, passed
 from stratumd_partner_api.shapes import Shape
 
 HEARTBEAT: Micros = 15 * SECOND
@@ -261,9 +261,14 @@ class Channel(Generic[T]):
                 line.release(now)
 
     def beat(self) -> None:
-        """Send a comment to whoever hears nothing else, so that nobody in between ends the connection."""
-        for client in self._clients():
-            client.beat()
+        """Send a comment to whoever hears nothing else, so that nobody in between ends the connection.
+
+        It says how far the stream is, which for those of a delayed plan is up to what they have been shown.
+        """
+        for line in self._lines.values():
+            for group in line.groups.values():
+                for client in group.clients:
+                    client.beat(line.position)
 
     def close(self) -> None:
         """End all streams: the daemon stops, and another may go on."""
@@ -312,7 +317,8 @@ class Channel(Generic[T]):
         group = listening.group
         line = await self._line(group.shape.delay)
         client.sent = line.position
-        yield b"retry: %d\n: connected\n\n" % random.randint(1_000, 5_000)  # noqa: S311 (apart, not secret)
+        begun = b"\n" if after is not None else passed(client.sent)
+        yield b"retry: %d\n: connected\n%b" % (random.randint(1_000, 5_000), begun)  # noqa: S311 (apart, not secret)
         if after is not None:
             client.sent, reset = await self._resumed(after, line)
             if reset:
@@ -349,7 +355,7 @@ class Channel(Generic[T]):
             if not found:
                 client.sent = line.position
                 return
-            parts = []
+            parts, sent = list[bytes](), client.sent
             for told in found:
                 if not line.shows(told, self._now()):
                     await asyncio.sleep(RELEASE)  # committed before what was observed before it: it holds up the rest
@@ -357,7 +363,10 @@ class Channel(Generic[T]):
                 message = group.message(told)
                 if message is not None:
                     parts.append(message)
+                    sent = told.id
                 client.sent = told.id
+            if client.sent > sent:
+                parts.append(passed(client.sent))
             if parts:
                 yield b"".join(parts)
 

@@ -11,12 +11,27 @@ from collections.abc import Mapping
 from math import ceil, floor
 
 from stratumd.plugin import MINUTE, SECOND, Micros
-from stratumd.plugin.routes import Refused
+from stratumd.plugin.routes import Header, Refused
 
 BEAT: Micros = SECOND
 """How often a daemon that serves says so, with its usage."""
 STALE: Micros = 5 * SECOND
 """A daemon that said nothing for so long does not count."""
+RATES: Mapping[str, Header] = {
+    "ratelimit-policy": Header(
+        about="What limits you, your `key` or your `address`: `q` requests in `w` seconds (IETF HTTPAPI).",
+        problems=True,
+    ),
+    "ratelimit": Header(
+        about="What is left of it: `r` requests, all of them again in `t` seconds (IETF HTTPAPI).", problems=True
+    ),
+    "x-ratelimit-limit": Header(about="How many requests a minute are served to you.", kind=int, problems=True),
+    "x-ratelimit-remaining": Header(about="How many are left at present.", kind=int, problems=True),
+    "x-ratelimit-reset": Header(
+        about="When all of them are there again, in seconds since 1970 UTC.", kind=int, problems=True
+    ),
+}
+"""What `headers` makes."""
 MOST = 200_000
 """Buckets that are remembered; full ones are forgotten first."""
 

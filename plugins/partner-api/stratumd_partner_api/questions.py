@@ -273,10 +273,16 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which signals."""
 
     types: Types = ()
-    market: Key | None = None
-    """Of this market, such as `spreads`."""
     min_strength: Strength | None = None
     """With at least this strength."""
+    market: Key | None = None
+    """Of this market, such as `spreads`."""
+    sport: Key | None = None
+    """Of this sport, such as `basketball_nba`."""
+    event: Key | None = None
+    """Of this event, by its id."""
+    pipeline: Key | None = None
+    """Of this pipeline; of all without it."""
     after: (
         Annotated[
             int, Meta(ge=0, le=(1 << 53), description="As `Last-Event-ID`, for clients that cannot send the header.")

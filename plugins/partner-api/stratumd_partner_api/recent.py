@@ -52,13 +52,16 @@ class Wanted(NamedTuple):
 
     def takes(self, found: Ranked) -> bool:
         """Say whether it is one of them."""
-        signal = found.signal
+        return self.takes_signal(found.signal) and self._ranks(found)
+
+    def takes_signal(self, signal: Signal) -> bool:
+        """Say whether it is one of them, whatever its rank."""
         return (
             (self.since is None or signal.observed_at >= self.since)
             and (self.until is None or signal.observed_at <= self.until)
             and (not self.types or signal.type in self.types)
+            and (self.min_strength is None or signal.strength >= self.min_strength)
             and self._places(signal)
-            and self._ranks(found)
         )
 
     def _places(self, signal: Signal) -> bool:
@@ -73,7 +76,6 @@ class Wanted(NamedTuple):
         timing = found.ranking.timing
         return (
             (self.min_score is None or found.ranking.score >= self.min_score)
-            and (self.min_strength is None or found.signal.strength >= self.min_strength)
             and (self.velocity_gt is None or (found.velocity is not None and found.velocity > self.velocity_gt))
             and (not self.buckets or (timing is not None and timing.bucket in self.buckets))
         )

@@ -67,7 +67,7 @@ class PartnerApi(Routes):
             archive, partial(Channel[Changed], now=clock.now, buffer=buffer, lifetime=lifetime, ring=32)
         )
         self._feed = Feed(looking, counter, recent, self.signals)
-        self.streams = Streams(options, counter, self.signals, self.changes, archive, context.desk, self._accounts)
+        self.streams = Streams(options, counter, self.signals, self.changes, looking, context.desk, self._accounts)
         self.sender = Sender(options, context, self._accounts, self._keyring)
         webhooks = Webhooks(options, context, counter, looking, self._keyring, self.sender)
         self._parts: list[Any] = [

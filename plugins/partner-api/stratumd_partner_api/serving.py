@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ import msgspec
 from stratumd.plugin import SECOND, Micros
 from stratumd.plugin.pages import matches
 from stratumd.plugin.partners import Caller
-from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Stream
-from stratumd_partner_api.limits import Limits
+from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Header, Identity, Refused, Stream
+from stratumd_partner_api.limits import RATES, Limits
 from stratumd_partner_api.shapes import Shape, shape_of
 from stratumd_partner_api.usage import Meter
 
@@ -28,6 +28,15 @@ PARTS = {
     "delivery": "The delivery's id, as the webhook's `deliveries` show it.",
 }
 """What the open parts of paths mean."""
+_USED, _INCLUDED, _REMAINING, _OVERAGE = [f"x-usage-{part}" for part in ("used", "included", "remaining", "overage")]
+HEADERS: Mapping[str, Header] = {
+    **RATES,
+    _USED: Header(about="How many requests by keys of your account were counted this month (UTC).", kind=int),
+    _INCLUDED: Header(about="How many your plan includes; not where it says nothing of that.", kind=int),
+    _REMAINING: Header(about="How many of these are left.", kind=int),
+    _OVERAGE: Header(about="How many there were beyond.", kind=int),
+}
+"""What `Counter` puts on answers; what is used and left, on those to keys alone."""
 _MANNERS = {"cache-control": "private, no-cache", "vary": "authorization, cookie"}
 
 
@@ -106,11 +115,11 @@ class Counter:
         used = meter.used(identity.account, at)
         if used is None:
             return
-        told["x-usage-used"] = str(used)
+        told[_USED] = str(used)
         if plan.included is not None:
-            told["x-usage-included"] = str(plan.included)
-            told["x-usage-remaining"] = str(max(0, plan.included - used))
-            told["x-usage-overage"] = str(max(0, used - plan.included))
+            told[_INCLUDED] = str(plan.included)
+            told[_REMAINING] = str(max(0, plan.included - used))
+            told[_OVERAGE] = str(max(0, used - plan.included))
 
 
 def _answered(given: Given, call: Call, told: dict[str, str]) -> Answer | Stream:
@@ -214,6 +223,7 @@ def endpoint(
         access=access,
         tag=tag,
         query=query,
+        headers=HEADERS,
         answers={200: gives} if "media_type" in more else {200: gives, 304: None},
         **more,
     )

@@ -18,7 +18,9 @@ from stratumd.plugin.routes import Access, Endpoint, Refused, Stream
 from stratumd_partner_api import answers, questions, shapes
 from stratumd_partner_api.clients import Client
 from stratumd_partner_api.hub import Channel, Listening, Told, event
+from stratumd_partner_api.market import Looking
 from stratumd_partner_api.options import Options
+from stratumd_partner_api.recent import Wanted
 from stratumd_partner_api.serving import Asked, Counter, endpoint
 from stratumd_partner_api.shapes import Shape, shape_of
 
@@ -28,7 +30,8 @@ _ABOUT = (
     "Server-sent events, each with an id. Without one the stream begins now, with 0 at the oldest that is kept. Send "
     "the newest one as `Last-Event-ID` to go on without a gap, for as long as the log is kept; `reset` says that "
     "something between is gone, and that it goes on behind `after`; `lagged` that you fell behind and have to come "
-    "back, `bye` that it is time to come back, `closed` that the key is not good any more. "
+    "back, `bye` that it is time to come back, `closed` that the key is not good any more. An `id` without an event "
+    "says how far the stream is, what your parameters left out included: it is as good as that of an event. "
 )
 _SIGNAL = "The `data` of `signal` is a SignalShown: without its rank, which `GET /api/v1/intel/signals/{signal}` has."
 _CHANGES = (
@@ -137,7 +140,7 @@ class Streams:
         counter: Counter,
         signals: Channel[Signal],
         changes: Changes,
-        archive: Archive,
+        looking: Looking,
         desk: Desk,
         accounts: Callable[[], Accounts],
     ) -> None:
@@ -145,7 +148,7 @@ class Streams:
         self._counter = counter
         self._signals = signals
         self._changes = changes
-        self._archive = archive
+        self._look = looking
         self._desk = desk
         self._accounts = accounts
         self._by_key = Counts[str]()
@@ -173,18 +176,23 @@ class Streams:
     async def signals(self, asked: Asked) -> Stream:
         """Signals as they come."""
         query: questions.StreamQuery = asked.call.query
-        types = await known_types(self._archive, query.types)
-        market, least = query.market, query.min_strength
+        types = await known_types(self._look.archive, query.types)
+        await self._look.check_pipeline(query.pipeline)
+        wanted = Wanted(
+            types=frozenset(types),
+            market=query.market,
+            sport=query.sport,
+            event=query.event,
+            pipeline=query.pipeline,
+            min_strength=query.min_strength,
+        )
 
         def encode(signal: Signal, shape: Shape) -> bytes | None:
-            if types and signal.type not in types:
-                return None
-            if market not in (None, signal.market) or (least is not None and signal.strength < least):
+            if not wanted.takes_signal(signal):
                 return None
             return event("signal", shapes.signal(signal, shape.hidden))
 
-        key = (types, market, least)
-        return self._stream(asked, self._signals, key, encode, query.after)
+        return self._stream(asked, self._signals, wanted, encode, query.after)
 
     async def changes(self, asked: Asked) -> Stream:
         """Quotes as they change."""

@@ -22,7 +22,7 @@ from stratumd_partner_api.lens import Json
 from stratumd_partner_api.market import Looking
 from stratumd_partner_api.options import Options
 from stratumd_partner_api.rows import DELIVERED, PENDING, Attempted, Webhook
-from stratumd_partner_api.serving import PARTS, Asked, Counter, Page, listed, page
+from stratumd_partner_api.serving import HEADERS, PARTS, Asked, Counter, Page, listed, page
 
 MANAGE = Access(schemes=("key", "session"), scope="webhooks:write")
 _SENT = (
@@ -141,6 +141,7 @@ class Webhooks:
             access=MANAGE,
             tag="Webhooks",
             answers=gives,
+            headers=HEADERS,
             **more,
         )
 

@@ -73,7 +73,7 @@ async def test_who_waits_is_written_to_at_once_and_who_is_full_is_dropped() -> N
     task = asyncio.create_task(taking(client, connection))
     await asyncio.sleep(0)
     assert put(client, 1)
-    client.beat()
+    client.beat(1)
     assert client.put([(2, b"b"), (3, b"c"), (4, b"d")], b"bcd"), "what goes out at once is not held against the buffer"
     assert connection.got == [b"1", HEART, b"bcd"]
     connection.full = True
@@ -82,6 +82,27 @@ async def test_who_waits_is_written_to_at_once_and_who_is_full_is_dropped() -> N
     connection.full = False
     await task
     assert connection.got == [b"1", HEART, b"bcd", client.ended]
+
+
+async def test_a_beat_says_how_far_the_stream_is_where_that_is_news() -> None:
+    client, connection = Client(2), Connection()
+    assert put(client, 1)
+    client.beat(5)
+    assert await client.take() == b"1", "what waits is sign enough"
+    client.beat(5)
+    client.beat(6)
+    assert await client.take() == b": still here\nid: 5\n\n", "one waits"
+    client.beat(4)
+    assert await client.take() == HEART, "no way back"
+    client.write = connection.write
+    task = asyncio.create_task(taking(client, connection))
+    await asyncio.sleep(0)
+    client.beat(6)
+    client.beat(6)
+    client.end(b"end")
+    await task
+    assert connection.got == [b": still here\nid: 6\n\n", HEART, b"end"]
+    assert client.sent == 6, "who lags from here on is told to come back with that"
 
 
 async def test_who_has_ended_is_told_no_more() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.partner_api.world import world
 from tests.support import ROOT
+from tests.support.openapi import followed, parameters
 
 pytestmark = pytest.mark.anyio
 
@@ -38,19 +39,21 @@ def _operation(before: Any, after: Any, at: str, old: Any, new: Any) -> list[str
     found = []
     if before["operationId"] != after["operationId"]:
         found.append(f"{at}: another operationId")
-    asked = {each["name"]: each for each in after.get("parameters", [])}
-    for each in before.get("parameters", []):
+    asked = {each["name"]: each for each in parameters(new, after)}
+    for each in parameters(old, before):
         if each["name"] not in asked:
             found.append(f"{at}: the parameter {each['name']} is gone")
         elif asked[each["name"]]["required"] and not each["required"]:
             found.append(f"{at}: the parameter {each['name']} is required now")
-    known = {each["name"] for each in before.get("parameters", [])}
+    known = {each["name"] for each in parameters(old, before)}
     found += [f"{at}: the new parameter {n} is required" for n, p in asked.items() if n not in known and p["required"]]
     for status, answer in before["responses"].items():
         now = after["responses"].get(status)
         if now is None:
             found.append(f"{at}: the answer {status} is gone")
             continue
+        gone = answer.get("headers", {}).keys() - now.get("headers", {}).keys()
+        found += [f"{at}: {status} is without the header {name}" for name in sorted(gone)]
         for media, content in answer.get("content", {}).items():
             if media not in now.get("content", {}):
                 found.append(f"{at}: {status} is no {media} any more")
@@ -61,7 +64,7 @@ def _operation(before: Any, after: Any, at: str, old: Any, new: Any) -> list[str
 
 
 def _schema(before: Any, after: Any, at: str, old: Any, new: Any, depth: int = 0) -> list[str]:
-    before, after = _followed(before, old), _followed(after, new)
+    before, after = followed(old, before), followed(new, after)
     if depth > 8 or not isinstance(before, dict):
         return []
     if "anyOf" in before or "anyOf" in after:
@@ -84,17 +87,11 @@ def _schema(before: Any, after: Any, at: str, old: Any, new: Any, depth: int = 0
 
 def _union(before: Any, after: Any, at: str, old: Any, new: Any, depth: int) -> list[str]:
     kinds = [
-        {_followed(each, doc).get("type") for each in found.get("anyOf", [found])}
+        {followed(doc, each).get("type") for each in found.get("anyOf", [found])}
         for found, doc in ((before, old), (after, new))
     ]
     more = kinds[1] - kinds[0]
     return [f"{at}: may be {', '.join(map(str, more))} now"] if more else []
-
-
-def _followed(schema: Any, document: Any) -> Any:
-    while isinstance(schema, dict) and "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return schema
 
 
 async def test_what_was_promised_is_there(tmp_path: Path) -> None:
@@ -110,9 +107,12 @@ async def test_what_was_promised_is_there(tmp_path: Path) -> None:
 
 
 def test_what_is_taken_away_is_found() -> None:
-    def document(properties: dict[str, Any], required: list[str], parameters: list[Any] | None = None) -> Any:
+    def document(
+        properties: dict[str, Any], required: list[str], parameters: list[Any] | None = None, *headers: str
+    ) -> Any:
         schema = {"type": "object", "properties": properties, "required": required}
-        answers = {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}
+        answers = {"200": {"content": content, "headers": {name: {} for name in headers}}}
         get = {"operationId": "a", "parameters": parameters or [], "responses": answers}
         return {"paths": {"/a": {"get": get}}, "components": {"schemas": {"A": schema}}}
 
@@ -127,6 +127,9 @@ def test_what_is_taken_away_is_found() -> None:
     assert broken(document({"x": nullable}, []), document({"x": text}, [])) == []
     asked = [{"name": "p", "required": True}]
     assert broken(old, document({"x": text, "y": number}, ["x"], asked)) == ["GET /a: the new parameter p is required"]
+    tagged = document({"x": text, "y": number}, ["x"], None, "etag")
+    assert broken(old, tagged) == []
+    assert broken(tagged, old) == ["GET /a: 200 is without the header etag"]
 
 
 TIMES = re.compile(r".*_(at|until|since|update|seen)|until|hour|as_of|since")

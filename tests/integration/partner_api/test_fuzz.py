@@ -42,7 +42,7 @@ negative_data_rejection.expected-statuses = [
 [[operations]]
 # Where a URL leads is no matter of its form: what may not be sent to is a 422.
 include-path-regex = "/webhooks"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "403", "404", "409", "422", "429"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", "400", "403", "404", "409", "422", "429"]
 """
 
 

@@ -22,6 +22,7 @@ from tests.integration.partner_api.world import (
     make_step,
     world,
 )
+from tests.support.openapi import parameters
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,7 @@ async def paths(held: World) -> list[str]:
     for path, verbs in document["paths"].items():
         if "get" not in verbs or "/intel/" not in path or "{webhook}" in path:
             continue
-        wanted = [each for each in verbs["get"].get("parameters", []) if each["in"] == "query"]
+        wanted = [each for each in parameters(document, verbs["get"]) if each["in"] == "query"]
         query = [f"{each['name']}={FILLED[each['name']]}" for each in wanted if each["name"] in FILLED]
         filled = re.sub(r"\{(\w+)\}", lambda part: FILLED[part[1]], path).removeprefix("/api/v1/")
         if any(each["name"] == "limit" for each in wanted):

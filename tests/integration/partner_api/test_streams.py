@@ -24,21 +24,37 @@ class Reader:
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
         self.last = ""
+        """The newest id, which a client keeps also where no message comes with it."""
+        self.told: list[str] = []
+        """All ids."""
+
+    async def line(self) -> str:
+        """Return the next line."""
+        line = await anext(self._lines)
+        if line.startswith("id: "):
+            self.last = line.removeprefix("id: ")
+            self.told.append(self.last)
+        return line
+
+    async def comment(self) -> None:
+        """Read to the end of the next comment's block; a message before it is none."""
+        while not (line := await self.line()).startswith(":"):
+            assert not line.startswith("event:"), line
+        while await self.line():
+            pass
 
     async def next(self) -> tuple[str, Any]:
-        """Return the next message's name and data; comments and pauses are passed over."""
+        """Return the next message's name and data; comments, pauses and ids alone are passed over."""
         name, data = "", ""
-        async for line in self._lines:
+        while True:
+            line = await self.line()
             field, _, value = line.partition(": ")
-            if field == "id":
-                self.last = value
-            elif field == "event":
+            if field == "event":
                 name = value
             elif field == "data":
                 data = value
             elif not line and name:
                 return name, json.loads(data)
-        raise EOFError
 
     async def ids(self, count: int) -> list[str]:
         """Return the ids of the next signals."""
@@ -96,7 +112,7 @@ async def test_a_gap_is_told(tmp_path: Path) -> None:
     """Retention deletes the oldest: who was further back is told that something is missing."""
     async with world(f"sqlite:///{tmp_path}/s.db", background=True) as held:
         await held.signals(*[make_signal(f"s{n}", START + n) for n in range(5)])
-        await to_thread.run_sync(lambda: _delete(tmp_path, 3))
+        await to_thread.run_sync(lambda: delete(tmp_path, 3))
         held.api.signals.start(5)
         async with opened(held, last="1") as reader:
             name, data = await reader.next()
@@ -106,7 +122,8 @@ async def test_a_gap_is_told(tmp_path: Path) -> None:
             assert (await reader.next())[0] == "reset"
 
 
-def _delete(folder: Path, until: int) -> None:
+def delete(folder: Path, until: int) -> None:
+    """Delete the oldest of the feed, as retention does."""
     import sqlite3
 
     with sqlite3.connect(folder / "s.db") as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.wire_forms import fits
+from tests.support.wire_forms import fits, may_be_sent
 
 TEXT = {"type": "string", "pattern": "^[a-z]+$"}
 PARAMETERS: list[dict[str, Any]] = [
@@ -39,3 +39,8 @@ PARAMETERS: list[dict[str, Any]] = [
 )
 def test_a_query_fits_as_it_is_sent(query: str, does: bool) -> None:
     assert fits(query, PARAMETERS) is does
+
+
+def test_a_control_character_is_in_no_header() -> None:
+    assert may_be_sent('W/"a", "é"\t*')
+    assert not any(may_be_sent(f"a{each}b") for each in "\0\n\x1f\x7f")

@@ -17,6 +17,8 @@
     return;
   }
   const schemas = (api.components && api.components.schemas) || {};
+  const headers = (api.components && api.components.headers) || {};
+  const shared = (api.components && api.components.parameters) || {};
   const ways = (api.components && api.components.securitySchemes) || {};
   const named = (schema) => (schema && schema.$ref ? schema.$ref.split("/").pop() : "");
   const follow = (schema) => (schema && schema.$ref ? schemas[named(schema)] || {} : schema || {});
@@ -69,6 +71,11 @@
     if (schema.default !== undefined) said.push("default " + JSON.stringify(schema.default));
     return said.length ? "(" + said.join(", ") + ")" : "";
   };
+  const asked = (op) => (op.parameters || []).map((each) => (each.$ref ? shared[named(each)] || {} : each));
+  const beside = (answer) => Object.entries(answer.headers || {}).map(([name, each]) => {
+    const header = each.$ref ? headers[named(each)] || {} : each;
+    return [make("code", name), make("span", kindOf(header.schema), "kind"), header.description || ""];
+  });
   const inside = (verb, path, op) => {
     const box = make("div", undefined, "inside"), tags = make("div", undefined, "tags");
     if (op.deprecated) tags.append(make("span", "deprecated", "old"));
@@ -77,12 +84,13 @@
     if (!(op.security || []).length) tags.append(make("span", "open to everybody"));
     box.append(tags);
     if (op.description) box.append(make("p", op.description));
-    if ((op.parameters || []).length) {
+    if (asked(op).length) {
       box.append(make("h5", "Parameters"));
-      box.append(rows(["name", "type", "meaning"], op.parameters.map((each) => {
+      box.append(rows(["name", "type", "meaning"], asked(op).map((each) => {
         const label = make("span");
         label.append(make("code", each.name));
         if (each.required) label.append(make("span", " *", "need"));
+        if (each.in === "header") label.append(make("span", " header", "kind"));
         const text = [each.description || "", bounds(each.schema || {})].filter(Boolean).join(" ");
         return [label, make("span", kindOf(each.schema), "kind"), text];
       })));
@@ -96,14 +104,19 @@
       if (status === "default") continue;
       const content = Object.entries(answer.content || {})[0];
       box.append(make("h5", "Answer " + status + (content ? " · " + content[0] : "")));
-      if (!content || !content[1].schema) { box.append(make("p", "No body.", "none")); continue; }
-      const told = fields(content[1].schema);
+      const told = content && content[1].schema ? fields(content[1].schema) : [], said = beside(answer);
+      if (!content || !content[1].schema) box.append(make("p", "No body.", "none"));
       if (told.length) box.append(rows(["field", "type", "meaning"], told));
-      if (content[0].includes("json") && told.length) {
+      if (content && content[0].includes("json") && told.length) {
         box.append(make("pre", JSON.stringify(sample(content[1].schema, 0), null, 2)));
       }
+      if (said.length) {
+        const more = make("details");
+        more.append(make("summary", said.length + " headers", "kind"), rows(["header", "type", "meaning"], said));
+        box.append(more);
+      }
     }
-    const wanted = (op.parameters || []).filter((each) => each.required && each.in === "query");
+    const wanted = asked(op).filter((each) => each.required && each.in === "query");
     const query = wanted.length ? "?" + wanted.map((each) => each.name + "=…").join("&") : "";
     const lines = ["curl" + (verb === "get" ? "" : " -X " + verb.toUpperCase())];
     const way = Object.keys((op.security || [{}])[0] || {})[0];
