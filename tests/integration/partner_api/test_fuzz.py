@@ -28,6 +28,8 @@ CASES = int(os.environ.get("STRATUMD_FUZZ_CASES", "3"))
 FIGURES = os.environ.get("STRATUMD_FUZZ_FIGURES", "")
 """A file that is told what schemathesis said."""
 PHASES = os.environ.get("STRATUMD_FUZZ_PHASES", "fuzzing")
+SEED = () if FIGURES else ("--seed", "1")
+"""The suite asks the same each time; `make fuzz-api` does not."""
 
 
 SETTINGS = """
@@ -108,7 +110,7 @@ def fuzz(asking: Asking, folder: Path, phase: str) -> subprocess.CompletedProces
         sys.executable, "-m", "tests.support.asker", "run", f"{asking.url}/api/v1/openapi.json",
         "-H", f"Authorization: {asking.who}", "--checks", "all", "--phases", phase, "--max-examples", str(asking.cases),
         "--no-color", "--continue-on-failure", "--suppress-health-check", "all", "--request-timeout", "20",
-        "--workers", "1", "--no-shrink", "--include-path-regex", asking.paths, *asking.more,
+        "--workers", "1", "--no-shrink", "--include-path-regex", asking.paths, *SEED, *asking.more,
     ]  # fmt: skip
     # It looks for its settings where it runs.
     here = os.environ | {"PYTHONPATH": str(ROOT)}
