@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _BLOCK = 64 * 1024
@@ -51,7 +52,7 @@ class LinesFile:
             if self._fsync:
                 os.fsync(self._open_descriptor)
         except OSError:
-            self.close()
+            self._take_back()
             raise
 
     def close(self) -> None:
@@ -81,6 +82,13 @@ class LinesFile:
         if not self._header.startswith(there):
             raise OSError(errno.EEXIST, "its first line names other columns: move the file away, or name another one")
         self._write(self._header[len(there) :])
+
+    def _take_back(self) -> None:
+        """Leave readers no half line, as of a full disk: whoever failed to write it writes all of it again."""
+        with suppress(OSError):
+            if self._descriptor is not None and self._is_torn():
+                self._mend()
+        self.close()
 
     def _mend(self) -> None:
         start, end = os.fstat(self._open_descriptor).st_size, -1
