@@ -26,7 +26,9 @@ class Lane(Confirmation):
         """The newest answer's, in its order; None where another lane has taken it over, or a later place counts."""
         self.lines: list[BookLine] = []
         self.books: list[str] = []
+        """Each line's; side by side here, for a look at all of them."""
         self.markets: list[Market] = []
+        """Each line's, likewise."""
         self.loose: dict[BookLine, None] = {}
         """What the newest answer was silent of, without saying that it is gone."""
         self.quotes = 0

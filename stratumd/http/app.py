@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -59,8 +59,12 @@ def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) 
     `origins`: those of other pages that a browser lets read the answers.
     """
     pages = _Pages(view)
-    refusals = None if api is None else Refusals(api.now)
-    plugins = routes(api.endpoints, api.schemes, api.now, refusals) if api is not None and refusals is not None else []
+    plugins: list[Route] = []
+    refuse: Callable[..., Any] = problems.of_exception
+    if api is not None:
+        refusals = Refusals(api.now)
+        plugins = routes(api.endpoints, api.schemes, api.now, refusals)
+        refuse = partial(_refuse, refusals)
     app = Starlette(
         routes=[
             *plugins,
@@ -72,7 +76,7 @@ def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) 
             Route("/status", pages.status),
             Route("/metrics", pages.metrics),
         ],
-        exception_handlers={HTTPException: partial(_refuse, refusals), Exception: problems.of_failure},
+        exception_handlers={HTTPException: refuse, Exception: problems.of_failure},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the host that the caller named
     straight: ASGIApp = Straight(app, plugins)
@@ -80,12 +84,11 @@ def create_app(view: View, api: Api | None = None, origins: Sequence[str] = ()) 
     return SecurityHeaders(Cors(straight, origins) if origins else straight)
 
 
-async def _refuse(refusals: Refusals | None, request: Request, error: Exception) -> Response:
+async def _refuse(refusals: Refusals, request: Request, error: Exception) -> Response:
     """Answer a path that is not there, or a method that a path does not answer."""
     answer = problems.of_exception(request, error)
-    if refusals is not None:
-        # No part of the path: whoever looks for holes writes into it what they like.
-        refusals.tell(answer.status_code, answer.headers[REQUEST_ID], request.method, "none")
+    # No part of the path: whoever looks for holes writes into it what they like.
+    refusals.tell(answer.status_code, answer.headers[REQUEST_ID], request.method, "none")
     return answer
 
 

@@ -48,11 +48,11 @@ class LinesFile:
                 self.close()
             self.open()
             self._begin()  # somebody may have emptied the open file
-            self._write(lines)
+            self._write_whole(lines)
             if self._fsync:
                 os.fsync(self._open_descriptor)
         except OSError:
-            self._take_back()
+            self.close()
             raise
 
     def close(self) -> None:
@@ -83,12 +83,15 @@ class LinesFile:
             raise OSError(errno.EEXIST, "its first line names other columns: move the file away, or name another one")
         self._write(self._header[len(there) :])
 
-    def _take_back(self) -> None:
-        """Leave readers no half line, as of a full disk: whoever failed to write it writes all of it again."""
-        with suppress(OSError):
-            if self._descriptor is not None and self._is_torn():
-                self._mend()
-        self.close()
+    def _write_whole(self, lines: bytes) -> None:
+        """Write lines; where that fails, as on a full disk, leave readers no half one: it is written again anyway."""
+        try:
+            self._write(lines)
+        except OSError:
+            with suppress(OSError):  # what fails here, too, is mended when the file is opened again
+                if self._is_torn():
+                    self._mend()
+            raise
 
     def _mend(self) -> None:
         start, end = os.fstat(self._open_descriptor).st_size, -1

@@ -223,3 +223,13 @@ async def test_a_notice_is_a_row_that_says_so(tmp_path: Path) -> None:
     (found,) = rows(path)
     assert (found["id"], found["type"], found["observed_at"]) == ("n1", "stratumd.notice", "2026-07-14T03:33:20Z")
     assert json.loads(found["metadata"])["text"] == "two\nlines"
+
+
+async def test_what_somebody_else_put_into_the_open_file_is_left_as_it_is(tmp_path: Path) -> None:
+    sink = file_sink(path := tmp_path / "signals.csv", format="csv")
+    await sink.deliver(deliveries("s1"))
+    path.write_bytes(theirs := b"other,columns\nnot ended yet")
+    with pytest.raises(DeliveryError, match="other columns"):
+        await sink.deliver(deliveries("s2"))
+    await sink.close()
+    assert path.read_bytes() == theirs
