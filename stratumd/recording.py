@@ -32,6 +32,9 @@ class _Line(msgspec.Struct, omit_defaults=True):
     base64: str | None = None
 
 
+_AT_ONCE = 1 << 20
+"""Bytes that are read of a file at once: a line is an answer, and has many thousands."""
+
 _DECODER = msgspec.json.Decoder(_Line)
 _ENCODER = msgspec.json.Encoder()
 
@@ -60,7 +63,7 @@ def _open(path: Path) -> IO[bytes]:
     try:
         if path.suffix == ".xz":
             return cast(IO[bytes], lzma.open(path, "rb"))
-        return path.open("rb")
+        return path.open("rb", buffering=_AT_ONCE)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the recording: {error.strerror}") from error
 

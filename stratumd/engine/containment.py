@@ -116,8 +116,9 @@ def _compare(
     changed: list[Record] = []
     news: list[Record] = []
     for kind, of_kind in records.items():
+        kept = memory.records.get(kind, {})
         for key, record in of_kind.items():
-            last = memory.newest(kind, key)
+            last = kept.get(key)
             if last is not record:
                 _check_record(record, last)
                 changed.append(record)

@@ -37,11 +37,6 @@ class Memory:
         self.gate, self.states, self.bodies, self.records = gate.Memory(), {}, {}, {}
         return void
 
-    def newest(self, kind: str, key: MarketKey) -> Record | None:
-        """Return the newest record of a kind and market."""
-        known = self.records.get(kind)
-        return None if known is None else known.get(key)
-
     def keep(self, record: Record) -> None:
         """Keep `record` as the newest of its kind and market."""
         self.records.setdefault(record.kind, {})[record.key] = record

@@ -12,7 +12,6 @@ import msgspec
 from stratumd.plugin import (
     HOUR,
     MINUTE,
-    SECOND,
     Event,
     Issue,
     Listing,
@@ -23,13 +22,12 @@ from stratumd.plugin import (
     Place,
     Severity,
     Snapshot,
-    parse_iso,
 )
 from stratumd_odds_api.asked import Asked, read_request
 from stratumd_odds_api.outcomes import Asking, read_outcomes
-from stratumd_odds_api.remembered import KnownBook, KnownEvent, KnownMarket, listed_last
+from stratumd_odds_api.remembered import KnownBook, KnownEvent, KnownMarket, Times, listed_last
 from stratumd_odds_api.scores import is_scores, read_scores
-from stratumd_odds_api.wire import REFUSED, Fixture, Stamp, WireBook, WireMarket, is_name, one_copy, read_body
+from stratumd_odds_api.wire import REFUSED, Fixture, WireBook, WireMarket, is_name, one_copy, read_body
 
 EARLY = 5 * MINUTE
 """How far a `last_update` may lie ahead of the clock before it is reported; a few seconds are usual."""
@@ -41,10 +39,8 @@ MOST_ISSUES = 200
 # What is remembered of earlier answers. No result depends on it.
 KEEP_FOR = 6 * HOUR
 KEEP_EVENTS = 4096
-KEEP_TIMES = 16384
 
 _OUTCOMES, _LAST_UPDATE = attrgetter("outcomes"), attrgetter("last_update")
-_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
 class OddsApiNormalizer(Normalizer):
@@ -55,9 +51,7 @@ class OddsApiNormalizer(Normalizer):
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         self._known: dict[str, KnownEvent] = {}  # least recently seen first
-        self._times: dict[Stamp, Micros | None] = {None: None}
-        self._latest: Micros = 0
-        """The latest time that was ever read; nearly always it shows that no book is ahead of the clock."""
+        self._times = Times()
         self._turn = 0
 
     def normalize(self, observation: Observation) -> Snapshot:
@@ -91,7 +85,7 @@ class OddsApiNormalizer(Normalizer):
 
     def _know(self, fixture: Fixture, asked: Asked, at: Micros, issues: list[Issue]) -> KnownEvent | None:
         """Return what is remembered of the event, brought up to date, or None where it cannot be an event."""
-        start = self._time(fixture.commence_time)
+        start = self._times[fixture.commence_time]
         known = self._known.get(fixture.id)
         if known is not None and known.turn == self._turn:
             return known
@@ -123,7 +117,7 @@ class OddsApiNormalizer(Normalizer):
         offered = None if unreadable else self._read_listed(fixture.bookmakers, known, issues)
         if offered is None:
             offered = self._read_books(fixture.bookmakers, known, unreadable, issues)
-        if self._latest > known.seen + EARLY:
+        if self._times.latest > known.seen + EARLY:  # nearly always no book is ahead of the clock
             issues.extend(_early(offered, known))
         return Listing(known.event, offered, tuple(unreadable))
 
@@ -145,11 +139,7 @@ class OddsApiNormalizer(Normalizer):
         stamps = [*map(_LAST_UPDATE, wires)]
         if not all(stamps):
             stamps = [wire.last_update or book.last_update for book in books for wire in book.markets]
-        try:
-            at = [*map(self._times.__getitem__, stamps)]
-        except KeyError:
-            at = [self._time(stamp) for stamp in stamps]
-        return list(zip(listed.offers, at, strict=True))
+        return list(zip(listed.offers, map(self._times.__getitem__, stamps), strict=True))
 
     def _read_books(
         self, books: list[WireBook], known: KnownEvent, unreadable: list[Place], issues: list[Issue]
@@ -194,11 +184,7 @@ class OddsApiNormalizer(Normalizer):
                 if market is None:
                     continue
             market.turn = turn
-            stamp = wire.last_update or book.last_update
-            try:
-                at = times[stamp]
-            except KeyError:
-                at = self._time(stamp)
+            at = times[wire.last_update or book.last_update]
             if market.offer is not None:
                 offered.append((market.offer, at))
                 continue
@@ -231,16 +217,6 @@ class OddsApiNormalizer(Normalizer):
         market = shelf.markets[key] = KnownMarket(wire.outcomes.copy(), reading, last)
         return market
 
-    def _time(self, stamp: Stamp) -> Micros | None:
-        """Return when `stamp` is, or None where it is no time."""
-        times = self._times
-        if stamp not in times:
-            if len(times) >= KEEP_TIMES:
-                times.clear()
-            times[stamp] = at = _read_time(stamp)
-            self._latest = max(self._latest, at or 0)
-        return times[stamp]
-
     def _forget(self, now: Micros) -> None:
         """Drop the events that were not seen lately; the oldest come first."""
         known = self._known
@@ -259,15 +235,6 @@ def _event(fixture: Fixture, start: Micros) -> Event | None:
     if not all(map(is_name, names)):
         return None
     return Event(fixture.id, fixture.sport_key, fixture.home_team or "", fixture.away_team or "", start)
-
-
-def _read_time(stamp: Stamp) -> Micros | None:
-    if isinstance(stamp, int):
-        return stamp * SECOND if 0 <= stamp <= _LAST_SECOND else None
-    try:
-        return None if stamp is None else parse_iso(stamp)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _early(offered: list[Offered], known: KnownEvent) -> Iterator[Issue]:

@@ -7,13 +7,32 @@ from typing import NamedTuple
 
 import msgspec
 
-from stratumd.plugin import Event, Micros, Offer
+from stratumd.plugin import SECOND, Event, Micros, Offer, parse_iso
 from stratumd_odds_api.outcomes import Reading, sides_of
-from stratumd_odds_api.wire import Fixture, WireBook, WireMarket, one_copy
+from stratumd_odds_api.wire import Fixture, Stamp, WireBook, WireMarket, one_copy
 
 _KEY = attrgetter("key")
 KEEP_MARKETS = 8192
 """Markets of one event that are remembered."""
+KEEP_TIMES = 16384
+
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+class Times(dict[Stamp, Micros | None]):
+    """When each stamp is, or None where it is no time; each is read once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latest: Micros = 0
+        """The latest time that was ever read."""
+
+    def __missing__(self, stamp: Stamp) -> Micros | None:
+        if len(self) >= KEEP_TIMES:
+            self.clear()
+        self[stamp] = at = _read_time(stamp)
+        self.latest = max(self.latest, at or 0)
+        return at
 
 
 class KnownMarket:
@@ -104,6 +123,15 @@ def listed_last(books: list[WireBook], known: KnownEvent) -> Listed | None:
         return None
     keys, sizes = [one_copy(book.key) for book in books], [len(book.markets) for book in books]
     return Listed(keys, sizes, names, shelves, [market.outcomes for market in markets], offers)
+
+
+def _read_time(stamp: Stamp) -> Micros | None:
+    if isinstance(stamp, int):
+        return stamp * SECOND if 0 <= stamp <= _LAST_SECOND else None
+    try:
+        return None if stamp is None else parse_iso(stamp)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _same(offers: tuple[Offer, ...], last: tuple[Offer, ...]) -> tuple[Offer, ...]:

@@ -99,7 +99,7 @@ def test_markets_of_an_event_are_remembered_up_to_a_number(monkeypatch: pytest.M
 
 
 def test_times_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "KEEP_TIMES", 10)
+    monkeypatch.setattr(remembered, "KEEP_TIMES", 10)
     normalizer = fresh()
     for second in range(50):
         stamped = {**MONEYLINE, "last_update": 1_768_046_000 + second}

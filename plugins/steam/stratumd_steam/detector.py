@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
 
 from stratumd.odds import Shift, breadth, magnitude, speed, strength
 from stratumd.plugin import (
+    BookLine,
     Detector,
     Finding,
     Limits,
     Market,
     Micros,
     Move,
+    Priced,
     State,
     Tick,
     Window,
@@ -79,7 +81,7 @@ class Steam(Detector):
                     yield from self._findings(market, known)
                 if due:
                     movers = {move.line for move, _ in far}
-                    present = [(line.operator, line in movers) for line in speaking(market, self._window)]
+                    present = [(line.operator, line in movers) for line in self._speaking(market)]
                     shares = shares.counted(name, window, tick.at, present)
         if shares is not known:
             yield shares
@@ -92,6 +94,17 @@ class Steam(Detector):
         least = self._threshold(market) - EPSILON
         moves = market.moves(self._window, least)
         return [(move, shift) for move in moves for shift in move.shifts if shift.magnitude >= least]
+
+    def _speaking(self, market: Market) -> Sequence[BookLine]:
+        """Return who speaks for each operator; computed once for as long as nothing began since the window's start."""
+        starts = market.starts(self._window).values()
+        if any([start is None or start < market.changed_at for start in starts]):
+            return speaking(market, self._window)
+        priced = market.priced()
+        memo: tuple[Sequence[Priced], list[BookLine]] | None = market.memo.get(self)
+        if memo is None or memo[0] is not priced:
+            memo = market.memo[self] = (priced, speaking(market, self._window))
+        return memo[1]
 
     def _findings(self, market: Market, shares: Shares) -> Iterator[Finding]:
         present = motions(market, self._window)

@@ -30,8 +30,10 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
         """Return the tally with one more window: who was present in it, and whether they moved far enough."""
         counts = dict(self.counts) if bin == self.bin else self._aged(bin)
         for operator, far in present:
-            row = counts.get(operator)
-            counts[operator] = [1, int(far)] if row is None else [row[0] + 1, row[1] + far, *row[2:]]
+            known = counts.get(operator)
+            row = counts[operator] = [0, 0] if known is None else known.copy()
+            row[0] += 1
+            row[1] += far
         return Tally(window, bin, counts)
 
     def _aged(self, bin: int) -> dict[str, list[int]]:
