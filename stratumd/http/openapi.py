@@ -119,6 +119,7 @@ def _types(endpoint: Endpoint) -> Iterable[Any]:
     if endpoint.query is not None:
         for field in msgspec.structs.fields(endpoint.query):
             yield field.type
+    yield from endpoint.asked.values()
     if endpoint.body not in (None, bytes):
         yield endpoint.body
     yield from (kind for kind in endpoint.answers.values() if kind is not None)
@@ -132,7 +133,7 @@ def _operation(endpoint: Endpoint, models: _Models, headers: _Headers) -> Schema
         found["tags"] = [endpoint.tag]
     if endpoint.deprecated is not None:
         found["deprecated"] = True
-    parameters = [*_path(endpoint), *_query(endpoint, models)]
+    parameters = [*_path(endpoint), *_query(endpoint, models), *_asked(endpoint, models)]
     if answers_by_tag(endpoint):
         parameters.append({"$ref": f"#/components/parameters/{_CONDITION}"})
     if parameters:
@@ -181,6 +182,14 @@ def _query(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:
         if "array" in str(schema.get("type", schema.get("anyOf", ""))):
             parameter |= {"style": "form", "explode": False, "schema": _filled(schema)}
         yield parameter
+
+
+def _asked(endpoint: Endpoint, models: _Models) -> Iterable[Schema]:
+    for name, kind in endpoint.asked.items():
+        schema = dict(models.of(kind))
+        described = _described(schema)
+        parameter: Schema = {"name": name, "in": "header", "required": False, "schema": schema}
+        yield parameter | ({"description": described} if described else {})
 
 
 def _filled(schema: Schema) -> Schema:

@@ -175,6 +175,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     access: Access = PUBLIC
     query: type[msgspec.Struct] | None = None
     """Its query's parameters, a field each; lists may be written with commas or repeated. Unknown ones are refused."""
+    asked: Mapping[str, Any] = {}
+    """Headers of the request that `call` reads, each with its type, for the documentation. Core names those that it
+    reads: `If-None-Match`, and what `access` needs."""
     body: Any = None
     """The type of its JSON body; `bytes` for the bytes as they came, whatever their type."""
     most_bytes: int = 64 * 1024

@@ -18,6 +18,15 @@ Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with its zone, 
 Limit = Annotated[int, Meta(ge=1, le=200, description="Rows of one page.")]
 LongLimit = Annotated[int, Meta(ge=1, le=1_000, description="Rows of one page.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=512, description="The `next` of the page before.")]
+Position = Annotated[int, Meta(ge=0, le=1 << 53)]
+"""A place in a stream: as far as the whole numbers go that every client's JSON knows."""
+LastEventId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{0,16}$",
+        description="The id of the newest event that you have: the stream goes on behind it. Empty: as without it.",
+    ),
+]
 Bucket = Literal["in play", "<15m", "15-60m", "1-3h", "3-12h", ">12h"]
 Types = Annotated[tuple[Part, ...], Meta(max_length=32, description="Types of signals, such as STEAM; all without it.")]
 
@@ -283,12 +292,8 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Of this event, by its id."""
     pipeline: Key | None = None
     """Of this pipeline; of all without it."""
-    after: (
-        Annotated[
-            int, Meta(ge=0, le=(1 << 53), description="As `Last-Event-ID`, for clients that cannot send the header.")
-        ]
-        | None
-    ) = None
+    after: Position | None = None
+    """As `Last-Event-ID`, for clients that cannot send the header."""
 
 
 class ChangesQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,12 +305,8 @@ class ChangesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Of this market, such as `spreads`."""
     event: Key | None = None
     """Of this event, by its id."""
-    after: (
-        Annotated[
-            int, Meta(ge=0, le=(1 << 53), description="As `Last-Event-ID`, for clients that cannot send the header.")
-        ]
-        | None
-    ) = None
+    after: Position | None = None
+    """As `Last-Event-ID`, for clients that cannot send the header."""
 
 
 class DeliveriesQuery(msgspec.Struct, frozen=True, kw_only=True):

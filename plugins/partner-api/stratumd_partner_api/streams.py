@@ -171,6 +171,7 @@ class Streams:
         return endpoint(
             self._counter, inner, path, name, summary, query=query, gives=answers.StreamEvent, access=STREAM,
             tag="Streams", description=about, media_type="text/event-stream",
+            asked={"last-event-id": questions.LastEventId},
         )  # fmt: skip
 
     async def signals(self, asked: Asked) -> Stream:

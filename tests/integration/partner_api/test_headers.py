@@ -154,3 +154,13 @@ async def test_each_header_is_described_once(tmp_path: Path) -> None:
 
 def test_what_limits_tell_is_described() -> None:
     assert headers("key", 60, 30.0, START).keys() == RATES.keys()
+
+
+async def test_streams_say_that_they_go_on_behind_an_event(tmp_path: Path) -> None:
+    async with world(f"sqlite:///{tmp_path}/s.db", ALLOW) as held:
+        document = await documented(held)
+        for path in ("stream/signals", "stream/changes"):
+            asked = {each["name"]: each for each in parameters(document.document, document.operation("GET", path))}
+            header = asked["last-event-id"]
+            assert (header["in"], header["required"], header["schema"]["pattern"]) == ("header", False, "^[0-9]{0,16}$")
+            assert "newest event" in header["description"]
