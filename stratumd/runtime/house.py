@@ -55,7 +55,7 @@ class House:
             "desk": ThreadedDesk(desk),
             "archive": ThreadedArchive(history, bulletin, present),
             "services": self._services,
-            "registry": registry,
+            "present": present,
             "notify": notify,
         }
         self._clock = clock
@@ -186,6 +186,11 @@ class Configured:
     def signal_types(self) -> Sequence[str] | None:
         """The types of signals that their detectors give; None where one does not say."""
         return self._current().signal_types
+
+    @property
+    def operations(self) -> Mapping[str, Registered]:
+        """The operations of all plugins that are loaded, by name."""
+        return self._current().registry.operations
 
     def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
         """Return the rows with which a plugin's report answers."""

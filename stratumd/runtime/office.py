@@ -16,7 +16,7 @@ from stratumd.plugin import Clock, Log, Notice
 from stratumd.plugin.desk import Act, Desk, Reading, Writing
 from stratumd.plugin.history import Archive, History
 from stratumd.plugin.operations import Operation
-from stratumd.registry import Registry
+from stratumd.registry import Registered
 from stratumd.runtime.bulletin import Bulletin
 
 S = TypeVar("S")
@@ -35,6 +35,10 @@ class Present(Protocol):
     @property
     def signal_types(self) -> Sequence[str] | None:
         """The types of signals that their detectors give; None where one does not say."""
+
+    @property
+    def operations(self) -> Mapping[str, Registered]:
+        """The operations of all plugins that are loaded, by name."""
 
     def report(self, name: str, question: Mapping[str, Any], pipeline: str) -> list[dict[str, Any]]:
         """Return the rows with which a plugin's report answers. It blocks."""
@@ -134,7 +138,7 @@ class Office:
         desk: ThreadedDesk,
         archive: ThreadedArchive,
         services: Services,
-        registry: Registry,
+        present: Present,
         notify: Callable[[Notice], Awaitable[None]],
     ) -> None:
         self.name = name
@@ -143,7 +147,7 @@ class Office:
         self.desk: Desk = desk
         self.archive: Archive = archive
         self._services = services
-        self._registry = registry
+        self._present = present
         self._notify = notify
 
     def service(self, kind: type[S]) -> S:
@@ -156,11 +160,11 @@ class Office:
 
     def operations(self) -> Sequence[type[Operation]]:
         """Return the operations of all plugins that are loaded, by name."""
-        return [found.component for _, found in sorted(self._registry.operations.items())]
+        return [found.component for _, found in sorted(self._present.operations.items())]
 
     def operation(self, name: str, arguments: Mapping[str, Any]) -> Operation:
         """Build the operation `name`. `LookupError` where there is none; `ConfigError` names the wrong arguments."""
-        found = self._registry.operations.get(name)
+        found = self._present.operations.get(name)
         if found is None:
             raise LookupError(f"there is no operation {name!r}")
         try:

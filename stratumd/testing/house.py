@@ -29,7 +29,7 @@ from stratumd.http.server import address, bind, serve
 from stratumd.plugin import Micros, Notice, parse_iso
 from stratumd.plugin.desk import Act
 from stratumd.plugin.operations import Operation
-from stratumd.registry import Registry, load
+from stratumd.registry import Registered, Registry, load
 from stratumd.runtime.bulletin import Bulletin
 from stratumd.runtime.house import House
 from stratumd.store import Reader, Store, open_store, plugin_migrations
@@ -47,9 +47,16 @@ Report = Callable[[str, Mapping[str, Any], str], list[dict[str, Any]]]
 class Configured:
     """What routes are told of the configuration. A test changes it as a reload of the daemon does."""
 
-    def __init__(self, pipelines: Sequence[str], signal_types: Sequence[str] | None, report: Report) -> None:
+    def __init__(
+        self,
+        pipelines: Sequence[str],
+        signal_types: Sequence[str] | None,
+        operations: Mapping[str, Registered],
+        report: Report,
+    ) -> None:
         self.pipelines = pipelines
         self.signal_types = signal_types
+        self.operations = operations
         self.report = report
 
 
@@ -122,7 +129,7 @@ async def serving(
     bulletin = Bulletin()
     specs = [_spec(name, options, registry) for name, options in routes.items()]
     told: list[Notice] = []
-    configured = Configured(pipelines, signal_types, reports or _no_report)
+    configured = Configured(pipelines, signal_types, registry.operations, reports or _no_report)
 
     async def notify(notice: Notice) -> None:
         told.append(notice)

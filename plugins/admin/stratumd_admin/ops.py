@@ -12,7 +12,7 @@ from stratumd.plugin.routes import Access, Answer, Call, Endpoint, RoutesContext
 from stratumd_admin import diagnostics, staff, tokens
 from stratumd_admin.operations import AskBackfill, Diagnose, ListBackfills, Replay
 from stratumd_admin.pages import cycle_position, moment, position
-from stratumd_admin.running import Asked, Runner
+from stratumd_admin.running import ASKED, Asked, Runner
 from stratumd_admin.shapes import (
     BackfillBody,
     BackfillsQuery,
@@ -70,7 +70,7 @@ class Ops:
             Endpoint(
                 method="POST", path=f"{PREFIX}/deliveries/replay", call=self.replay, name="ops_replay_deliveries",
                 tag=TAG, summary="Send deliveries again that have ended: dead letters, unless told otherwise",
-                access=RUN, body=ReplayBody, answers={200: ReceiptView},
+                access=RUN, body=ReplayBody, asked=ASKED, answers={200: ReceiptView},
             ),
             Endpoint(
                 method="GET", path=f"{PREFIX}/backfills", call=self.backfills, name="ops_list_backfills", tag=TAG,
@@ -80,7 +80,7 @@ class Ops:
             Endpoint(
                 method="POST", path=f"{PREFIX}/backfills", call=self.ask, name="ops_request_backfill", tag=TAG,
                 summary="Put a backfill into the queue, with limits", access=RUN, body=BackfillBody,
-                answers={200: ReceiptView},
+                asked=ASKED, answers={200: ReceiptView},
             ),
         ]  # fmt: skip
 

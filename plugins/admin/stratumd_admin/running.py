@@ -6,10 +6,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from anyio import CancelScope
+from msgspec import Meta
 
 from stratumd.errors import ConfigError
 from stratumd.plugin import iso
@@ -24,8 +25,13 @@ from stratumd_admin.staff import caller_of
 
 IDEMPOTENCY = "idempotency-key"
 """The header that makes a repeat harmless."""
+_KEY = re.compile(r"[!-~]{1,128}")
+IdempotencyKey = Annotated[
+    str, Meta(pattern=f"^{_KEY.pattern}$", description="A text of yours: a repeat with the same runs nothing.")
+]
+ASKED: Mapping[str, Any] = {IDEMPOTENCY: IdempotencyKey}
+"""What endpoints that run something read of a request's headers."""
 STARS = "***"
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _CREDENTIAL = re.compile(r"strm_[a-z]+_[0-9a-f]{16}_[0-9A-Za-z]+")
 _DEPTH = 8
 _LARGEST = 1 << 63

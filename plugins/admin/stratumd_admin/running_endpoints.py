@@ -11,7 +11,7 @@ from stratumd.plugin.operations import Operation
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Refused, RoutesContext
 from stratumd_admin.pages import position
 from stratumd_admin.rows import Receipt
-from stratumd_admin.running import Asked, Runner, shown
+from stratumd_admin.running import ASKED, Asked, Runner, shown
 from stratumd_admin.shapes import Items, Me, Operations, OperationView, ReceiptQuery, ReceiptView, Run
 from stratumd_admin.staff import SCHEME, caller_of
 from stratumd_admin.views import PREFIX, TAG
@@ -47,9 +47,9 @@ class OperationEndpoints:
                 parts={"name": "The operation's name, as `GET /api/v1/admin/operations` shows it."},
                 summary="Run an operation, and get a receipt", access=STAFF, body=Run, answers={200: ReceiptView},
                 description="What writes needs `reason`. What is sensitive needs a fresh login (403 with `step_up`) "
-                "and the target in `confirm` (409 with `confirm`). With the header `idempotency-key` a repeat runs "
-                "nothing and gives the same receipt; what is shown once is `***` then.",
-                deadline=_LONGEST,
+                "and the target in `confirm` (409 with `confirm`). With `idempotency-key` a repeat runs nothing "
+                "and gives the same receipt; what is shown once is `***` then.",
+                asked=ASKED, deadline=_LONGEST,
             ),
             Endpoint(
                 method="GET", path=receipts, call=self.receipts, name="admin_list_receipts", tag=TAG,
