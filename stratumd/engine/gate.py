@@ -120,7 +120,8 @@ def judge(
 
 def _rank(candidate: Candidate) -> tuple[object, ...]:
     finding = candidate.finding
-    return (-finding.strength, -finding.magnitude, *(part or "" for part in candidate.key))
+    # Sums of floats that say the same may differ in their last bits, and not the same way on every machine.
+    return (-finding.strength, -round(finding.magnitude, 9), *(part or "" for part in candidate.key))
 
 
 def _decide(memory: Memory, key: Key, candidate: Candidate, at: Micros, emit: Emit) -> Reason:

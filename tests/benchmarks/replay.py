@@ -1,8 +1,9 @@
-"""`make bench`: quotes a second through all four detectors, with and without a store, beside two yardsticks.
+"""`make bench`: quotes a second through all four detectors, with and without a store, beside yardsticks.
 
 Every row is a process of its own, so that its peak memory is its own, and the rows of one recording run one after the
-other on the same machine: compare ratios, not seconds. The yardsticks read the same file and do nothing with it:
+other on the same machine: compare ratios, not seconds. Two yardsticks read the same file and do nothing with it:
 `json` is the standard library's parser, `msgspec` decodes every quote into a typed object.
+A third, `plain`, finds the signals by the written rules, in plain Python: `tests/support/plain.py`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _table(recording: Path, folder: Path, postgres: Callable[[], str], runs: int
         best = min((_measure(_replay, str(recording), database()) for _ in range(runs)), key=lambda run: run.seconds)
         quotes = best.quotes
         _print(label, best, f"{TARGETS[label]:,}")
-    for label, parse in (("json", _parse_json), ("msgspec", _parse_msgspec)):
+    for label, parse in (("json", _parse_json), ("msgspec", _parse_msgspec), ("plain", _plain)):
         best = min((_measure(parse, str(recording), None) for _ in range(runs)), key=lambda run: run.seconds)
         _print(label, best._replace(quotes=quotes), "yardstick")
 
@@ -133,6 +134,15 @@ def _parse_msgspec(path: str, database: str | None) -> tuple[int, int, float]:
         for line in lines:
             decoder.decode(line)
     return 0, 0, time.perf_counter() - started
+
+
+def _plain(path: str, database: str | None) -> tuple[int, int, float]:
+    from tests.support import plain
+
+    started = time.perf_counter()
+    with open(path, "rb") as lines:
+        found = plain.signals(lines)
+    return 0, len(found), time.perf_counter() - started
 
 
 def _uncompressed(path: Path, folder: Path) -> Path:

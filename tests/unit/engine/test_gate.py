@@ -95,6 +95,13 @@ def test_the_cap_lets_the_strongest_pass() -> None:
     assert {key.outcome for key, entry in story.memory.entries.items() if entry.magnitude is None} == {"home"}
 
 
+def test_the_last_bits_of_a_sum_do_not_decide_who_is_the_strongest() -> None:
+    """0.1 + 0.2 is more than 0.3 by such a bit: they are equally strong, and come by their names."""
+    story = Story(Limits(per_hour=1))
+    story.at(0, finding(0.3, outcome="away"), finding(0.1 + 0.2, outcome="home"))
+    assert {key.outcome: entry.fired_at for key, entry in story.memory.entries.items()} == {"away": 0, "home": None}
+
+
 def test_the_cap_counts_a_rolling_hour() -> None:
     story = Story(Limits(per_hour=1))
     story.at(0, finding())
