@@ -84,6 +84,7 @@ from .shift import Shift, line_shift, probability_at, probability_shifts, shifts
 from .staking import growth_kept, growth_rate, kelly, kelly_stake
 from .strength import Component, breadth, magnitude, speed, strength
 from .teams import NBA_TEAMS, TEAMS, Team, canonical_team, team_of
+from .worth import Chance, chance_at
 
 __all__ = [
     "BOOKS",
@@ -98,6 +99,7 @@ __all__ = [
     "BetRecord",
     "Book",
     "Chain",
+    "Chance",
     "ClosingValue",
     "Component",
     "Devigged",
@@ -136,6 +138,7 @@ __all__ = [
     "bet_record",
     "breadth",
     "canonical_team",
+    "chance_at",
     "chance_of_at_least",
     "closing_probability",
     "closing_value",

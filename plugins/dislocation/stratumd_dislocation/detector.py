@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from operator import sub
 from typing import ClassVar
 
 import msgspec
 
-from stratumd.odds import Shift, breadth, line_shift, magnitude, median_of_others, strength
+from stratumd.odds import Shift, breadth, line_shift, magnitude, strength
 from stratumd.plugin import (
     ConsensusPoint,
     Contributor,
@@ -22,6 +22,7 @@ from stratumd.plugin import (
 from stratumd_dislocation.evidence import Apart, dislocation_evidence
 from stratumd_dislocation.explain import GATES
 from stratumd_dislocation.options import DislocationMetadata, Options
+from stratumd_dislocation.others import medians_of_others, suspects
 
 EPSILON = 1e-9
 """Absorbs the last bits of floating-point differences that meet a threshold exactly."""
@@ -72,10 +73,9 @@ class Dislocation(Detector):
         _, _, weights, rows, _, _ = zip(*contributors, strict=True)
         columns = list(zip(*rows, strict=True))
         equal = weights.count(weights[0]) == len(weights)
-        suspects = {index for column in columns for index in _suspects(column, equal, least)}
         found = []
-        for index in sorted(suspects):
-            medians = tuple([median_of_others(column, index, None if equal else weights) for column in columns])
+        for index in suspects(columns, equal, least):
+            medians = medians_of_others(columns, index, None if equal else weights)
             differences = list(map(sub, rows[index], medians))
             # Of a line either side may be cheap; of probabilities the outcome that is rated too low.
             size = abs(differences[0]) if market.sigma is not None else -min(differences)
@@ -99,19 +99,6 @@ class Dislocation(Detector):
             operator=apart.contributor.operator,
             evidence=dislocation_evidence(market, point, apart, side.outcome, parts),
         )
-
-
-def _suspects(column: Sequence[float], equal: bool, least: float) -> list[int]:
-    """Return who may be `least` apart from the median of the others, nearly always nobody.
-
-    That median lies between the extremes, and where all weigh the same beside the median of all.
-    """
-    ranked = sorted(column)
-    middle = len(ranked) // 2
-    low, high = (ranked[middle - 1], ranked[middle + len(ranked) % 2]) if equal else (ranked[0], ranked[-1])
-    if ranked[-1] - low < least and high - ranked[0] < least:
-        return []
-    return [index for index, value in enumerate(column) if value - low >= least or high - value >= least]
 
 
 def _cheap_side(market: Market, apart: Apart) -> Shift:

@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratumd.odds import (
+    Chance,
     Component,
     Fair,
     Method,
     Pricing,
+    chance_at,
     compared_values,
-    expected_value,
     fair_quotes,
-    probability_at,
     weighted_median,
 )
 from stratumd.plugin import BookLine, ConsensusPoint, Contributor, Market, rounded
 from stratumd_dislocation.options import Best, DislocationMetadata
+from stratumd_dislocation.others import medians
 
 METHODS: tuple[Method, ...] = ("multiplicative", "additive", "power")
 """The three methods that a claim of value has to survive."""
@@ -81,7 +82,7 @@ def _best(market: Market, contributor: Contributor, outcome: str) -> Best:
     def worth(best: Best) -> float:
         if sigma is None or best.line is None:
             return best.price
-        return best.price * probability_at(market.kind, outcome, best.line, reference, sigma)
+        return chance_at(market.kind, outcome, best.line, reference, sigma).worth(best.price)
 
     return max(sorted(offered, key=lambda best: best.book), key=worth)
 
@@ -95,10 +96,11 @@ def _ev_percent(market: Market, point: ConsensusPoint, apart: Apart, outcome: st
     sigma = market.sigma
     if sigma is not None and best.line is not None:
         centre = weighted_median([compared_values(fair)[0] for fair, _ in voices], weights)
-        probability = probability_at(market.kind, outcome, best.line, centre, sigma)
+        chance = chance_at(market.kind, outcome, best.line, centre, sigma)
     else:
-        probability = weighted_median([fair.probabilities[fair.outcomes.index(outcome)] for fair, _ in voices], weights)
-    return round(100.0 * expected_value(best.price, probability), 3) + 0.0
+        chances = medians(list(zip(*[fair.probabilities for fair, _ in voices], strict=True)), weights)
+        chance = Chance(chances[apart.outcomes(market).index(outcome)], 0.0)
+    return round(100.0 * chance.worth(best.price), 3) + 0.0
 
 
 def _fair(line: BookLine, pricing: Pricing) -> Fair | str:

@@ -68,5 +68,6 @@ class DislocationMetadata(msgspec.Struct, frozen=True):
     """How many other operators the consensus rests on."""
     best: Best
     ev_percent: dict[str, float]
-    """Expected value of a stake on `best`, in percent of it, by de-vig method; `worst_case` is the least."""
+    """Expected value of a stake on `best`, in percent of it, refunds counted, by de-vig method; `worst_case` is the
+    least."""
     components: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from stratumd.testing.harness import Harness, detector, game, moneyline, observa
 NOON: Micros = parse_iso("2026-01-10T12:00:00Z")
 BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "mybookieag")
 EVEN = 1.91
+cdf = NormalDist().cdf
 
 
 def signals(books: dict[str, Any], *, sport: str = "basketball_nba", **options: Any) -> list[Signal]:
@@ -102,3 +104,14 @@ def test_in_play_is_left_out_even_where_consensus_goes_on() -> None:
 
     assert not found()
     assert found(in_play=True)
+
+
+def test_refunds_are_counted_in_what_a_stake_is_worth() -> None:
+    """The others say −4.5. At −3 a win by three gives the stake back: nothing is won or lost in one game of thirty."""
+    (whole,) = signals(everyone(spread(-4.5, EVEN, EVEN), fanduel=spread(-3.0, EVEN, EVEN)))
+    assert whole.metadata["best"]["line"] == -3.0
+    sigma, half = 11.2, 0.5
+    wins = cdf((-3.0 + 4.5) / sigma)
+    refunds = cdf((half - 1.5) / sigma) - cdf((-half - 1.5) / sigma)
+    worth = (1 - refunds) * (EVEN * wins - 1)
+    assert whole.metadata["ev_percent"]["multiplicative"] == pytest.approx(100 * worth, abs=6e-4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from stratumd.odds import Component, Fair, expected_value, probability_at
+from stratumd.odds import Chance, Component, Fair, chance_at
 from stratumd.plugin import SECOND, Micros, iso, rounded
 from stratumd_steam.motion import Motion
 from stratumd_steam.options import Mover, Stale, SteamMetadata, Terms
@@ -66,20 +66,20 @@ def _is_stale(run: Run, motion: Motion) -> bool:
 
 def _stale(run: Run, motion: Motion) -> Stale:
     terms = _terms(motion.after, run.outcome)
-    probability = _probability(run, motion)
-    ev = None if probability is None else round(100.0 * expected_value(terms.price, probability), 3) + 0.0
+    chance = _chance(run, motion)
+    ev = None if chance is None else round(100.0 * chance.worth(terms.price), 3) + 0.0
     return Stale(motion.line.operator, motion.line.book, terms.line, terms.price, _signed(run, motion), ev)
 
 
-def _probability(run: Run, motion: Motion) -> float | None:
-    """Return the outcome's probability at the stale book's line, by the movers' median now."""
+def _chance(run: Run, motion: Motion) -> Chance | None:
+    """Return the outcome's chance at the stale book's line, by the movers' median now."""
     market, line = run.market, motion.after.line
     sigma = market.sigma
     fair_lines = [mover.after.fair_line for mover in run.movers if mover.after.fair_line is not None]
     if sigma is not None and line is not None and fair_lines:
-        return probability_at(market.kind, run.outcome, line, median(fair_lines), sigma)
+        return chance_at(market.kind, run.outcome, line, median(fair_lines), sigma)
     same = [m.after.probabilities[m.after.outcomes.index(run.outcome)] for m in run.movers if m.after.line == line]
-    return median(same) if same else None
+    return Chance(median(same), 0.0) if same else None
 
 
 def _terms(fair: Fair, outcome: str) -> Terms:

@@ -74,7 +74,8 @@ class Stale(msgspec.Struct, frozen=True):
     """Decimal odds of the signal's outcome."""
     move: float
     ev_percent: float | None
-    """Expected value of a stake there by the movers' median now, percent; null where the lines cannot be compared."""
+    """Expected value of a stake there by the movers' median now, percent, refunds counted; null where the lines cannot
+    be compared."""
 
 
 class SteamMetadata(msgspec.Struct, frozen=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stratumd.odds import Fair, Method
+from stratumd.odds import Chance, Fair, Method
 from stratumd.plugin import BookLine, Contributor
 from stratumd_value.legs import Quoted
-from stratumd_value.reference import EPSILON, METHODS, Chance, Reference
+from stratumd_value.reference import EPSILON, METHODS, Reference
 
 
 class Worth(NamedTuple):

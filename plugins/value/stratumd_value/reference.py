@@ -6,16 +6,14 @@ from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from stratumd.odds import (
+    Chance,
     Fair,
-    Kind,
     Method,
     Pricing,
+    chance_at,
     compared_values,
-    expected_value,
     fair_quotes,
     leave_one_out_medians,
-    probability_at,
-    push_probability,
     weighted_median,
 )
 from stratumd.plugin import BookLine, ConsensusPoint, Contributor, Market, Span
@@ -36,19 +34,6 @@ class Voice(NamedTuple):
     line: BookLine
     span: Span
     weight: float
-
-
-class Chance(NamedTuple):
-    """The fair chance of an outcome at a line."""
-
-    probability: float
-    """Of a win, where the stake is not refunded."""
-    push: float
-    """Of a refund."""
-
-    def worth(self, price: float) -> float:
-        """Return the expected profit per unit staked at decimal odds `price`, refunds counted."""
-        return (1.0 - self.push) * expected_value(price, self.probability)
 
 
 class Reference:
@@ -94,8 +79,7 @@ class Reference:
         if sigma is None or line is None:
             assert self._terms is not None, "who speaks has terms"
             return Chance(centre[self._terms[0].index(outcome)], 0.0)
-        probability = probability_at(self.market.kind, outcome, line, centre[0], sigma)
-        return Chance(probability, _push(self.market.kind, line, centre[0], sigma))
+        return chance_at(self.market.kind, outcome, line, centre[0], sigma)
 
     def centre(self, method: Method, without: frozenset[str]) -> tuple[float, ...] | None:
         """Return the median fair line of the others, or their median probabilities, made to sum to one."""
@@ -166,12 +150,3 @@ def _terms(market: Market, span: Span) -> tuple[tuple[str, ...], float | None]:
     fair = market.fair(span)
     assert isinstance(fair, Fair), "a contributor has a fair price"
     return fair.outcomes, fair.line
-
-
-def _push(kind: Kind, line: float, fair_line: float, sigma: float) -> float:
-    """Return the chance that a whole line is met exactly, on either side of it the same."""
-    if not line.is_integer():
-        return 0.0
-    if kind is Kind.SPREAD:
-        return push_probability(-fair_line, int(-line), sigma)
-    return push_probability(fair_line, int(line), sigma)
