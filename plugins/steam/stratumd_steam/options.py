@@ -60,7 +60,7 @@ class Mover(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"
     move: float
     """Points or probability, signed as the compared value moved."""
     interval: tuple[str, str]
-    """It first changed after the first and not after the second of these instants (UTC)."""
+    """It had first moved that far after the first and not after the second of these instants (UTC)."""
 
 
 class Stale(msgspec.Struct, frozen=True):
