@@ -79,14 +79,19 @@ class Taking:
         """Confirm what did not change, take what did, and conclude what is gone."""
         lane = self.lane
         offers, updated = zip(*listing.offers, strict=True) if listing.offers else ((), ())
-        places = lane.changed(offers)
-        if places is None:
-            self._relist(offers, updated, listing.unreadable, scope)
-        else:
-            for place in places:
-                self._replace(place, offers[place], updated[place])
-        lane.at, lane.updated = self._at, updated
         since = _earliest(updated, self._at)
+        try:
+            places = lane.changed(offers)
+            if places is None:
+                self._relist(offers, updated, listing.unreadable, scope)
+            else:
+                for place in places:
+                    self._replace(place, offers[place], updated[place])
+        except BaseException:  # offers that are none: the next answer is held against what stands, not against this one
+            lane.scatter(line for line in self._state.lines.values() if line.lane == self._name and line.now)
+            lane.updated_since = min(since, lane.updated_since)
+            raise
+        lane.at, lane.updated = self._at, updated
         lane.updated_since = min(since, lane.updated_since) if lane.loose else since
 
     def withdraw_all(self, scope: Scope) -> None:
@@ -151,16 +156,16 @@ class Taking:
         held = None if span is None else span.offer
         if line.lane != self._name:  # its moves are measured by another lane's observations now
             if held is not None:
-                self._state.lanes[line.lane].drop(line, held)
+                self._state.lanes[line.lane].drop(line)
             line.lane = self._name
             line.market.version += 1
         if span is not None and held is not None and held.quotes == offer.quotes:
             span.offer = offer
             return
+        self.changes += _changes(self._state.event.id, held, offer, last_update)
         if held is None:
             self._appear(line.market)
         self.taken.append(_new(Taken, (line, held, None if span is None else span.last_update)))
-        self.changes += _changes(self._state.event.id, held, offer, last_update)
         self._begin(line, Span(offer, self._at, last_update))
 
     def _line(self, offer: Offer) -> BookLine:
