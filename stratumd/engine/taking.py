@@ -103,7 +103,8 @@ class Taking:
     def covered(self, scope: Scope) -> list[Market]:
         """Note the observation in every market it covers; return those that have an offer or just lost their last."""
         markets = []
-        updated_since = min([lane.updated_since for lane in self._state.lanes.values()])
+        lanes = self._state.lanes.values()
+        updated_since = min([lane.updated_since for lane in lanes if lane.lines or lane.loose], default=NEVER)
         for key, market in self._state.markets.items():
             if scope.markets is not None and key.market not in scope.markets:
                 continue

@@ -283,3 +283,15 @@ def test_what_a_part_of_an_answer_left_behind_is_mended_by_the_next_whole_one(ju
     assert {line.book: line.now.offer for line in market.present() if line.now} == {each.book: each for each in offered}
     assert {line.now.confirmed for line in market.present() if line.now} == {4 * MINUTE}
     assert market.offering == 3
+
+
+def test_a_lane_in_which_nothing_is_offered_any_more_says_nothing_of_how_fresh_the_others_are() -> None:
+    """Else every market of the event would be looked through for stale books at every poll."""
+    state = board()
+    state.apply(snapshot(spread("unibet", 3.5), lane="regions=eu"), 0)
+    for minute, gone in enumerate((snapshot(lane="regions=eu"), nothing(lane="regions=eu")), 1):
+        state.apply(gone, minute * MINUTE)
+        (update,) = state.apply(snapshot(spread("betmgm", 3.5)), minute * MINUTE)
+        (market,) = update.markets
+        assert market.updated_since == minute * MINUTE
+        state.apply(snapshot(spread("unibet", 3.5), lane="regions=eu"), minute * MINUTE)
