@@ -34,7 +34,7 @@ class About(msgspec.Struct, frozen=True):
     """ISO 8601, UTC."""
     role: str
     database: str
-    """Its URL, without a password."""
+    """Its URL, without a password; a SQLite file with its whole path."""
     components: dict[str, int]
     """How many components are in each state."""
     degraded: list[str]
@@ -70,7 +70,7 @@ def look(paths: list[Path]) -> Iterator[tuple[Path, About | str]]:
         try:
             yield path, _asked(path, time.monotonic() + PATIENCE)
         except (ConnectionRefusedError, FileNotFoundError):
-            yield path, "it was ended"
+            yield path, "it was ended" if path.is_socket() else "there is no socket"
         except PermissionError:
             yield path, f"user id {os.geteuid()} may not ask it"
         except TimeoutError:

@@ -190,7 +190,9 @@ def reader(url: URL, *, primary: bool = False) -> Engine:
         return engine
     refuse_unfit(path)
     if not path.is_file():
-        raise NoDatabase(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
+        raise NoDatabase(
+            f"{path.absolute()} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`"
+        )
     engine = _sqlite(url, pool_size=_READERS)
     event.listen(engine, "connect", _read_sqlite)
     event.listen(engine, "begin", _begin)
