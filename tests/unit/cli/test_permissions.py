@@ -95,3 +95,21 @@ def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path) -> N
         folder.chmod(0o555)
         done = unprivileged("pause", "demo", cwd=folder.parent)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "may_not"),
+    [("", 0o000, "enter"), ("", 0o555, "write"), (STORE, 0o444, "write"), (f"{STORE}.lock", 0o444, "write")],
+)
+@pytest.mark.parametrize("made", [True, False])
+def test_a_probe_foresees_that_a_run_could_not_write(
+    name: str, mode: int, may_not: str, made: bool, folder: Path
+) -> None:
+    if not made and name != STORE:
+        (folder / STORE).unlink()
+    if name:
+        (folder / name).touch()
+    (folder / name).chmod(mode)
+    done = unprivileged("check", "--probe", cwd=folder.parent)
+    assert f"user id {os.geteuid()} may not {may_not} it; " in " ".join(done.stdout.split())
+    assert done.returncode == 75
