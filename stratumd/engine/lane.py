@@ -47,7 +47,7 @@ class Lane(Confirmation):
 
     def changed(self, offers: Sequence[Offer]) -> list[int] | None:
         """Return the places of other offers than before; None where they are not of the same books and markets."""
-        if self.loose or len(offers) != len(self.offers):
+        if len(offers) != len(self.offers):
             return None
         places = [*compress(range(len(offers)), map(is_not, offers, self.offers))]
         for place in places:
