@@ -59,6 +59,17 @@ def places(config: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     return [folder / f"{mark(config)}-*.sock" for folder in dict.fromkeys([*folders(environ), SYSTEM])]
 
 
+def why_unseen(place: Path) -> str:
+    """Return why nobody can be seen in a place, or nothing where it may be looked at."""
+    try:
+        os.listdir(place.parent)
+    except PermissionError:
+        return f"user id {os.geteuid()} may not look there"
+    except OSError:  # no daemon ever made it
+        return ""
+    return ""
+
+
 def mark(config: Path) -> str:
     """Return what a socket's name begins with."""
     return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]

@@ -113,3 +113,18 @@ def test_a_probe_foresees_that_a_run_could_not_write(
     done = unprivileged("check", "--probe", cwd=folder.parent)
     assert f"user id {os.geteuid()} may not {may_not} it; " in " ".join(done.stdout.split())
     assert done.returncode == 75
+
+
+def test_a_daemon_whose_folder_may_not_be_looked_into_is_not_said_to_be_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the service manager's runtime folder, which is open to its user and group alone."""
+    place = folder.parent / "run"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(place))
+    done = unprivileged(*READS, cwd=folder.parent)
+    assert "may not look there" not in done.stdout
+    place.mkdir(mode=0o300)
+    done = unprivileged(*READS, cwd=folder.parent)
+    assert f".sock (user id {os.geteuid()} may not look there)" in done.stdout.splitlines()[0]
+    place.chmod(0o700)
+    place.rmdir()
