@@ -1,12 +1,15 @@
 """What a command says of files that its user may not read or write."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stratumd.store import open_store
+from tests.support.daemon import COMMAND
 from tests.support.unprivileged import unprivileged
 
 READS, WRITES = ["status"], ["db", "upgrade"]
@@ -128,3 +131,17 @@ def test_a_daemon_whose_folder_may_not_be_looked_into_is_not_said_to_be_missing(
     assert f".sock (user id {os.geteuid()} may not look there)" in done.stdout.splitlines()[0]
     place.chmod(0o700)
     place.rmdir()
+
+
+def test_who_was_given_the_capability_is_not_refused(folder: Path) -> None:
+    """A service that runs as another user, with `AmbientCapabilities=CAP_DAC_OVERRIDE`."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can be another user with a capability of root's, by setpriv")
+    (folder / STORE).chmod(0o600)
+    given = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *given]
+    tried = subprocess.run([*words, "head", "-c1", folder / STORE], capture_output=True, timeout=60, check=False)
+    if tried.returncode != 0:
+        pytest.skip("no capability can be given here")
+    done = subprocess.run([*words, *COMMAND, *READS], cwd=folder.parent, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, b"may not" in done.stderr) == (0, False)
