@@ -359,12 +359,18 @@ def _show(rows: Sequence[Any], columns: dict[str, str], as_json: bool, none: str
 def who_runs(config: Path, socket: Path | None) -> list[tuple[Path, About | str]]:
     """Return what the daemons by this file, or behind this socket, say of themselves, or why they do not answer.
 
-    Where there is no socket, the places where one could be stand there, with no more to say.
+    Where none answers, a place that may not be looked into stands there, too, with the reason; where there is no socket
+    at all, every place.
     """
-    from stratumd.runtime.presence import look, places, sockets
+    from stratumd.runtime.presence import look, places, sockets, why_unseen
 
-    paths = [socket] if socket else sockets(config)
-    return list(look(paths)) if paths else [(place, "") for place in places(config)]
+    if socket:
+        return list(look([socket]))
+    found: list[tuple[Path, About | str]] = [*look(sockets(config))]
+    if not all(isinstance(each, str) for _, each in found):
+        return found
+    known = [(place, why_unseen(place)) for place in places(config)]
+    return found + [(place, why) for place, why in known if why or not found]
 
 
 def database_url(config: Path, database: str | None) -> str:

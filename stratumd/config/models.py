@@ -82,6 +82,11 @@ class Database(Section):
         """Return the URL as it may be shown, the password starred."""
         return masked(self.url)
 
+    def placed_url(self) -> str:
+        """Return the same for somebody in another folder: a SQLite file with its whole path."""
+        scheme, _, path = self.url.partition(":///")
+        return f"sqlite:///{Path(path).absolute()}" if scheme == "sqlite" else self.shown_url()
+
 
 def masked(url: str) -> str:
     """Return a database's URL, be it right or wrong, without any password in it."""

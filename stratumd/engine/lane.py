@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
 from operator import is_not
 
@@ -47,7 +47,7 @@ class Lane(Confirmation):
 
     def changed(self, offers: Sequence[Offer]) -> list[int] | None:
         """Return the places of other offers than before; None where they are not of the same books and markets."""
-        if self.loose or len(offers) != len(self.offers):
+        if len(offers) != len(self.offers):
             return None
         places = [*compress(range(len(offers)), map(is_not, offers, self.offers))]
         for place in places:
@@ -59,9 +59,9 @@ class Lane(Confirmation):
 
     def arrange(self, offers: Sequence[Offer], lines: list[BookLine]) -> None:
         """Let these be what the newest answer offers. Where a line comes twice, its last offer counts."""
+        self.quotes = sum([len(offer.quotes) for offer in offers])
         self.offers, self.lines = [*offers], lines
         self.books, self.markets = [line.book for line in lines], [line.market for line in lines]
-        self.quotes = sum([len(offer.quotes) for offer in offers])
         counting = {line: place for place, line in enumerate(lines)}
         for place, line in enumerate(lines):
             if counting[line] != place:
@@ -69,9 +69,18 @@ class Lane(Confirmation):
             elif line.now is not None:
                 line.now.share(self, place)
 
-    def drop(self, line: BookLine, offer: Offer) -> None:
+    def scatter(self, lines: Iterable[BookLine]) -> None:
+        """Let these stand, each as it was last confirmed: of the newest answer only a part could be taken."""
+        self.loose = dict.fromkeys(lines)
+        for line in self.loose:
+            if line.now is not None:
+                line.now.settle()
+        self.arrange((), [])
+        self.updated = ()
+
+    def drop(self, line: BookLine) -> None:
         """Give a line up to another lane, with what it offers."""
         if line in self.loose:
             del self.loose[line]
-        else:
-            self.offers = [None if each is offer else each for each in self.offers]
+        elif line.now is not None and (place := line.now.place_in(self)) is not None:
+            self.offers[place] = None

@@ -79,14 +79,22 @@ class Taking:
         """Confirm what did not change, take what did, and conclude what is gone."""
         lane = self.lane
         offers, updated = zip(*listing.offers, strict=True) if listing.offers else ((), ())
-        places = lane.changed(offers)
-        if places is None:
-            self._relist(offers, updated, listing.unreadable, scope)
-        else:
-            for place in places:
-                self._replace(place, offers[place], updated[place])
-        lane.at, lane.updated = self._at, updated
         since = _earliest(updated, self._at)
+        try:
+            places = lane.changed(offers)
+            if places is None:
+                self._relist(offers, updated, listing.unreadable, scope)
+            else:
+                for place in places:
+                    self._replace(place, offers[place], updated[place])
+                if lane.loose:
+                    self._withdraw(lane.loose, scope, listing.unreadable)
+                    lane.loose = {line: None for line in lane.loose if line.now is not None}
+        except BaseException:  # offers that are none: the next answer is held against what stands, not against this one
+            lane.scatter(line for line in self._state.lines.values() if line.lane == self._name and line.now)
+            lane.updated_since = min(since, lane.updated_since)
+            raise
+        lane.at, lane.updated = self._at, updated
         lane.updated_since = min(since, lane.updated_since) if lane.loose else since
 
     def withdraw_all(self, scope: Scope) -> None:
@@ -98,7 +106,8 @@ class Taking:
     def covered(self, scope: Scope) -> list[Market]:
         """Note the observation in every market it covers; return those that have an offer or just lost their last."""
         markets = []
-        updated_since = min([lane.updated_since for lane in self._state.lanes.values()])
+        lanes = self._state.lanes.values()
+        updated_since = min([lane.updated_since for lane in lanes if lane.lines or lane.loose], default=NEVER)
         for key, market in self._state.markets.items():
             if scope.markets is not None and key.market not in scope.markets:
                 continue
@@ -151,16 +160,16 @@ class Taking:
         held = None if span is None else span.offer
         if line.lane != self._name:  # its moves are measured by another lane's observations now
             if held is not None:
-                self._state.lanes[line.lane].drop(line, held)
+                self._state.lanes[line.lane].drop(line)
             line.lane = self._name
             line.market.version += 1
         if span is not None and held is not None and held.quotes == offer.quotes:
             span.offer = offer
             return
+        self.changes += _changes(self._state.event.id, held, offer, last_update)
         if held is None:
             self._appear(line.market)
         self.taken.append(_new(Taken, (line, held, None if span is None else span.last_update)))
-        self.changes += _changes(self._state.event.id, held, offer, last_update)
         self._begin(line, Span(offer, self._at, last_update))
 
     def _line(self, offer: Offer) -> BookLine:
@@ -187,12 +196,15 @@ class Taking:
 
     def _withdraw(self, lines: Iterable[BookLine], scope: Scope, unreadable: tuple[Place, ...]) -> None:
         """Conclude which of these are gone: asked for, not malformed, not there. The others stay as last confirmed."""
+        asked = scope.markets
         for line in lines:
             assert line.now is not None, "a lane holds only what is on offer"
+            line.now.settle()
+            if asked is not None and line.market.key.market not in asked:
+                continue
             offer = line.now.offer
             assert offer is not None, "a present span offers something"
-            line.now.settle()
-            if _concluded(offer, scope, unreadable):
+            if not _is_unreadable(offer, unreadable):
                 line.market.offering -= 1
                 self.changes += _changes(self._state.event.id, offer, None, None)
                 self._begin(line, Span(None, self._at, None))
@@ -216,12 +228,9 @@ def _earliest(updated: Sequence[Micros | None], at: Micros) -> Micros:
     return at if earliest is None else earliest
 
 
-def _concluded(offer: Offer, scope: Scope, unreadable: tuple[Place, ...]) -> bool:
-    """Say whether a missing offer is gone: its market was asked for, and its place was not malformed."""
-    book, market = offer.book, offer.market
-    if scope.markets is not None and market not in scope.markets:
-        return False
-    return not any(place.book in (None, book) and place.market in (None, market) for place in unreadable)
+def _is_unreadable(offer: Offer, unreadable: tuple[Place, ...]) -> bool:
+    """Say whether the place of a missing offer was malformed: then nobody knows whether it is gone."""
+    return any([place.book in (None, offer.book) and place.market in (None, offer.market) for place in unreadable])
 
 
 def _changes(event: str, before: Offer | None, after: Offer | None, last_update: Micros | None) -> list[Change]:

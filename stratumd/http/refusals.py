@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from stratumd.observe.logs import logger
-from stratumd.plugin import MINUTE, Micros
+from stratumd.plugin import MINUTE, Micros, iso
 
 TOLD = 10
 """Lines a minute for each status and account, whatever the endpoint; the others are in the log at the level `debug`."""
@@ -39,8 +39,11 @@ class Refusals:
     def _begin(self, minute: Micros) -> None:
         if minute == self._minute:
             return
-        self._minute, seen, self._seen = minute, self._seen, Counter()
+        since, seen = iso(self._minute * MINUTE), self._seen
+        self._minute, self._seen = minute, Counter()
         for (status, account), number in seen.items():
             if number > TOLD:
                 more = number - TOLD
-                _log.info("more requests were refused", status=status, account=account or None, requests=more)
+                # It may be told long after: with the next refusal.
+                told = {"status": status, "account": account or None, "requests": more, "minute": since}
+                _log.info("more requests were refused", **told)

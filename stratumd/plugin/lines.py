@@ -63,6 +63,10 @@ class Span:
         """Be confirmed with others from now on. Only the board does this."""
         self._shared, self._place = confirmation, place
 
+    def place_in(self, confirmation: Confirmation) -> int | None:
+        """Return its place among those who are confirmed so; None where it is not. Only the board does this."""
+        return self._place if self._shared is confirmation else None
+
     def settle(self) -> None:
         """Stay as last confirmed, whatever becomes of the others. Only the board does this."""
         shared = self._shared

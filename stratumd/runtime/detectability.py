@@ -103,7 +103,8 @@ def _hearing(
     """Yield whether news is told as often as it counts, by each source that tells any of it."""
     for each in forecasts:
         if each.source in pipeline.sources and window.topic in each.tells and each.interval is not None:
-            told = max(1, -(-each.tells[window.topic] // each.interval)) * each.interval
+            # A poll that comes as long after the last telling as is asked for may come a moment before: then the next.
+            told = (each.tells[window.topic] // each.interval + 1) * each.interval
             fits = told <= window.length
             yield Chance(
                 pipeline.name,
@@ -121,7 +122,8 @@ def _hearing(
 
 def _tellings(detector: str, window: Window, forecast: Forecast, told: Micros) -> Iterator[str]:
     """Yield the smallest change of each kind that makes news count until it is told again."""
-    if forecast.every is not None and forecast.every > window.length >= max(SECOND, forecast.tells[window.topic]):
+    fits = window.length >= SECOND and window.length > forecast.tells[window.topic]
+    if forecast.every is not None and forecast.every > window.length and fits:
         yield f"schedule every: {length(window.length // SECOND * SECOND)}"
     yield f"{detector} {window.option}: {length(told)}"
 

@@ -34,7 +34,7 @@ class About(msgspec.Struct, frozen=True):
     """ISO 8601, UTC."""
     role: str
     database: str
-    """Its URL, without a password."""
+    """Its URL, without a password; a SQLite file with its whole path."""
     components: dict[str, int]
     """How many components are in each state."""
     degraded: list[str]
@@ -59,6 +59,17 @@ def places(config: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     return [folder / f"{mark(config)}-*.sock" for folder in dict.fromkeys([*folders(environ), SYSTEM])]
 
 
+def why_unseen(place: Path) -> str:
+    """Return why nobody can be seen in a place, or nothing where it may be looked at."""
+    try:
+        os.listdir(place.parent)
+    except PermissionError:
+        return f"user id {os.geteuid()} may not look there"
+    except OSError:  # no daemon ever made it
+        return ""
+    return ""
+
+
 def mark(config: Path) -> str:
     """Return what a socket's name begins with."""
     return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]
@@ -70,7 +81,7 @@ def look(paths: list[Path]) -> Iterator[tuple[Path, About | str]]:
         try:
             yield path, _asked(path, time.monotonic() + PATIENCE)
         except (ConnectionRefusedError, FileNotFoundError):
-            yield path, "it was ended"
+            yield path, "it was ended" if path.is_socket() else "there is no socket"
         except PermissionError:
             yield path, f"user id {os.geteuid()} may not ask it"
         except TimeoutError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import anyio
@@ -18,7 +17,7 @@ from stratumd.redaction import shown, told
 from stratumd.runtime.build import Feed, Outlet, build_sink, build_source
 from stratumd.runtime.calls import call
 from stratumd.runtime.clock import SystemTimer
-from stratumd.store import may_make_tables, plugin_migrations, schema
+from stratumd.store import is_made, may_make_tables, plugin_migrations, schema
 
 DEADLINE, CLOSING = 15.0, 1.0
 """Seconds that one answer may take, and that closing may take afterwards."""
@@ -93,14 +92,9 @@ async def _component(build: Callable[[], Feed | Outlet]) -> str:
 
 
 def _database(config: Config) -> str:
-    database = config.database
-    scheme, _, rest = database.url.partition("://")
-    path = Path(rest.removeprefix("/"))
-    if scheme == "sqlite" and not path.exists():
-        if not path.absolute().parent.is_dir():
-            raise StartupError(f"the folder {path.absolute().parent} does not exist; create it")
+    url = config.database.connect_url()
+    if not is_made(url):
         return "not there yet; the first run creates it"
-    url = database.connect_url()
     migrations = plugin_migrations((each.plugin, each.component) for _, each in config.registry.components())
     old = [each.owner for each in schema(url, migrations) if not each.fresh]
     if not old:

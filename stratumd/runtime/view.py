@@ -52,7 +52,7 @@ class DaemonView:
             version=__version__,
             started=iso(self._started),
             role=self.role,
-            database=self.config.database.shown_url(),
+            database=self.config.database.placed_url(),
             components=dict(states),
             degraded=self.degraded(),
         )

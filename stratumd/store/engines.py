@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -136,6 +137,11 @@ def refuse_unfit(path: Path, *, writing: bool = False) -> None:
     folder = path.absolute().parent
     if not _is_folder(folder):
         raise StartupError(f"{path}: there is no folder {folder}; create it, or mount what belongs there")
+    beyond = _followed(path).parent
+    if not _is_folder(beyond):
+        raise StartupError(
+            f"{path} is a link, and where it leads there is no folder {beyond}; create it, or mount what belongs there"
+        )
     rights.require(path, writing=writing)
     if path.is_dir():
         raise StartupError(f"{path} is a folder; name a file in it")
@@ -146,6 +152,16 @@ def refuse_unfit(path: Path, *, writing: bool = False) -> None:
         raise StartupError(f"{path} is no SQLite database; name another file, or move this one away")
     if wrong in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
         rights.require_all(folder, os.W_OK)  # where no daemon has made them, it makes its files beside it to read, too
+
+
+def _followed(path: Path) -> Path:
+    """Return the file that links lead to, be it there or not."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StartupError(f"{path} is a link that leads back to itself; name the file") from None
+    return path.resolve()
 
 
 def _is_folder(folder: Path) -> bool:
@@ -190,7 +206,9 @@ def reader(url: URL, *, primary: bool = False) -> Engine:
         return engine
     refuse_unfit(path)
     if not path.is_file():
-        raise NoDatabase(f"{path} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`")
+        raise NoDatabase(
+            f"{path.absolute()} does not exist: start `stratumd run`, or create it with `stratumd db upgrade`"
+        )
     engine = _sqlite(url, pool_size=_READERS)
     event.listen(engine, "connect", _read_sqlite)
     event.listen(engine, "begin", _begin)

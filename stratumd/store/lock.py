@@ -41,13 +41,19 @@ class Owner(NamedTuple):
         return None
 
 
+def require_lockable(database: Path) -> Path:
+    """Return the lock's path. `StartupError` where it may not be written."""
+    file = database.resolve()  # whichever link names it
+    path = file.with_name(file.name + ".lock")
+    require_all(path if path.exists() else path.parent, os.W_OK)
+    return path
+
+
 class FileLock:
     """Holds `<database>.lock` until it is closed. The kernel lets go of it when the process dies, however it dies."""
 
     def __init__(self, database: Path, owner: Owner) -> None:
-        file = database.resolve()  # whichever link names it
-        self.path = file.with_name(file.name + ".lock")
-        require_all(self.path if self.path.exists() else self.path.parent, os.W_OK)
+        self.path = require_lockable(database)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

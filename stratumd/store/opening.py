@@ -20,7 +20,7 @@ from stratumd.store.desk import StoreDesk, serializable
 from stratumd.store.errors import mapped, starting
 from stratumd.store.ledger import StoreLedger, writing
 from stratumd.store.letters import Wanted
-from stratumd.store.lock import FileLock, Owner
+from stratumd.store.lock import FileLock, Owner, require_lockable
 from stratumd.store.migrate import Revision, require, revisions
 from stratumd.store.migrate import migrate as run_migrations
 from stratumd.store.reader import Reader
@@ -194,6 +194,19 @@ def damage(url: str) -> list[Damage]:
             return [*damages(connection)]
     finally:
         engine.dispose()
+
+
+def is_made(url: str) -> bool:
+    """Say whether the file of a SQLite database is there; PostgreSQL says it itself. Nothing is changed.
+
+    `StartupError` where a daemon could neither make nor write it.
+    """
+    path = engines.sqlite_path(engines.parse_url(url))
+    if path is None:
+        return True
+    engines.refuse_unfit(path, writing=True)
+    require_lockable(path)
+    return path.is_file()
 
 
 def schema(url: str, plugins: Mapping[str, Path] | None = None) -> list[Revision]:

@@ -10,6 +10,8 @@ from stratumd.errors import StartupError
 BESIDE = ("", "-wal", "-shm")
 """What the names of SQLite's own files end with; the lock of a daemon is asked about when it is taken."""
 
+_AS_WE_ARE = os.access in os.supports_effective_ids
+"""Else the system is asked for who started the process, without the capabilities that it was given."""
 _WORDS = {os.X_OK: "enter", os.R_OK: "read", os.W_OK: "write"}
 
 
@@ -32,7 +34,7 @@ def require(path: Path, *, writing: bool) -> None:
 def require_all(place: Path, *rights: int) -> None:
     """Refuse a file or a folder that is there, where one of `rights` (`os.R_OK`, …) is missing."""
     for right in rights:
-        if not os.access(place, right):
+        if not os.access(place, right, effective_ids=_AS_WE_ARE):
             raise StartupError(f"{place}: user id {os.geteuid()} may not {_WORDS[right]} it; {_way_out(place)}")
 
 

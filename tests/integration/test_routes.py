@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from stratumd import hookimpl
 from stratumd.http.refusals import TOLD
-from stratumd.plugin import MINUTE, SECOND, PluginConfig
+from stratumd.plugin import HOUR, MINUTE, SECOND, PluginConfig, iso
 from stratumd.plugin.desk import Act
 from stratumd.plugin.operations import Operation
 from stratumd.plugin.routes import Access, Answer, Call, Endpoint, Identity, Refused, Routes, Scheme, Stream
@@ -373,9 +373,11 @@ async def test_a_flood_of_refusals_is_counted(house: Serving) -> None:
         for _ in range(TOLD + 5):
             await house.client.get("/api/v1/mine", headers={"authorization": "Bearer reader"})
         await house.client.get("/api/v1/mine")
-        house.clock.advance(MINUTE)
+        begun = house.clock.now() // MINUTE * MINUTE
+        house.clock.advance(3 * HOUR)
         await house.client.get("/api/v1/mine")
     assert [each[0] for each in refusals(lines)] == [403] * TOLD + [401, 401]
     assert len(refusals(lines, "debug")) == 5
     (more,) = [each for each in lines if each["event"] == "more requests were refused"]
     assert (more["status"], more["account"], more["requests"]) == (403, "reader", 5)
+    assert more["minute"] == iso(begun), "of when it tells, which may be long ago"

@@ -114,6 +114,26 @@ def test_a_missing_folder_is_named(opening, tmp_path):
 
 
 @pytest.mark.parametrize("opening", [open_store, open_reader])
+def test_a_link_that_leads_nowhere_is_told_with_where(opening, tmp_path, url):
+    """As to a disk that is not mounted."""
+    link, folder = tmp_path / "stratum.db", tmp_path / "disk" / "data"
+    link.symlink_to(folder / "x.db")
+    with pytest.raises(StartupError, match=rf"{link} is a link, and where it leads there is no folder {folder}; cre"):
+        opening(url)
+    folder.mkdir(parents=True)
+    open_store(url).close()
+    assert (folder / "x.db").is_file()
+
+
+@pytest.mark.parametrize("opening", [open_store, open_reader])
+def test_a_link_that_leads_back_to_itself_is_told(opening, tmp_path, url):
+    (tmp_path / "stratum.db").symlink_to("other.db")
+    (tmp_path / "other.db").symlink_to("stratum.db")
+    with pytest.raises(StartupError, match=r"stratum.db is a link that leads back to itself; name the file"):
+        opening(url)
+
+
+@pytest.mark.parametrize("opening", [open_store, open_reader])
 def test_a_file_that_is_no_database_is_refused_and_nothing_is_left_beside_it(opening, tmp_path, url):
     file = tmp_path / "stratum.db"
     file.write_bytes(b"not a database, but long enough to look like one" * 100)

@@ -47,3 +47,15 @@ def test_a_role_that_may_not_make_the_tables_that_are_due(
     assert probed(tmp_path, url, capsys)[0] == 0
     postgres_server.drop(name)
     postgres_server.execute("DROP ROLE guest")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Be it by name, or behind a link."""
+    code, text = probed(tmp_path, f"sqlite:///{tmp_path}/no/x.db", capsys)
+    assert (code, "there is no folder" in text) == (75, True)
+    (tmp_path / "link.db").symlink_to(tmp_path / "no" / "x.db")
+    code, text = probed(tmp_path, f"sqlite:///{tmp_path}/link.db", capsys)
+    assert (code, "there is no folder" in text) == (75, True)
+    (tmp_path / "no").mkdir()
+    code, text = probed(tmp_path, f"sqlite:///{tmp_path}/link.db", capsys)
+    assert (code, "not there yet; the first run creates it" in text) == (0, True)

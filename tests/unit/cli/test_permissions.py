@@ -1,12 +1,15 @@
 """What a command says of files that its user may not read or write."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stratumd.store import open_store
+from tests.support.daemon import COMMAND
 from tests.support.unprivileged import unprivileged
 
 READS, WRITES = ["status"], ["db", "upgrade"]
@@ -95,3 +98,50 @@ def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path) -> N
         folder.chmod(0o555)
         done = unprivileged("pause", "demo", cwd=folder.parent)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "may_not"),
+    [("", 0o000, "enter"), ("", 0o555, "write"), (STORE, 0o444, "write"), (f"{STORE}.lock", 0o444, "write")],
+)
+@pytest.mark.parametrize("made", [True, False])
+def test_a_probe_foresees_that_a_run_could_not_write(
+    name: str, mode: int, may_not: str, made: bool, folder: Path
+) -> None:
+    if not made and name != STORE:
+        (folder / STORE).unlink()
+    if name:
+        (folder / name).touch()
+    (folder / name).chmod(mode)
+    done = unprivileged("check", "--probe", cwd=folder.parent)
+    assert f"user id {os.geteuid()} may not {may_not} it; " in " ".join(done.stdout.split())
+    assert done.returncode == 75
+
+
+def test_a_daemon_whose_folder_may_not_be_looked_into_is_not_said_to_be_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the service manager's runtime folder, which is open to its user and group alone."""
+    place = folder.parent / "run"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(place))
+    done = unprivileged(*READS, cwd=folder.parent)
+    assert "may not look there" not in done.stdout
+    place.mkdir(mode=0o300)
+    done = unprivileged(*READS, cwd=folder.parent)
+    assert f".sock (user id {os.geteuid()} may not look there)" in done.stdout.splitlines()[0]
+    place.chmod(0o700)
+    place.rmdir()
+
+
+def test_who_was_given_the_capability_is_not_refused(folder: Path) -> None:
+    """A service that runs as another user, with `AmbientCapabilities=CAP_DAC_OVERRIDE`."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can be another user with a capability of root's, by setpriv")
+    (folder / STORE).chmod(0o600)
+    given = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *given]
+    tried = subprocess.run([*words, "head", "-c1", folder / STORE], capture_output=True, timeout=60, check=False)
+    if tried.returncode != 0:
+        pytest.skip("no capability can be given here")
+    done = subprocess.run([*words, *COMMAND, *READS], cwd=folder.parent, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, b"may not" in done.stderr) == (0, False)

@@ -102,4 +102,6 @@ def test_the_daemon_is_told_of_where_the_store_does_not_open(
 ) -> None:
     with daemon(tmp_path / "s", ABOUT) as path:
         assert stratumd("status", "--socket", str(path), "--database", "sqlite:///none.db") == 75
-    assert capsys.readouterr().out.startswith("running: process 4711")
+    told = capsys.readouterr()
+    assert told.out.startswith("running: process 4711")
+    assert told.err.startswith(f"error: {tmp_path / 'none.db'} does not exist")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from typing import Any
 
 import pytest
 
@@ -264,3 +265,33 @@ def test_a_poll_of_all_sports_changes_quotes_and_proves_no_event_gone() -> None:
     updates = b.apply(Snapshot(Scope("upcoming", "regions=us"), [listing], []), MINUTE)
     assert {change.event for change in changes(updates)} == {"other"}
     assert len(changes(updates)) == 2
+
+
+@pytest.mark.parametrize("junk", [(None, 12), ("an offer", None), (spread("bovada", 4.5), "5 minutes ago")])
+@pytest.mark.parametrize("others", [[], [(spread("draftkings", 2.5), 7), (spread("pointsbet", 2.5), 7)]])
+def test_what_a_part_of_an_answer_left_behind_is_mended_by_the_next_whole_one(junk: Any, others: list[Any]) -> None:
+    """A stranger's normalizer put something into its offers that is none: its failure is contained."""
+    state, offered = board(), [spread("betmgm", 3.5), spread("fanduel", 4.5), spread("bovada", 5.5)]
+    state.apply(snapshot(*offered), 0)
+    listing = Listing(GAME, [(spread("betmgm", 7.5), None), *others, junk])
+    with pytest.raises((AttributeError, TypeError)):
+        state.apply(Snapshot(Scope(NBA, "regions=us"), [listing], []), MINUTE)
+    for minute in (2, 3, 4):
+        (update,) = state.apply(snapshot(*offered), minute * MINUTE)
+        assert len(update.taken) == (minute == 2 and junk[1] != "5 minutes ago")
+    (market,) = update.markets
+    assert {line.book: line.now.offer for line in market.present() if line.now} == {each.book: each for each in offered}
+    assert {line.now.confirmed for line in market.present() if line.now} == {4 * MINUTE}
+    assert market.offering == 3
+
+
+def test_a_lane_in_which_nothing_is_offered_any_more_says_nothing_of_how_fresh_the_others_are() -> None:
+    """Else every market of the event would be looked through for stale books at every poll."""
+    state = board()
+    state.apply(snapshot(spread("unibet", 3.5), lane="regions=eu"), 0)
+    for minute, gone in enumerate((snapshot(lane="regions=eu"), nothing(lane="regions=eu")), 1):
+        state.apply(gone, minute * MINUTE)
+        (update,) = state.apply(snapshot(spread("betmgm", 3.5)), minute * MINUTE)
+        (market,) = update.markets
+        assert market.updated_since == minute * MINUTE
+        state.apply(snapshot(spread("unibet", 3.5), lane="regions=eu"), minute * MINUTE)

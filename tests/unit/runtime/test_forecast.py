@@ -361,3 +361,12 @@ def test_news_that_is_told_again_too_rarely_is_warned_of(tmp_path: Path) -> None
         ("projection heard_within: 1h40m",),
     )
     assert heard(tmp_path, "1m", "1h").blind() == []
+
+
+def test_a_poll_that_comes_just_when_news_is_to_be_told_again_may_come_too_early(tmp_path: Path) -> None:
+    """Then the next one tells it: polls are some milliseconds off their rhythm."""
+    (chance,) = [each for each in heard(tmp_path, "30m", "1h", again="1h").chances if each.type == "MISPRICED"]
+    assert (chance.can, chance.interval) == (Can.AT_TIMES, 90 * MINUTE)
+    assert chance.changes == ("projection heard_within: 1h30m",)
+    (chance,) = [each for each in heard(tmp_path, "2h", "1h", again="1h").chances if each.type == "MISPRICED"]
+    assert chance.changes == ("projection heard_within: 2h",)

@@ -136,8 +136,11 @@ async def test_a_daemon_says_what_it_is_while_it_reloads(tmp_path: Path) -> None
 
 async def test_who_does_not_answer_is_told_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    paths = [tmp_path / "nothing.sock", tmp_path / "file", tmp_path / ("x" * 200)]
-    assert seen(*paths) == ["it was ended", "it was ended", "AF_UNIX path too long"]
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(tmp_path / "killed.sock"))
+    paths = [tmp_path / name for name in ("nothing.sock", "file", "killed.sock", "x" * 200)]
+    there_is_none = "there is no socket"
+    assert seen(*paths) == [there_is_none, there_is_none, "it was ended", "AF_UNIX path too long"]
 
 
 @pytest.mark.parametrize(

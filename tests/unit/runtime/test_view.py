@@ -21,9 +21,10 @@ from stratumd.store import Lease, Waiting
 from tests.support.steps import START, observation, signal
 from tests.unit.runtime.bench import core, timer_of
 
+POSTGRES = Database(url="postgresql://stratum@db/odds", password=Secret("canary-8c"))
 
-def view(shared: Core) -> DaemonView:
-    database = Database(url="postgresql://stratum@db/odds", password=Secret("canary-8c"))
+
+def view(shared: Core, database: Database = POSTGRES) -> DaemonView:
     registry = Registry(plugins=[Loaded("move", "stratumd", "0.1.0")])
     return DaemonView(Config(Path("stratumd.yaml"), database, {}, {}, HttpSpec(), LogSpec(), registry), shared)
 
@@ -32,6 +33,15 @@ def status(shared: Core) -> dict[str, Any]:
     """The status, as it comes out of JSON."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(view(shared).status()))
     return found
+
+
+def test_whoever_asks_from_another_folder_is_told_where_the_database_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert view(core(), Database(url="sqlite:///x.db")).about().database == f"sqlite:///{tmp_path / 'x.db'}"
+    assert view(core(), Database(url="sqlite:////srv/x.db")).about().database == "sqlite:////srv/x.db"
+    assert view(core()).about().database == "postgresql://stratum@db/odds"
 
 
 def test_a_daemon_that_just_started() -> None:
