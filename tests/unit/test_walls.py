@@ -3,7 +3,9 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -68,9 +70,41 @@ def room(name: str) -> list[Path]:
     return sources(CORE / name if (CORE / name).is_dir() else CORE / f"{name}.py")
 
 
-def imports(path: Path, text: str | None = None) -> Iterator[tuple[int, str]]:
-    """Yield line and dotted name of every import, wherever in the file it stands."""
-    for node in ast.walk(ast.parse(path.read_text() if text is None else text)):
+class Seen(NamedTuple):
+    """What the walls ask about a file."""
+
+    imports: list[tuple[int, str]]
+    """Line and dotted name of every import, wherever in the file it stands."""
+    prints: list[int]
+    """The lines that print."""
+    local_times: list[int]
+    """The lines that ask for the time without a zone."""
+    bases: set[str]
+    """The names of the classes that its classes derive from."""
+
+
+@cache
+def seen(path: Path) -> Seen:
+    """Read a file, once for all walls: parsing takes longer than looking."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    return Seen(
+        [*imports(path, nodes)],
+        [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"],
+        [node.lineno for node in calls if asks_for_local_time(node)],
+        {
+            base.id
+            for node in nodes
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+            if isinstance(base, ast.Name)
+        },
+    )
+
+
+def imports(path: Path, nodes: list[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of every import among a file's nodes."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -90,7 +124,7 @@ def offences(files: list[Path], forbidden: "object") -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: imports {name}"
         for path in files
-        for line, name in imports(path)
+        for line, name in seen(path).imports
         if forbidden(name)
     ]
 
@@ -143,12 +177,7 @@ def test_only_the_store_knows_sql() -> None:
 def test_only_the_command_line_prints() -> None:
     rest = [path for name in ROOMS if name != "cli" for path in room(name)]
     rest += [path for plugin in PLUGINS for path in sources(plugin)]
-    found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in rest
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-    ]
+    found = [f"{path.relative_to(ROOT)}:{line}" for path in rest for line in seen(path).prints]
     assert found == []
 
 
@@ -168,37 +197,33 @@ def test_a_plugin_uses_the_public_contract_only(plugin: Path) -> None:
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.parent.name)
 def test_a_detector_reads_no_clock(plugin: Path) -> None:
     """A module that defines a detector or a normalizer is pure; sources and sinks live in other modules."""
-    pure = [path for path in sources(plugin) if {"Detector", "Normalizer"} & bases(path)]
+    pure = [path for path in sources(plugin) if {"Detector", "Normalizer"} & seen(path).bases]
     found = [offence for path in pure for offence in offences([path], lambda name: within(name, IO - {"datetime"}))]
     assert found == []
 
 
-def bases(path: Path) -> set[str]:
-    """Return the names of the classes that the classes of a file derive from."""
-    classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
-    return {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
-
-
 def test_no_module_asks_the_wall_clock_for_the_local_time() -> None:
     """`datetime.now()` without a zone is nowhere; pure rooms are kept from `datetime` altogether."""
-    found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in [*sources(CORE), *(file for plugin in PLUGINS for file in sources(plugin))]
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in {"now", "today", "utcnow"}
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id in {"datetime", "date"}
-        and not node.args
-    ]
+    files = [*sources(CORE), *(file for plugin in PLUGINS for file in sources(plugin))]
+    found = [f"{path.relative_to(ROOT)}:{line}" for path in files for line in seen(path).local_times]
     assert found == []
+
+
+def asks_for_local_time(call: ast.Call) -> bool:
+    """Say whether a call is `datetime.now()` or one of its kind."""
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in {"now", "today", "utcnow"}
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in {"datetime", "date"}
+        and not call.args
+    )
 
 
 def test_the_walls_can_be_broken() -> None:
     """The reader of imports sees those inside functions too, by whatever form."""
     text = "def f():\n    import sqlite3 as s\n    from stratumd.store import tables\n"
-    assert list(imports(Path(__file__), text)) == [(2, "sqlite3"), (3, "stratumd.store.tables")]
+    assert [*imports(Path(__file__), [*ast.walk(ast.parse(text))])] == [(2, "sqlite3"), (3, "stratumd.store.tables")]
     assert room_of("stratumd.store.tables") == "store"
     assert within("sqlite3", SQL)
     assert not within("sqlite3x", SQL)
