@@ -1,7 +1,6 @@
 """A stranger's detector and sink, from their own folder with their own pyproject: listed, run, made to fail."""
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,8 @@ def test_both_keep_the_contract(place: Environment, tmp_path: Path) -> None:
 
 def test_its_own_tests_pass(place: Environment, tmp_path: Path) -> None:
     tests = str(STRANGER / "tests")
-    run(place.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests, cwd=tmp_path)
+    without = ["-p", "no:cacheprovider", "-p", "no:schemathesis"]
+    run(place.python, "-m", "pytest", "-q", *without, "--rootdir", tests, tests, cwd=tmp_path)
 
 
 def test_both_run_beside_the_bundled(place: Environment, tmp_path: Path) -> None:
@@ -92,16 +92,19 @@ def test_both_run_beside_the_bundled(place: Environment, tmp_path: Path) -> None
     assert {line.split()[2] for line in ledger} <= {signal["type"] for signal in found}
 
 
-def test_a_detector_that_raises_is_named_and_the_rest_goes_on(installed: Environment, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(STRANGER, broken)
-    text = (broken / "stale_line.py").read_text()
+def broken(place: Environment, folder: Path, module: str, text: str) -> Environment:
+    """Return a copy of the environment in which one of the stranger's modules reads otherwise."""
+    copy = copied(place, folder)
+    (copy.packages / module).write_text(text)
+    return copy
+
+
+def test_a_detector_that_raises_is_named_and_the_rest_goes_on(place: Environment, tmp_path: Path) -> None:
+    text = (STRANGER / "stale_line.py").read_text()
     loop = "        for market in tick.markets:\n"
     assert loop in text
-    (broken / "stale_line.py").write_text(
-        text.replace(loop, f"        raise ZeroDivisionError('made to raise')\n{loop}")
-    )
-    place = copied(installed, tmp_path / "venv", broken)
+    raising = text.replace(loop, f"        raise ZeroDivisionError('made to raise')\n{loop}")
+    place = broken(place, tmp_path / "venv", "stale_line.py", raising)
     failures = [line for line in ran(place, tmp_path, "MOVE") if line["event"] == "plugin failed"]
     (named,) = {(each["plugin"], each["version"], each["error"]) for each in failures}
     assert named == ("stale-line", "1.4.2", "ZeroDivisionError: made to raise")
@@ -122,11 +125,8 @@ def test_a_sink_that_raises_is_named_and_the_others_deliver(place: Environment, 
     assert (tmp_path / "signals.jsonl").read_text().count("\n") > 0
 
 
-def test_a_plugin_that_cannot_be_imported_is_named(installed: Environment, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(STRANGER, broken)
-    (broken / "ledger.py").write_text("import a_module_that_is_nowhere\n")
-    place = copied(installed, tmp_path / "venv", broken)
+def test_a_plugin_that_cannot_be_imported_is_named(place: Environment, tmp_path: Path) -> None:
+    place = broken(place, tmp_path / "venv", "ledger.py", "import a_module_that_is_nowhere\n")
     lines = {line.split()[0]: line for line in place.stratumd("plugins", cwd=tmp_path).stdout.splitlines()}
     assert "a_module_that_is_nowhere" in lines["ledger"]
     assert "stranger 1.4.2" in lines["ledger"]
