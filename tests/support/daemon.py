@@ -63,14 +63,25 @@ class Forked:
 class Nursery:
     """The process of `nursery.py`, started when the first daemon is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Sequence[str] = ()) -> None:
+        """`before`: a command that starts it, and so all that come from it, under other conditions."""
+        self._before = before
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, arguments: Sequence[str], log: Path, env: Mapping[str, str]) -> Forked:
-        """Start the command with these arguments."""
+    def start(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        env: Mapping[str, str],
+        *,
+        errors: Path | None = None,
+        cwd: Path | None = None,
+    ) -> Forked:
+        """Start the command with these arguments. Both streams go to `log` unless `errors` is named, a second file."""
         control, end = self._opened(), log.with_suffix(".end")
-        asked = {"arguments": arguments, "log": str(log), "end": str(end), "folder": str(log.parent), "env": {**env}}
+        asked = {"arguments": arguments, "end": str(end), "folder": str(cwd or log.parent), "env": {**env}}
+        asked |= {"log": str(log), "errors": str(errors or log)}
         control.sendall(json.dumps(asked).encode())
         return Forked(int(control.recv(64)), end)
 
@@ -86,7 +97,7 @@ class Nursery:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             source = Path(__file__).with_name("nursery.py").read_text()
             with theirs:
-                self._process = subprocess.Popen([sys.executable, "-c", source], stdin=theirs.fileno())
+                self._process = subprocess.Popen([*self._before, sys.executable, "-c", source], stdin=theirs.fileno())
         return self._control
 
 

@@ -73,10 +73,10 @@ def _become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["folder"])
-    out = os.open(asked["log"], os.O_WRONLY | os.O_APPEND)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.close(out)
+    for stream, name in ((1, "log"), (2, "errors")):
+        file = os.open(asked[name], os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, stream)
+        os.close(file)
     sys.argv = ["stratumd", *asked["arguments"]]
     main()
 

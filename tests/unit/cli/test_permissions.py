@@ -3,14 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stratumd.store import open_store
 from tests.support.daemon import COMMAND
-from tests.support.unprivileged import unprivileged
+from tests.support.unprivileged import Unprivileged
 
 READS, WRITES = ["status"], ["db", "upgrade"]
 STORE = "stratum.db"
@@ -23,8 +24,17 @@ http: {listen: 127.0.0.1:0}
 """
 
 
+@pytest.fixture(scope="module")
+def unprivileged() -> Iterator[Unprivileged]:
+    """Runs a command as somebody who may not read everything."""
+    with closing(Unprivileged()) as operator:
+        yield operator
+
+
 @pytest.mark.parametrize("words", [["check"], ["run"], ["status", "-c"], ["test"], ["test", "-c"]])
-def test_a_configuration_that_may_not_be_read_is_no_wrong_usage(words: list[str], tmp_path: Path) -> None:
+def test_a_configuration_that_may_not_be_read_is_no_wrong_usage(
+    words: list[str], tmp_path: Path, unprivileged: Unprivileged
+) -> None:
     (tmp_path / "mine.yaml").touch(0o000)
     cases = ["stratumd.test.yaml"] if words == ["test", "-c"] else []
     for name in cases:
@@ -37,22 +47,29 @@ def test_a_configuration_that_may_not_be_read_is_no_wrong_usage(words: list[str]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, sqlite_template: Path) -> Iterator[Path]:
     """A folder with a store, one of its own."""
     folder = tmp_path / "data"
     folder.mkdir()
     (tmp_path / "stratumd.yaml").write_text(f"database: sqlite:///data/{STORE}\n{MINIMAL}")
-    open_store(f"sqlite:///{folder / STORE}").close()
-    (folder / f"{STORE}.lock").unlink()
+    shutil.copy(sqlite_template, folder / STORE)
     yield folder
     folder.chmod(0o755)
 
 
-def refusal(command: list[str], folder: Path) -> str:
-    """Return what is said where the command cannot open the store."""
-    done = unprivileged(*command, cwd=folder.parent)
-    assert done.returncode == 75
-    return done.stderr.splitlines()[-1]
+Refusal = Callable[[list[str]], str]
+
+
+@pytest.fixture
+def refusal(folder: Path, unprivileged: Unprivileged) -> Refusal:
+    """Returns what is said where a command cannot open the store."""
+
+    def said(command: list[str]) -> str:
+        done = unprivileged(*command, cwd=folder.parent)
+        assert done.returncode == 75
+        return done.stderr.splitlines()[-1]
+
+    return said
 
 
 @pytest.mark.parametrize("command", [READS, WRITES], ids=" ".join)
@@ -66,13 +83,13 @@ def refusal(command: list[str], folder: Path) -> str:
     ],
 )
 def test_a_store_that_is_not_open_to_a_user_is_told_with_path_and_user(
-    command: list[str], name: str, mode: int, may_not: str, folder: Path
+    command: list[str], name: str, mode: int, may_not: str, folder: Path, refusal: Refusal
 ) -> None:
     place = folder / name
     if name.endswith("-wal"):
         place.touch()
     place.chmod(mode)
-    said = refusal(command, folder)
+    said = refusal(command)
     assert f"data{'/' if name else ''}{name}: user id {os.geteuid()} may not {may_not} it; " in said.replace(
         str(folder.parent) + "/", ""
     )
@@ -80,18 +97,18 @@ def test_a_store_that_is_not_open_to_a_user_is_told_with_path_and_user(
 
 
 @pytest.mark.parametrize("name", [STORE, f"{STORE}.lock", f"{STORE}-shm"])
-def test_who_writes_must_be_allowed_to_from_the_first_moment(name: str, folder: Path) -> None:
+def test_who_writes_must_be_allowed_to_from_the_first_moment(name: str, folder: Path, refusal: Refusal) -> None:
     (folder / name).touch(0o444)
     (folder / name).chmod(0o444)
-    assert f"{name}: user id {os.geteuid()} may not write it; " in refusal(WRITES, folder)
+    assert f"{name}: user id {os.geteuid()} may not write it; " in refusal(WRITES)
 
 
-def test_who_reads_need_not_write_the_store(folder: Path) -> None:
+def test_who_reads_need_not_write_the_store(folder: Path, unprivileged: Unprivileged) -> None:
     (folder / STORE).chmod(0o444)
     assert unprivileged(*READS, cwd=folder.parent).returncode == 0
 
 
-def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path) -> None:
+def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path, unprivileged: Unprivileged) -> None:
     """A group may have the files of the database, and not the folder that they lie in."""
     with open_store(f"sqlite:///{folder / STORE}")._engine.connect():
         assert {each.name for each in folder.iterdir()} >= {f"{STORE}-wal", f"{STORE}-shm"}
@@ -106,7 +123,7 @@ def test_who_writes_beside_a_daemon_need_not_write_the_folder(folder: Path) -> N
 )
 @pytest.mark.parametrize("made", [True, False])
 def test_a_probe_foresees_that_a_run_could_not_write(
-    name: str, mode: int, may_not: str, made: bool, folder: Path
+    name: str, mode: int, may_not: str, made: bool, folder: Path, unprivileged: Unprivileged
 ) -> None:
     if not made and name != STORE:
         (folder / STORE).unlink()
@@ -119,7 +136,7 @@ def test_a_probe_foresees_that_a_run_could_not_write(
 
 
 def test_a_daemon_whose_folder_may_not_be_looked_into_is_not_said_to_be_missing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, unprivileged: Unprivileged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in the service manager's runtime folder, which is open to its user and group alone."""
     place = folder.parent / "run"
