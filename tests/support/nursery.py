@@ -17,13 +17,22 @@ import threading
 from importlib import import_module
 from typing import Any
 
-IMPORTED = ("stratumd.cli.run", "stratumd.runtime.daemon", "stratumd.registry", "psycopg", "alembic.command")
+from stratumd.cli import build, main
+
+IMPORTED = (
+    "stratumd.cli.run", "stratumd.runtime.daemon", "stratumd.registry", "psycopg", "alembic.command", "alembic.config",
+    "httpx", "httpcore", "uvloop", "anyio._backends._asyncio", "uvicorn.lifespan.off", "rich.progress", "getpass",
+    "pydantic.type_adapter", "typer._click", "stratumd_consensus", "stratumd_demo", "stratumd_file", "stratumd_log",
+    "stratumd_move", "stratumd_odds_api",
+)  # fmt: skip
+"""What nearly every daemon imports, its plugins among it: a third of what a short life takes."""
 
 
 def serve(control: socket.socket) -> None:
     """Make daemons until nobody asks any more."""
     for name in IMPORTED:
         import_module(name)
+    build()  # imports the modules of all commands
     assert threading.active_count() == 1, "a thread does not survive a fork"
     gc.collect()
     gc.freeze()  # what is shared stays shared
@@ -66,8 +75,6 @@ def _reap(ends: dict[int, str]) -> None:
 
 def _become(asked: dict[str, Any]) -> None:
     """Be the command, in this very process, which ends here."""
-    from stratumd.cli import main
-
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
