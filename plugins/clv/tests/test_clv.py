@@ -379,6 +379,10 @@ def test_a_price_is_looked_for_again() -> None:
     assert [values(blind)["named", after].status for after in (60, 300)] == ["unobserved", "unobserved"]
 
 
+def test_offsets_are_written_as_everywhere() -> None:
+    assert Options(offsets=["0s", "10m"]).offsets == (timedelta(), timedelta(minutes=10))  # type: ignore[arg-type]
+
+
 def test_a_signal_in_play_has_no_close_to_beat() -> None:
     ledger = FakeLedger(spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5, -5)), signals=[steam(-5)])
     closed(ledger)
