@@ -84,14 +84,14 @@ def markets_of(past: EventPast, wanted: Sequence[str], pricing: Pricing) -> list
     ]
 
 
-def same_at(path: QuotePath, at: Micros, later: Micros, patience: Micros) -> bool | None:
+def same_at(path: QuotePath, at: Micros, later: Micros, patience: Micros, end: Micros) -> bool | None:
     """Say whether what `path` offered at `at` was still offered at `later`.
 
-    By the first observation from `later` on; None where there is none within `patience`. In between nobody looked, so a
-    price that went and came back counts as there.
+    By the first observation from `later` on; None where there is none within `patience` and before `end`. In between
+    nobody looked, so a price that went and came back counts as there.
     """
     position = bisect_left(path.confirmed, later)
-    if position == len(path.confirmed) or path.confirmed[position] - later > patience:
+    if position == len(path.confirmed) or path.confirmed[position] >= min(later + patience + 1, end):
         return None
     now, then = _in_force(path, at), _in_force(path, path.confirmed[position])
     if now is None or then is None:

@@ -117,7 +117,7 @@ class Valuing:
         if offset == 0:
             return taken, ""
         (path,) = [path for path in self._market.books[taken.book] if path.outcome == outcome]
-        there = same_at(path, at, at + offset, PATIENCE) if at + offset < self._cutoff else None
+        there = same_at(path, at, at + offset, PATIENCE, self._cutoff)  # after it a price follows the score
         if there is None:
             return None, "unobserved"
         return (taken, "") if there else (None, "gone")

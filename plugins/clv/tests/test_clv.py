@@ -379,6 +379,15 @@ def test_a_price_is_looked_for_again() -> None:
     assert [values(blind)["named", after].status for after in (60, 300)] == ["unobserved", "unobserved"]
 
 
+def test_a_price_in_play_does_not_say_what_was_there_before() -> None:
+    """The minute after the signal is before the start, and the first look after it is not: the price follows the score."""
+    books: dict[str, Quotes] = {book: {60: even(-3), -9: even(-9)} for book in "abcde"} | {"f": {60: even(-3)}}
+    for book in "af":
+        ledger = FakeLedger(spreads(books, (60, 5, -9)), signals=[steam(5, books=(book,))])
+        closed(ledger)
+        assert [values(ledger)["named", after].status for after in (0, 60)] == ["valued", "unobserved"]
+
+
 def test_offsets_are_written_as_everywhere() -> None:
     assert Options(offsets=["0s", "10m"]).offsets == (timedelta(), timedelta(minutes=10))  # type: ignore[arg-type]
 
