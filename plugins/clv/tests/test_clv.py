@@ -380,7 +380,7 @@ def test_a_price_is_looked_for_again() -> None:
 
 
 def test_a_price_in_play_does_not_say_what_was_there_before() -> None:
-    """The minute after the signal is before the start, and the first look after it is not: the price follows the score."""
+    """A minute after the signal is before the start, the next look is not: there a price follows the score."""
     books: dict[str, Quotes] = {book: {60: even(-3), -9: even(-9)} for book in "abcde"} | {"f": {60: even(-3)}}
     for book in "af":
         ledger = FakeLedger(spreads(books, (60, 5, -9)), signals=[steam(5, books=(book,))])
