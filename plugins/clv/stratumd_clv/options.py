@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from stratumd.plugin import PluginConfig
+from stratumd.plugin import Duration, PluginConfig
 
 
 class Convention(StrEnum):
@@ -38,7 +38,7 @@ class Options(PluginConfig):
     """A book's quote counts for the market's close while it was confirmed no longer ago than this."""
     min_operators: int = Field(default=5, ge=2)
     """With fewer operators the quality of a market's close is `low`."""
-    offsets: tuple[timedelta, ...] = (timedelta(), timedelta(seconds=60), timedelta(seconds=300))
+    offsets: tuple[Duration, ...] = (timedelta(), timedelta(seconds=60), timedelta(seconds=300))
     """How long after a signal its price is looked for again; always at the signal itself."""
     kept: timedelta | None = timedelta(days=60)
     """How long after its start an event's rows are kept, where the file has a section `retention`; never shorter than

@@ -19,6 +19,8 @@ class Held(NamedTuple):
     changed_at: Micros
     confirmed_at: Micros
     """When it was last observed before that instant."""
+    stands: bool
+    """Whether it was still offered then, as far as was observed: neither changed nor withdrawn."""
 
 
 Book = tuple[QuotePath, ...]
@@ -35,14 +37,22 @@ class MarketPast:
         self._pricing = pricing
         self._fair: dict[tuple[object, ...], Fair | None] = {}
 
-    def held(self, book: str, operator: str, before: Micros) -> Held | None:
+    def standing(self, book: str, operator: str, at: Micros) -> Held | None:
+        """Return the whole quote of `book` that was on offer at `at`, by the observations up to then; None without one.
+
+        What was observed was there: a book whose clock is ahead dates it a moment later.
+        """
+        held = self.held(book, operator, at + 1, by_own_word=False)
+        return held if held is not None and held.stands else None
+
+    def held(self, book: str, operator: str, before: Micros, *, by_own_word: bool = True) -> Held | None:
         """Return the last whole quote of `book` observed before an instant, by its own word too; None without one.
 
         Sides of different observations are never put together: each must have held while the others did.
         """
         sides, since, until, seen = [], 0, before, before
         for path in self.books[book]:
-            index = _last(path, before)
+            index = _last(path, before, by_own_word)
             if index is None:
                 continue
             points, confirmed = path.points, path.confirmed
@@ -60,7 +70,7 @@ class MarketPast:
         if since >= until or not sides:
             return None
         fair = self.fair(tuple(sides))
-        return None if fair is None else Held(book, operator, fair, since, seen)
+        return None if fair is None else Held(book, operator, fair, since, seen, until == before)
 
     def fair(self, sides: tuple[tuple[object, ...], ...]) -> Fair | None:
         """Return the fair quote of all sides, or None where they are no whole market. Computed once."""
@@ -84,14 +94,14 @@ def markets_of(past: EventPast, wanted: Sequence[str], pricing: Pricing) -> list
     ]
 
 
-def same_at(path: QuotePath, at: Micros, later: Micros, patience: Micros) -> bool | None:
+def same_at(path: QuotePath, at: Micros, later: Micros, patience: Micros, end: Micros) -> bool | None:
     """Say whether what `path` offered at `at` was still offered at `later`.
 
-    By the first observation from `later` on; None where there is none within `patience`. In between nobody looked, so a
-    price that went and came back counts as there.
+    By the first observation from `later` on; None where there is none within `patience` and before `end`. In between
+    nobody looked, so a price that went and came back counts as there.
     """
     position = bisect_left(path.confirmed, later)
-    if position == len(path.confirmed) or path.confirmed[position] - later > patience:
+    if position == len(path.confirmed) or path.confirmed[position] >= min(later + patience + 1, end):
         return None
     now, then = _in_force(path, at), _in_force(path, path.confirmed[position])
     if now is None or then is None:
@@ -105,12 +115,13 @@ def _in_force(path: QuotePath, at: Micros) -> int | None:
     return index if index >= 0 else None
 
 
-def _last(path: QuotePath, before: Micros) -> int | None:
-    """Return the index of the last point with a price that was observed, and confirmed by the book, before."""
+def _last(path: QuotePath, before: Micros, by_own_word: bool) -> int | None:
+    """Return the index of the last point with a price that was observed before; and confirmed by the book, if asked."""
     points = path.points
     for index in range(bisect_left(points, before, key=_observed_at) - 1, -1, -1):
         point = points[index]
-        if point.price is not None and (point.last_update is None or point.last_update < before):
+        dated = point.last_update if by_own_word else None
+        if point.price is not None and (dated is None or dated < before):
             return index
     return None
 

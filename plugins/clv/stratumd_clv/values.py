@@ -78,7 +78,7 @@ class Valuing:
         return self._known[seen]
 
     def _consensus_of(self, at: Micros) -> Agreed | None:
-        held = [self._market.held(book, operator, at + 1) for book, operator in self._operators.items()]
+        held = [self._market.standing(book, operator, at) for book, operator in self._operators.items()]
         return agree(self._market.market, self._sigma, filter(None, held), at - self._max_age)
 
     def _best(self, books: Sequence[str], outcome: str, at: Micros, now: Agreed | None) -> Taken | None:
@@ -99,7 +99,7 @@ class Valuing:
     def _taken(self, book: str, outcome: str, at: Micros) -> Taken | None:
         if book not in self._market.books:
             return None
-        held = self._market.held(book, self._operators[book], at + 1)
+        held = self._market.standing(book, self._operators[book], at)
         if held is None or outcome not in held.fair.outcomes or held.confirmed_at < at:
             return None
         fair, market = held.fair, self._market.market
@@ -117,7 +117,7 @@ class Valuing:
         if offset == 0:
             return taken, ""
         (path,) = [path for path in self._market.books[taken.book] if path.outcome == outcome]
-        there = same_at(path, at, at + offset, PATIENCE) if at + offset < self._cutoff else None
+        there = same_at(path, at, at + offset, PATIENCE, self._cutoff)  # after it a price follows the score
         if there is None:
             return None, "unobserved"
         return (taken, "") if there else (None, "gone")

@@ -379,6 +379,41 @@ def test_a_price_is_looked_for_again() -> None:
     assert [values(blind)["named", after].status for after in (60, 300)] == ["unobserved", "unobserved"]
 
 
+def test_a_price_in_play_does_not_say_what_was_there_before() -> None:
+    """A minute after the signal is before the start, the next look is not: there a price follows the score."""
+    books: dict[str, Quotes] = {book: {60: even(-3), -9: even(-9)} for book in "abcde"} | {"f": {60: even(-3)}}
+    for book in "af":
+        ledger = FakeLedger(spreads(books, (60, 5, -9)), signals=[steam(5, books=(book,))])
+        closed(ledger)
+        assert [values(ledger)["named", after].status for after in (0, 60)] == ["valued", "unobserved"]
+
+
+def test_the_consensus_at_a_signal_is_of_those_who_offer_something_then() -> None:
+    """Four withdrew what they had a minute ago; two came with another line."""
+    gone: dict[str, Quotes] = {book: {62: even(-3), 61: None} for book in "bcde"}
+    books = gone | {book: {61: even(-5)} for book in "af"}
+    ledger = FakeLedger(spreads(books, (62, 61, 60, 5)), signals=[steam(60)])
+    closed(ledger)
+    assert values(ledger)["consensus", 0].line == -5.0
+
+
+def test_a_clock_that_is_ahead_takes_no_price_from_a_signal() -> None:
+    """What was observed was there, though its book dates it a second later."""
+    past = spreads({book: {61: even(-3), 60: even(-5)} for book in "abcde"}, (61, 60, 5))
+    ahead = [
+        path._replace(points=[path.points[0], path.points[1]._replace(last_update=START - HOUR + SECOND)])
+        for path in past.paths
+    ]
+    ledger = FakeLedger(past._replace(paths=ahead), signals=[steam(60)])
+    closed(ledger)
+    found = values(ledger)
+    assert [(found[name, 0].status, found[name, 0].line) for name in ("named", "consensus")] == [("valued", -5.0)] * 2
+
+
+def test_offsets_are_written_as_everywhere() -> None:
+    assert Options(offsets=["0s", "10m"]).offsets == (timedelta(), timedelta(minutes=10))  # type: ignore[arg-type]
+
+
 def test_a_signal_in_play_has_no_close_to_beat() -> None:
     ledger = FakeLedger(spreads({book: {60: even(-3)} for book in "abcde"}, (60, 5, -5)), signals=[steam(-5)])
     closed(ledger)
