@@ -21,7 +21,7 @@ OFF = (Phase.CANCELLED, Phase.POSTPONED)
 class ClosingLines(Job):
     """Closing lines of events that have started, and what the prices of their signals were worth then."""
 
-    name, config, version = "clv", Options, "1"
+    name, config, version = "clv", Options, "2"
     options: Options
 
     def __init__(self, options: Options, context: JobContext) -> None:
