@@ -70,11 +70,16 @@ def dislocation_evidence(
 
 
 def _best(market: Market, contributor: Contributor, outcome: str) -> Best:
-    """Return the operator's best quote: by expected value at its own line, so that lines and prices compare."""
+    """Return the operator's best quote: by expected value at its own line, so that lines and prices compare.
+
+    Without a margin model they do not, and a book at another line than the one that speaks is left out.
+    """
+    own = market.lines[contributor.book].fair
+    assert isinstance(own, Fair), "a contributor has a fair price"
     offered = []
     for book in contributor.books:
         fair = market.lines[book].fair
-        if isinstance(fair, Fair):
+        if isinstance(fair, Fair) and (market.sigma is not None or _terms(fair) == _terms(own)):
             offered.append(Best(book, fair.line, fair.prices[fair.outcomes.index(outcome)]))
     sigma = market.sigma
     reference = contributor.values[0]
@@ -85,6 +90,10 @@ def _best(market: Market, contributor: Contributor, outcome: str) -> Best:
         return chance_at(market.kind, outcome, best.line, reference, sigma).worth(best.price)
 
     return max(sorted(offered, key=lambda best: best.book), key=worth)
+
+
+def _terms(fair: Fair) -> tuple[tuple[str, ...], float | None]:
+    return fair.outcomes, fair.line
 
 
 def _ev_percent(market: Market, point: ConsensusPoint, apart: Apart, outcome: str, best: Best, method: Method) -> float:

@@ -81,6 +81,15 @@ def test_another_run_line_is_not_compared() -> None:
     assert not signals(everyone(spread(-1.5, 2.3, 1.65), fanduel=spread(1.5, 1.4, 2.9)), sport="baseball_mlb")
 
 
+def test_an_operators_other_book_at_another_run_line_is_not_its_best() -> None:
+    """Away −1.5 at 2.9 is no bargain for those who sell away +1.5 at 1.65."""
+    books = everyone(spread(-1.5, 2.3, 1.65))
+    books |= {"betonlineag": [spread(-1.5, 2.1, 1.85)], "lowvig": [spread(1.5, 1.35, 2.9)]}
+    (signal,) = signals(books, sport="baseball_mlb")
+    assert (signal.operator, signal.outcome) == ("betonlineag", "away")
+    assert signal.metadata["best"] == {"book": "betonlineag", "line": -1.5, "price": 1.85}
+
+
 def test_it_needs_a_consensus_before_it() -> None:
     harness = Harness([detector("dislocation")])
     books = everyone(spread(-3.5, EVEN, EVEN), fanduel=spread(-1.5, EVEN, EVEN))

@@ -8,7 +8,7 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from stratumd.odds import Kind, Method, push_probability
-from stratumd_value.legs import Groups, Legs, best_apart, book_sum, stakes
+from stratumd_value.legs import Groups, Legs, Posted, best_apart, book_sum, stakes
 from stratumd_value.reference import EPSILON, METHODS, Reference
 
 
@@ -44,26 +44,38 @@ def best_middle(reference: Reference, groups: Groups, width: float, least: float
     if reference.market.sigma is None or len(groups) < 2:
         return None
     operators = len({line.operator for posted in groups.values() for line, _ in posted})
-    judged = (_judged(reference, legs, least, operators) for legs in _pairs(reference.market.kind, groups, width))
+    judged = (_judged(reference, legs, least, operators) for legs in _pairs(reference, groups, width))
     found = [between for between in judged if between is not None]
     return max(found, key=lambda each: (min(each.ev.values()), each.width), default=None)
 
 
-def _pairs(kind: Kind, groups: Groups, width: float) -> Iterator[Legs]:
+def _pairs(reference: Reference, groups: Groups, width: float) -> Iterator[Legs]:
     """Yield the best prices at every two lines with a whole number between them."""
     by_points = {line: posted for (_, line), posted in groups.items() if line is not None}
     for low, high in combinations(sorted(by_points), 2):
         if high - low < width - EPSILON or floor(low) + 1 >= ceil(high):
             continue
-        first, second = (high, low) if kind is Kind.SPREAD else (low, high)
-        legs = best_apart([(by_points[first], 0), (by_points[second], 1)])
-        if legs is not None:
-            yield legs
+        first, second = (high, low) if reference.market.kind is Kind.SPREAD else (low, high)
+        yield from _best(reference, (by_points[first], by_points[second]))
+
+
+def _best(reference: Reference, posted: tuple[Posted, Posted]) -> Iterator[Legs]:
+    """Yield the best prices of two lines; where these are the sharp books' own, the best that leave one to judge."""
+    legs = best_apart([(posted[0], 0), (posted[1], 1)])
+    if legs is None:
+        return
+    yield legs
+    if reference.is_sharp and not reference.voices(_operators(legs)):
+        for operator in sorted(_operators(legs)):
+            one, other = ([each for each in side if each[0].operator != operator] for side in posted)
+            rest = best_apart([(one, 0), (other, 1)]) if one and other else None
+            if rest is not None:
+                yield rest
 
 
 def _judged(reference: Reference, legs: Legs, least: float, operators: int) -> Between | None:
     """Return what a middle is worth, or None as soon as one method says that it is too little."""
-    without = frozenset([leg.line.operator for leg in legs])
+    without = _operators(legs)
     shares = stakes([leg.price for leg in legs])
     ev: dict[Method, float] = {}
     both = 1.0
@@ -91,6 +103,10 @@ def _both_win(reference: Reference, method: Method, legs: Legs, without: frozens
     assert centre is not None, "the legs were judged by it"
     low, high = sorted(_lines(legs))
     return sum([push_probability(centre[0], k, sigma) for k in range(floor(low) + 1, ceil(high))])
+
+
+def _operators(legs: Legs) -> frozenset[str]:
+    return frozenset([leg.line.operator for leg in legs])
 
 
 def _lines(legs: Legs) -> tuple[float, float]:

@@ -110,6 +110,16 @@ def test_a_sharp_book_makes_the_fair_line() -> None:
     assert [each["book"] for each in signal.metadata["rests_on"]] == ["pinnacle"]
 
 
+@pytest.mark.parametrize(("sharp", "leg"), [(["fanduel"], "betus"), (["betmgm", "fanduel"], "fanduel")])
+def test_the_only_sharp_book_judges_rather_than_being_a_leg(sharp: list[str], leg: str) -> None:
+    """It has the best prices of both lines' sides; those that it can judge are worth something, too."""
+    low = total(221.5, EVEN, EVEN)
+    books = everyone(total(226.5, EVEN, EVEN), betmgm=total(226.5, EVEN, 1.95), fanduel=total(221.5, 1.98, EVEN))
+    (signal,) = signals(books | {"betus": [low]}, sharp=sharp)
+    assert signal.metadata["legs"][0]["book"] == leg
+    assert {each["book"] for each in signal.metadata["rests_on"]} == set(sharp) - set(signal.books) != set()
+
+
 def test_one_operator_alone_makes_none() -> None:
     books = {book: [total(226.5, EVEN, EVEN)] for book in BOOKS}
     books |= {"lowvig": [total(226.5, 2.0, 2.0)], "betonlineag": [total(221.5, EVEN, EVEN)]}
