@@ -137,7 +137,7 @@ class Steam(Detector):
             breadth(len(run.movers), self.options.operators),
         ]
         operators = [motion.line.operator for motion in run.present]
-        synchrony = shares.chance(run.market.key.market, operators, len(run.movers))
+        synchrony = shares.chance(run.market.key.market, operators, len(run.movers), run.market.observed_at)
         return Finding(
             type="STEAM",
             key=run.market.key,

@@ -28,7 +28,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
 
     def and_one(self, window: int, bin: int, present: Iterable[tuple[str, bool]]) -> Tally:
         """Return the tally with one more window: who was present in it, and whether they moved far enough."""
-        counts = dict(self.counts) if bin == self.bin else self._aged(bin)
+        counts = dict(self.as_of(bin))
         for operator, far in present:
             known = counts.get(operator)
             row = counts[operator] = [0, 0] if known is None else known.copy()
@@ -36,8 +36,10 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
             row[1] += far
         return Tally(window, bin, counts)
 
-    def _aged(self, bin: int) -> dict[str, list[int]]:
-        """Return the counts as of a later `bin`, without the operators that the last day did not see."""
+    def as_of(self, bin: int) -> Mapping[str, list[int]]:
+        """Return the counts as of a later `bin`, without the operators that the day before it did not see."""
+        if bin == self.bin:
+            return self.counts
         gap = min(bin - self.bin, BINS)
         kept = 2 * (BINS - gap)
         return {operator: [0, 0] * gap + row[:kept] for operator, row in self.counts.items() if any(row[:kept])}
@@ -59,10 +61,10 @@ class Shares(State, frozen=True):
         known = self.markets.get(market) or Tally(window, bin, {})
         return Shares({**self.markets, market: known.and_one(window, bin, present)})
 
-    def chance(self, market: str, operators: Sequence[str], movers: int) -> float | None:
-        """Return the chance of at least `movers` among `operators`; None where too little is known of one of them."""
+    def chance(self, market: str, operators: Sequence[str], movers: int, at: Micros) -> float | None:
+        """Return the chance of at least `movers` among `operators` at `at`; None where too little is known of one."""
         tally = self.markets.get(market)
-        rows: Mapping[str, list[int]] = {} if tally is None else tally.counts
+        rows: Mapping[str, list[int]] = {} if tally is None else tally.as_of(at // BIN)
         shares = []
         for operator in operators:
             row = rows.get(operator, [])

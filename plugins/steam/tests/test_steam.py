@@ -136,9 +136,21 @@ def test_shares_go_back_no_further_than_a_day() -> None:
     shares = Shares()
     for window in range(20):
         shares = shares.counted("spreads", window, window * 3 * MINUTE, [("fanduel", True)])
-    assert shares.chance("spreads", ["fanduel"], 1) == 1.0
+    assert shares.chance("spreads", ["fanduel"], 1, 20 * HOUR) == 1.0
+    assert shares.chance("spreads", ["fanduel"], 1, 30 * HOUR) is None, "nobody was looked at for more than a day"
     later = shares.counted("spreads", 999, 30 * HOUR, [("fanduel", False)])
-    assert later.chance("spreads", ["fanduel"], 1) is None
+    assert later.chance("spreads", ["fanduel"], 1, 30 * HOUR) is None
+
+
+def test_synchrony_rests_on_nothing_older_than_a_day_after_a_pause() -> None:
+    lively = [everyone(-3.5, betmgm=-4.5 if (minute // 30) % 2 else -3.5) for minute in range(0, 300)]
+    harness = Harness([detector("steam")])
+    for minute, books in enumerate([*lively, *[everyone(-3.5)] * 5]):
+        harness.feed(observation(NOON + minute * MINUTE, {game(NOON + 60 * HOUR): books}))
+    after = NOON + 28 * HOUR  # an event that is away for longer begins anew altogether
+    harness.feed(observation(after, {game(NOON + 60 * HOUR): everyone(-3.5)}))
+    (found,) = harness.feed(observation(after + MINUTE, {game(NOON + 60 * HOUR): everyone(-5.5)})).signals
+    assert found.metadata["synchrony"] is None
 
 
 def test_the_interval_of_a_mover_is_that_of_the_move_itself() -> None:
