@@ -63,12 +63,12 @@ def match(game: Result, candidates: Iterable[Candidate], siblings: Iterable[Resu
     looked_at = [each for each in candidates if _apart(game, each) <= LOOKED_AT]
     pairing = _pairing(game)
     exact = sorted((each for each in looked_at if _pairing(each.event) == pairing), key=lambda each: _apart(game, each))
-    near = _offered([each for each in exact if _apart(game, each) <= NEAR])
-    if not near:
+    rivals = _offered([each for each in exact if _apart(game, each) < NEAR + MARGIN])
+    if not rivals or _apart(game, rivals[0]) > NEAR:
         reason = "too_far" if exact else _reason(pairing, looked_at)
         return _refused(reason, game, looked_at)
-    first = near[0]
-    if len(near) > 1 and _apart(game, near[1]) - _apart(game, first) < MARGIN:
+    first = rivals[0]
+    if len(rivals) > 1 and _apart(game, rivals[1]) - _apart(game, first) < MARGIN:
         return _refused("several_events", game, looked_at)
     if _is_contested(game, first, siblings):
         return _refused("several_games", game, looked_at)
@@ -95,10 +95,10 @@ def _reason(pairing: _Pairing, looked_at: Sequence[Candidate]) -> str:
     return "sides_swapped" if any(_pairing(each.event) == turned for each in looked_at) else "no_event"
 
 
-def _offered(near: Sequence[Candidate]) -> Sequence[Candidate]:
+def _offered(rivals: Sequence[Candidate]) -> Sequence[Candidate]:
     """Leave out listings that were given up long before the start, where another of the pairing was not."""
-    kept = [each for each in near if not _is_abandoned(each)]
-    return kept or near
+    kept = [each for each in rivals if not _is_abandoned(each)]
+    return kept or rivals
 
 
 def _is_abandoned(candidate: Candidate) -> bool:

@@ -104,6 +104,12 @@ def test_where_only_the_second_event_of_two_is_known_the_first_game_is_refused()
     assert chosen(late, of=second, siblings=(first,)) == ("e1", "teams")
 
 
+def test_an_event_just_beyond_half_a_day_competes_with_one_just_within() -> None:
+    assert chosen(event("e1", TIP - NEAR)) == ("e1", "teams")
+    assert chosen(event("e1", TIP - NEAR), event("e2", TIP + NEAR + MARGIN - MINUTE)) == (None, "several_events")
+    assert chosen(event("e1", TIP - NEAR), event("e2", TIP + NEAR + MARGIN)) == ("e1", "teams")
+
+
 @pytest.mark.parametrize("phase", [Phase.POSTPONED, Phase.CANCELLED])
 def test_a_game_that_is_off_does_not_compete(phase: Phase) -> None:
     assert chosen(event(), siblings=(game(id="g2", phase=phase),)) == ("e1", "teams")
