@@ -92,7 +92,7 @@ def _command(name: str, component: type[Operation]) -> Any:
         arguments = {key: value for key, value in given.items() if key not in _OWN and value not in (None, [], ())}
         _run(name, arguments, **mine)
 
-    command.__signature__ = inspect.Signature([*parameters, *own])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*parameters, *own])  # type: ignore[attr-defined]  # typer reads it, and mypy knows no such attribute
     command.__annotations__ = {each.name: each.annotation for each in (*parameters, *own)}
     return command
 

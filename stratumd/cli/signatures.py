@@ -38,8 +38,8 @@ def holds(text: str, signature: str, key: Path) -> bool:
 def _keygen(what: str, *arguments: str, text: str) -> subprocess.CompletedProcess[str]:
     # S603, S607: OpenSSH's own program, wherever the system has it, with the files that the caller names.
     try:
-        return subprocess.run(  # noqa: S603
-            ["ssh-keygen", "-Y", what, *arguments],  # noqa: S607
+        return subprocess.run(  # noqa: S603  # see above
+            ["ssh-keygen", "-Y", what, *arguments],  # noqa: S607  # see above
             input=text,
             capture_output=True,
             text=True,

@@ -21,7 +21,7 @@ from stratumd.registry import Registered, Registry
 
 Schema = dict[str, Any]
 
-_NAME = Name.__metadata__[0].metadata[0].pattern  # type: ignore[attr-defined]
+_NAME = Name.__metadata__[0].metadata[0].pattern  # type: ignore[attr-defined]  # pydantic keeps it there
 _REFERENCE: Schema = {
     "type": "string",
     "pattern": r"^\$\{(env|file|cred):",

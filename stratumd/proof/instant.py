@@ -76,7 +76,7 @@ class Narrowed(Normalizer):
     def __init__(self, inner: Normalizer, event: str) -> None:
         super().__init__(inner.options)
         self.name = inner.name  # type: ignore[misc]  # it stands in for the other
-        self.version = inner.version  # type: ignore[misc]
+        self.version = inner.version  # type: ignore[misc]  # as above
         self._inner = inner
         self._event = event
 

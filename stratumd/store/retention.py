@@ -265,7 +265,7 @@ def _covered() -> Select[int]:
 def _superseded(table: Table, event: int, before: Micros) -> Select[Any]:
     """Select what is old and not the newest of its market."""
     newer = table.alias()
-    same = [newer.c[name] == table.c[name] for name in table.primary_key.columns.keys() if name != "observed_at"]  # noqa: SIM118
+    same = [newer.c[name] == table.c[name] for name in table.primary_key.columns.keys() if name != "observed_at"]  # noqa: SIM118  # without keys() these are columns, not names
     replaced = exists().where(*same, newer.c.observed_at > table.c.observed_at)
     return _keys(table).where(table.c.event_id == event, table.c.observed_at < before, replaced)
 

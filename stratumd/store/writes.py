@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-_POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+_POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -70,14 +70,14 @@ class Insert:
     def sqlite(self) -> str:
         """The statement with a placeholder per column."""
         marks = ", ".join("?" * len(self.columns))
-        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) VALUES ({marks}) {self._conflict}"  # noqa: S608
+        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) VALUES ({marks}) {self._conflict}"  # noqa: S608  # names of the schema; values are bound
 
     @cached_property
     def postgres(self) -> bytes:
         """The statement with a placeholder per column's array."""
         arrays = ", ".join(_placeholder(self.table.columns[name]) for name in self.columns)
         columns = ", ".join(self.columns)
-        rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608  # names of the schema; values are bound
         return f"INSERT INTO {self.table.name} ({columns}) {rows} {self._conflict}".encode()
 
 
@@ -91,15 +91,15 @@ class Delete:
     @cached_property
     def sqlite(self) -> str:
         """The statement with a placeholder per column of the key."""
-        return f"DELETE FROM {self.table.name} WHERE {' AND '.join(f'{c.name} = ?' for c in self._key)}"  # noqa: S608
+        return f"DELETE FROM {self.table.name} WHERE {' AND '.join(f'{c.name} = ?' for c in self._key)}"  # noqa: S608  # names of the schema; values are bound
 
     @cached_property
     def postgres(self) -> bytes:
         """The statement with a placeholder per column's array."""
         arrays = ", ".join(map(_placeholder, self._key))
         columns = ", ".join(column.name for column in self._key)
-        gone = f"SELECT * FROM unnest({arrays})"  # noqa: S608
-        return f"DELETE FROM {self.table.name} WHERE ({columns}) IN ({gone})".encode()  # noqa: S608
+        gone = f"SELECT * FROM unnest({arrays})"  # noqa: S608  # names of the schema; values are bound
+        return f"DELETE FROM {self.table.name} WHERE ({columns}) IN ({gone})".encode()  # noqa: S608  # names of the schema; values are bound
 
 
 class Bulk(Protocol):

@@ -26,7 +26,7 @@ def everyone(line: float, **own: float) -> Mapping[str, list[object]]:
 
 
 def at(minutes: float, books: Mapping[str, object], **options: object) -> Observation:
-    return observation(NOON + round(minutes * MINUTE), {GAME: books}, **options)  # type: ignore[arg-type]
+    return observation(NOON + round(minutes * MINUTE), {GAME: books}, **options)
 
 
 def of_type(steps: list[Step], kind: str) -> list[Signal]:
@@ -141,8 +141,8 @@ def test_11_a_start_that_moves_is_followed() -> None:
     """The game was announced for one o'clock and is now announced for two: at half past one it is not in play."""
     harness = Harness([detector("consensus")])
     early, late = game(NOON + HOUR), game(NOON + 2 * HOUR)
-    harness.feed(observation(NOON, {early: everyone(-3.5)}))  # type: ignore[dict-item]
-    step = harness.feed(observation(NOON + 90 * MINUTE, {late: everyone(-4.5)}))  # type: ignore[dict-item]
+    harness.feed(observation(NOON, {early: everyone(-3.5)}))
+    step = harness.feed(observation(NOON + 90 * MINUTE, {late: everyone(-4.5)}))
     assert [event.commence_at for event in step.events] == [late.commence_at]
     assert [point.line for point in consensus_of(step)] == [-4.5]
 
@@ -161,11 +161,9 @@ def test_11_hours_of_absence_are_no_cancellation() -> None:
     other = game(NOON + DAY, id="other")
     harness = Harness([detector("consensus"), detector("move", window="6h", sync_window="6h")])
     both = {GAME: everyone(-3.5), other: everyone(-1.5)}
-    harness.feed(observation(NOON, both))  # type: ignore[arg-type]
-    gone = harness.feed(observation(NOON + HOUR, {other: everyone(-1.5)}))  # type: ignore[dict-item]
-    back = harness.feed(
-        observation(NOON + 4 * HOUR, {GAME: everyone(-6.5), other: everyone(-1.5)})  # type: ignore[dict-item]
-    )
+    harness.feed(observation(NOON, both))
+    gone = harness.feed(observation(NOON + HOUR, {other: everyone(-1.5)}))
+    back = harness.feed(observation(NOON + 4 * HOUR, {GAME: everyone(-6.5), other: everyone(-1.5)}))
     assert {change.event for change in gone.changes} == {GAME.id}
     assert not back.events
     assert not back.signals

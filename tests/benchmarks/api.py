@@ -321,9 +321,9 @@ async def counting(held: World, path: str, seconds: float) -> float:
     counted, free = [], []
     for _ in range(6):
         counted.append(await _processor(held.held.url, path, seconds / 2))
-        held.api.meter.count = lambda *_: None  # type: ignore[method-assign]
+        held.api.meter.count = lambda *_: None
         free.append(await _processor(held.held.url, path, seconds / 2))
-        held.api.meter.count = counter  # type: ignore[method-assign]
+        held.api.meter.count = counter
     return 100.0 * (1.0 - min(free) / min(counted))
 
 

@@ -135,7 +135,7 @@ async def _endpoint(name: str, receiver: Receiver, store: Store, clock: VirtualC
         url=Secret(receiver.url),
         secret=Secret(SECRET),
         allow=("127.0.0.0/8",),
-        per_second=PER_SECOND,  # type: ignore[arg-type]
+        per_second=PER_SECOND,
     )
     sink = WebhookSink(options, MemoryContext(clock=clock, log=MemoryLog()))
     chance = random.Random(f"{seed} {name}").random

@@ -133,9 +133,9 @@ class _Conversation:
 
 def _message(incoming: object, *, typed: bool) -> bytes:
     """Read one message whole; nothing at the end."""
-    head = incoming.read(5 if typed else 4)  # type: ignore[attr-defined]
+    head = incoming.read(5 if typed else 4)
     if not head:
         return b""
     (length,) = struct.unpack("!I", head[-4:])
-    rest: bytes = incoming.read(length - 4)  # type: ignore[attr-defined]
+    rest: bytes = incoming.read(length - 4)
     return bytes(head) + rest

@@ -17,7 +17,7 @@ _scripts: dict[str, ScriptDirectory] = {}
 def keep() -> None:
     """Keep engines, whose pools are empty between two lives, and the scripts of migrations."""
     engines.create_engine = _engine
-    alembic.script.ScriptDirectory = _Scripts  # type: ignore[misc, assignment]
+    alembic.script.ScriptDirectory = _Scripts
 
 
 def _engine(url: Any, **options: Any) -> Engine:

@@ -162,7 +162,7 @@ async def _seen(client: httpx.AsyncClient, daemon: Daemon) -> Ran:
 
 async def _started(client: httpx.AsyncClient) -> None:
     with anyio.fail_after(PATIENCE):
-        while (await client.get("/status")).json()["pipelines"].get("good", {}).get("observations", 0) < 2:  # noqa: ASYNC110
+        while (await client.get("/status")).json()["pipelines"].get("good", {}).get("observations", 0) < 2:  # noqa: ASYNC110  # another task or process changes it
             await anyio.sleep(0.1)
 
 

@@ -138,8 +138,8 @@ def register_operations() -> list[type[Operation]]:
 
 def plugin() -> ModuleType:
     module = ModuleType("stratumd_pages")
-    module.register_routes = register_routes  # type: ignore[attr-defined]
-    module.register_operations = register_operations  # type: ignore[attr-defined]
+    module.register_routes = register_routes
+    module.register_operations = register_operations
     return module
 
 

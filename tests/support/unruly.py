@@ -127,7 +127,7 @@ class Unruly(Detector):
         act(self.options.act)
         times = 1 if tick.state is None else tick.state.times + 1
         for market in tick.markets:
-            prices = [quote.price for line in market.present() for quote in line.now.offer.quotes]  # type: ignore[union-attr]
+            prices = [quote.price for line in market.present() for quote in line.now.offer.quotes]
             yield Noted(market.key, max(prices))
             yield Finding("UNRULY", market.key, "home", "up", 1.0, 1.0, ("fanduel",), 50, {"times": times, "pid": 0})
         yield Seen(times)

@@ -44,8 +44,8 @@ class Types(Report):
 
 def tally() -> ModuleType:
     module = ModuleType("stratumd_tally")
-    module.register_jobs = hookimpl(lambda: [Tally])  # type: ignore[attr-defined]
-    module.register_reports = hookimpl(lambda: [Types])  # type: ignore[attr-defined]
+    module.register_jobs = hookimpl(lambda: [Tally])
+    module.register_reports = hookimpl(lambda: [Types])
     return module
 
 

@@ -194,7 +194,7 @@ class AccountsRoutes(Routes):
         until = ("expires_at", self.context.clock.now() - _KEPT)
         kinds: tuple[type[Row], ...] = (Session, OneTime, OAuthState, Tries)
         for kind in kinds:
-            while await self.context.desk.write(lambda writing, kind=kind: _drop(writing, kind, until)):  # type: ignore[misc]
+            while await self.context.desk.write(lambda writing, kind=kind: _drop(writing, kind, until)):  # type: ignore[misc]  # mypy knows no lambda with a default
                 pass
 
 

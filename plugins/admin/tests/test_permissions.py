@@ -39,10 +39,10 @@ def test_the_operations_of_staff_are_among_them() -> None:
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.path)
 def test_every_view_reads_by_an_operation_of_the_same_permission(view: object) -> None:
-    found = [each for each in OPERATIONS.values() if each.command == view.command]  # type: ignore[attr-defined]
+    found = [each for each in OPERATIONS.values() if each.command == view.command]
     for operation in found:
-        assert (operation.permission, operation.writes) == (view.permission, False)  # type: ignore[attr-defined]
-    assert view.permission in PERMISSIONS  # type: ignore[attr-defined]
+        assert (operation.permission, operation.writes) == (view.permission, False)
+    assert view.permission in PERMISSIONS
 
 
 def test_roles_hold_permissions_of_the_table_and_none_is_left_over() -> None:

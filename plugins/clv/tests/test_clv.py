@@ -411,7 +411,7 @@ def test_a_clock_that_is_ahead_takes_no_price_from_a_signal() -> None:
 
 
 def test_offsets_are_written_as_everywhere() -> None:
-    assert Options(offsets=["0s", "10m"]).offsets == (timedelta(), timedelta(minutes=10))  # type: ignore[arg-type]
+    assert Options(offsets=["0s", "10m"]).offsets == (timedelta(), timedelta(minutes=10))
 
 
 def test_a_signal_in_play_has_no_close_to_beat() -> None:

@@ -17,7 +17,7 @@ BOOKS = ("betmgm", "betrivers", "betus", "bovada", "draftkings", "fanduel", "myb
 EVEN = 1.91
 
 
-def points(books: dict[str, Any], *, sport: str = "basketball_nba", starts: Micros = NOON + 6 * HOUR, **options: Any):  # type: ignore[no-untyped-def]
+def points(books: dict[str, Any], *, sport: str = "basketball_nba", starts: Micros = NOON + 6 * HOUR, **options: Any):
     harness = Harness([detector("consensus", **options)])
     step = harness.feed(observation(NOON, {game(starts, sport=sport): books}))
     return {record.key.market: record for _, record in step.records if isinstance(record, ConsensusPoint)}
@@ -120,4 +120,4 @@ def test_a_quote_grows_stale_without_any_change() -> None:
     books = at_lines(*[-3.5] * 7)
     first = harness.feed(observation(NOON, {event: books}, confirmed=old))
     second = harness.feed(observation(NOON + 6 * MINUTE, {event: books}, confirmed=old))
-    assert [record.reason for _, record in (*first.records, *second.records)] == [None, "too_few_operators"]  # type: ignore[attr-defined]
+    assert [record.reason for _, record in (*first.records, *second.records)] == [None, "too_few_operators"]

@@ -55,7 +55,7 @@ async def test_the_page_runs_nothing_but_its_own_script(held: Serving) -> None:
 
 async def test_every_command_that_the_page_names_is_one(held: Serving) -> None:
     """With its arguments in their order, and nothing left out that it needs."""
-    commands = typer.main.get_command(build()).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(build()).commands
     named = re.findall(r"`stratumd ([\w-]+) ?([^`]*)`", (await held.client.get("/")).text)
     assert named
     for name, words in named:

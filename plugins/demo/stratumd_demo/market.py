@@ -98,7 +98,7 @@ class Market:
     # A game's life
 
     def _announce(self, number: int, opening: int | None = None) -> None:
-        random = Random(f"{self.seed}/{number}")  # noqa: S311 a simulation; the seed makes it the same again
+        random = Random(f"{self.seed}/{number}")  # noqa: S311  # a simulation; the seed makes it the same again
         fixture = draw_fixture(random, number, self._season)
         game = self.games[number] = Game(fixture, self._operators, random, self.now)
         self._walk(game, "margin", WALK.spreads)

@@ -20,26 +20,26 @@ class Side(msgspec.Struct):
     """A team in a game. The city of the Clippers is `LA`, so that only id and tricode name a team."""
 
     teamId: int = 0  # noqa: N815  # the NBA's own names
-    teamTricode: str | None = ""  # noqa: N815
-    teamCity: str | None = ""  # noqa: N815
-    teamName: str | None = ""  # noqa: N815
+    teamTricode: str | None = ""  # noqa: N815  # the NBA's own name
+    teamCity: str | None = ""  # noqa: N815  # the NBA's own name
+    teamName: str | None = ""  # noqa: N815  # the NBA's own name
     score: int | None = None
 
 
 class Game(msgspec.Struct):
     """A game. `gameEt` is not read: it gives New York's time with a false `Z`."""
 
-    gameId: str  # noqa: N815
-    gameStatus: int  # noqa: N815
-    gameTimeUTC: str  # noqa: N815
-    homeTeam: Side  # noqa: N815
-    awayTeam: Side  # noqa: N815
-    gameStatusText: str | None = ""  # noqa: N815
+    gameId: str  # noqa: N815  # the NBA's own name
+    gameStatus: int  # noqa: N815  # the NBA's own name
+    gameTimeUTC: str  # noqa: N815  # the NBA's own name
+    homeTeam: Side  # noqa: N815  # the NBA's own name
+    awayTeam: Side  # noqa: N815  # the NBA's own name
+    gameStatusText: str | None = ""  # noqa: N815  # the NBA's own name
 
 
 class _Board(msgspec.Struct):
     games: list[msgspec.Raw]
-    gameDate: str | None = ""  # noqa: N815
+    gameDate: str | None = ""  # noqa: N815  # the NBA's own name
 
 
 class _File(msgspec.Struct):

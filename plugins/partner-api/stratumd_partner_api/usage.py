@@ -114,7 +114,7 @@ class Meter:
             pass
         kinds: tuple[type[Row], ...] = (AccountMonth, Warned)
         for kind in kinds:
-            while await self._desk.write(lambda writing, kind=kind: _drop(writing, kind, "month", month_of(before))):  # type: ignore[misc]
+            while await self._desk.write(lambda writing, kind=kind: _drop(writing, kind, "month", month_of(before))):  # type: ignore[misc]  # mypy knows no lambda with a default
                 pass
 
     def _turn(self, hour: Micros) -> None:

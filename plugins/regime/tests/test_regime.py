@@ -44,7 +44,7 @@ def polls(lines: list[float], minutes: int = 5) -> list[object]:
 
 
 def readings(harness: Harness, observations: list[object]) -> list[dict[str, object]]:
-    found = [harness.feed(each).signals for each in observations]  # type: ignore[arg-type]
+    found = [harness.feed(each).signals for each in observations]
     return [signal.metadata.get("regime") for signals in found for signal in signals]
 
 
@@ -62,7 +62,7 @@ def test_the_annotation_has_five_fields_and_nothing_else_of_a_signal_changes() -
     observations = polls([-3.0, -4.0, -5.0])
     with_it, without = pipeline(), pipeline(regime=False)
     for each in observations:
-        (noted,), (plain,) = with_it.feed(each).signals, without.feed(each).signals  # type: ignore[arg-type]
+        (noted,), (plain,) = with_it.feed(each).signals, without.feed(each).signals
         regime = noted.metadata.pop("regime")
         assert regime.keys() == {
             "regime_label", "regime_probability", "transition_risk", "stability_score", "model_version",
@@ -85,7 +85,7 @@ def test_a_market_that_jumps_turns_unstable_and_calms_down_with_hysteresis() -> 
 def test_snapshots_are_kept_where_they_say_something_new() -> None:
     harness = pipeline()
     found = [
-        [record for _, record in harness.feed(each).records if record.kind == "regime"]  # type: ignore[arg-type]
+        [record for _, record in harness.feed(each).records if record.kind == "regime"]
         for each in polls([-3.0] * 200, minutes=1)
     ]
     kept = sum(map(len, found))
@@ -97,9 +97,9 @@ def test_a_restart_goes_on_where_it_was() -> None:
     observations = polls([-3.0, -3.5, -3.5, -4.0, -3.0, -3.0])
     whole = readings(pipeline(), observations)
     first, second = pipeline(), pipeline()
-    states = [state for each in observations[:3] for state in first.feed(each).states]  # type: ignore[arg-type]
+    states = [state for each in observations[:3] for state in first.feed(each).states]
     second.pipeline.load(states)
-    again = [second.feed(each) for each in observations[3:]]  # type: ignore[arg-type]
+    again = [second.feed(each) for each in observations[3:]]
     assert [signal.metadata["regime"] for step in again for signal in step.signals] == whole[3:]
 
 
@@ -107,7 +107,7 @@ def test_in_play_it_is_silent() -> None:
     late = observation(GAME.commence_at + MINUTE, {GAME: {book: [spread(-3, 1.91, 1.91)] for book in BOOKS}})
     harness = pipeline()
     for each in (*polls([-3.0, -3.5]), late):
-        signals = harness.feed(each).signals  # type: ignore[arg-type]
+        signals = harness.feed(each).signals
     assert all("regime" not in signal.metadata for signal in signals)
 
 

@@ -23,7 +23,7 @@ def answer(at: float) -> Observation:
 
 
 def source(*files: Path, **options: Any) -> Replay:
-    return Replay(Options(files=files, **options), SimpleNamespace(name="recorded"))  # type: ignore[arg-type]
+    return Replay(Options(files=files, **options), SimpleNamespace(name="recorded"))
 
 
 async def test_files_are_merged_by_time(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Billing:
 
     def open(self) -> None:
         """Get ready: from here on there are accounts and usage."""
-        accounts, usage = self._context.service(Accounts), self._context.service(Usage)  # type: ignore[type-abstract]
+        accounts, usage = self._context.service(Accounts), self._context.service(Usage)  # type: ignore[type-abstract]  # asked for by its protocol
         self.inbox.accounts = self.sales.accounts = self.accounts = accounts
         self.queue.usage = self.reconciler.usage = usage
         self.gateway.open()

@@ -149,9 +149,9 @@ class Catalogue:
             return Found(self._row(listed[0]["id"], name, role, plan.name), "found")
         # A price's amount never changes: another price takes over its key, and subscriptions keep the old one.
         wanted["transfer_lookup_key"] = True
-        made = await self._gateway.ask(lambda v1: v1.prices.create_async(wanted))  # type: ignore[arg-type]
+        made = await self._gateway.ask(lambda v1: v1.prices.create_async(wanted))  # type: ignore[arg-type]  # stripe's own types are closed dictionaries
         for old in listed:
-            await self._gateway.ask(lambda v1, old=old: v1.prices.update_async(old["id"], {"active": False}))  # type: ignore[misc]
+            await self._gateway.ask(lambda v1, old=old: v1.prices.update_async(old["id"], {"active": False}))  # type: ignore[misc]  # mypy knows no lambda with a default
         return Found(self._row(made["id"], name, role, plan.name), "replaced" if listed else "made")
 
     # ---- what is known

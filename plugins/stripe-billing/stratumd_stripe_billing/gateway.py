@@ -62,7 +62,7 @@ class _Http(stripe.HTTPClient):
             answer = await self._httpx.request(method, url, headers=dict(headers), content=post_data)
         except httpx.HTTPError as error:
             reason = f"no answer ({type(error).__name__})"
-            raise stripe.APIConnectionError(reason, should_retry=True) from error  # type: ignore[no-untyped-call]
+            raise stripe.APIConnectionError(reason, should_retry=True) from error  # type: ignore[no-untyped-call]  # stripe leaves it untyped
         return answer.content, answer.status_code, answer.headers
 
     async def sleep_async(self, secs: float) -> None:
@@ -114,7 +114,7 @@ class Gateway:
             if not listed.has_more or len(found) >= MOST:
                 return found
             page = listed
-            listed = await self._asked(lambda _, page=page: page.next_page_async())  # type: ignore[misc]
+            listed = await self._asked(lambda _, page=page: page.next_page_async())  # type: ignore[misc]  # mypy knows no lambda with a default
 
     async def _asked(self, ask: Ask) -> Any:
         if self._client is None:

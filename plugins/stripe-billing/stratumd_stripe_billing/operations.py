@@ -268,7 +268,7 @@ class ShowQueue(_Of):
     class Config(Listed):
         """Which."""
 
-        state: Literal["waiting", "sent", "expired", "unclear"] = WAITING  # type: ignore[assignment]
+        state: Literal["waiting", "sent", "expired", "unclear"] = WAITING  # type: ignore[assignment]  # it is one of these
         """`waiting`; `sent`; `expired`: too old for Stripe; `unclear`: Stripe's sum fits neither way."""
 
     name: ClassVar[str] = "stripe-billing.queue"

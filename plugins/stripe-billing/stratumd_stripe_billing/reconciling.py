@@ -71,7 +71,7 @@ class Reconciler:
                 billed[line["period"]["start"], line["period"]["end"]] += line["quantity"] or 0
         return [
             await self._desk.read(
-                lambda reading, key=key, quantity=quantity: self._compared(reading, invoice, account, key, quantity)  # type: ignore[misc]
+                lambda reading, key=key, quantity=quantity: self._compared(reading, invoice, account, key, quantity)  # type: ignore[misc]  # mypy knows no lambda with a default
             )
             for key, quantity in billed.items()
         ]

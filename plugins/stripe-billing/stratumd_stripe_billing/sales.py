@@ -118,7 +118,7 @@ class Sales:
             asked |= {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto", "name": "auto"}}
             asked["tax_id_collection"] = {"enabled": True}
         once = f"checkout:{session.account}:{session.kind}:{session.attempt}:{session.begun_at}"
-        return await self._gateway.ask(lambda v1: v1.checkout.sessions.create_async(asked, {"idempotency_key": once}))  # type: ignore[arg-type]
+        return await self._gateway.ask(lambda v1: v1.checkout.sessions.create_async(asked, {"idempotency_key": once}))  # type: ignore[arg-type]  # stripe's own types are closed dictionaries
 
     async def customer(self, account: str) -> str:
         """Return the account's customer in Stripe, and make it where there is none."""

@@ -58,7 +58,7 @@ def found(house: Serving, signals: int, *, at: int = START) -> None:
 async def posted(discord: FakeDiscord, number: int) -> list[dict[str, Any]]:
     """Wait until so many signals were posted."""
     with anyio.fail_after(15):
-        while len(embeds := [each for message in discord.messages for each in message.embeds]) < number:  # noqa: ASYNC110
+        while len(embeds := [each for message in discord.messages for each in message.embeds]) < number:  # noqa: ASYNC110  # another task or process changes it
             await anyio.sleep(0.02)
     return embeds
 
@@ -264,7 +264,7 @@ async def test_a_channel_that_discord_knows_no_more_is_given_up(
     discord.delete_webhook()
     found(house, 1)
     with anyio.fail_after(15):
-        while (await pro.ok("GET", "/account/discord/connections"))["items"][0]["status"] != "gone":  # noqa: ASYNC110
+        while (await pro.ok("GET", "/account/discord/connections"))["items"][0]["status"] != "gone":  # noqa: ASYNC110  # another task or process changes it
             await anyio.sleep(0.05)
 
 

@@ -52,7 +52,7 @@ class Probe(Routes):
 
 def probe() -> ModuleType:
     module = ModuleType("stratumd_probe")
-    module.register_routes = hookimpl(lambda: [Probe], specname="register_routes")  # type: ignore[attr-defined]
+    module.register_routes = hookimpl(lambda: [Probe], specname="register_routes")
     return module
 
 
@@ -261,7 +261,7 @@ async def test_nothing_is_taken_from_memory_while_the_database_is_away(
     with monkeypatch.context() as outage:
         outage.setattr(desk, "read", away)
         with anyio.fail_after(10):
-            while (answer := await by_key(house, key)).status_code == 200:  # noqa: ASYNC110
+            while (answer := await by_key(house, key)).status_code == 200:  # noqa: ASYNC110  # another task or process changes it
                 await anyio.sleep(0.02)
         assert answer.status_code == 503
     assert (await by_key(house, key)).status_code == 200
@@ -311,7 +311,7 @@ async def test_a_wrong_key_of_a_known_id_is_looked_up_as_one_of_an_unknown_id_is
         id, hash = tokens.id_of(wrong, tokens.KEY), tokens.digest(wrong)
         known = accounts._parts.credentials._known
         at = house.clock.now()
-        await accounts.context.desk.read(lambda r: known(Watched(r), tokens.KEY, id, hash, at))  # noqa: B023
+        await accounts.context.desk.read(lambda r: known(Watched(r), tokens.KEY, id, hash, at))  # noqa: B023  # called at once
         every.append(asked)
     assert every[0] == every[1] == [("find", "ApiKey", ["hash", "limit"], [])]
 

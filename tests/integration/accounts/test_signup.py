@@ -26,7 +26,7 @@ async def mailing(opened: Opened) -> AsyncIterator[Serving]:
 async def letter(house: Serving, kind: str, number: int = 1, to: str = "ann@example.org") -> Notice:
     """Wait for so many letters of a kind to somebody, and return the newest."""
     with anyio.fail_after(10):
-        while len(found := [n for n in house.notices if (n.kind, n.to) == (kind, to)]) < number:  # noqa: ASYNC110
+        while len(found := [n for n in house.notices if (n.kind, n.to) == (kind, to)]) < number:  # noqa: ASYNC110  # another task or process changes it
             await anyio.sleep(0.01)
     return found[-1]
 

@@ -73,7 +73,7 @@ async def test_nobody_gets_what_is_not_theirs(url: str, capsys: pytest.CaptureFi
     ],
 )
 def test_a_leak_is_noticed(admitted: bool, whose: str, status: int, text: str, noticed: bool) -> None:
-    endpoint = Endpoint(method="GET", path="/api/v1/account/keys/{key}", call=None, name="x", summary="")  # type: ignore[arg-type]
+    endpoint = Endpoint(method="GET", path="/api/v1/account/keys/{key}", call=None, name="x", summary="")
     cell = Cell(endpoint, Caller("somebody", {}, {}), whose, "/api/v1/account/keys/k1", None, admitted)
-    world = World(None, [], {"account": "a1"}, None)  # type: ignore[arg-type]
+    world = World(None, [], {"account": "a1"}, None)
     assert (Outcome(cell, status, text).leak(world) is not None) == noticed

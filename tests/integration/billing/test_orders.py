@@ -129,7 +129,7 @@ async def test_orders_over_http_and_a_database(tmp_path: Any) -> None:
             customer = await found.billing.sales.customer(account)
             before = len(found.fake.shelf.events)
             start = found.clock.now()
-            for happening in chapters(found.fake, customer, lambda session=session: found.fake.buy(session)):  # type: ignore[misc]
+            for happening in chapters(found.fake, customer, lambda session=session: found.fake.buy(session)):
                 happening()
             mine = [each for each in found.fake.shelf.events[before:] if _customer(each) == customer]
             events = [[each for each in mine if each["type"] == type][-1] for type in TYPES]
@@ -139,11 +139,11 @@ async def test_orders_over_http_and_a_database(tmp_path: Any) -> None:
             right = await found.right("api", account)
             assert right is not None
             [row] = await found.held.operate("stripe-billing.status", {"account": account})
-            ended = await found.billing.desk.read(lambda r, row=row: r.get(Subscription, id=row["subscription"]))  # type: ignore[misc]
+            ended = await found.billing.desk.read(lambda r, row=row: r.get(Subscription, id=row["subscription"]))
             states.add((right.plan, right.until, row["status"], row["granted"], ended.ended_at - start))
             assert right.grants == 1
         # What `make billing-orders` shows.
-        print(f"\n{len(orders)} orders over HTTP, each event three times: {len(states)} final state(s)")  # noqa: T201
+        print(f"\n{len(orders)} orders over HTTP, each event three times: {len(states)} final state(s)")  # noqa: T201  # a figure to read
         assert len(states) == 1
 
 

@@ -156,7 +156,7 @@ class Office:
         self.log = logger("test")
         self.desk = MemoryDesk(clock)
         self.notices: list[Notice] = []
-        self.provided: Any = Partners(None, self)  # type: ignore[arg-type]
+        self.provided: Any = Partners(None, self)
         self.billing: Billing
 
     def service(self, kind: type[Any]) -> Any:
@@ -168,7 +168,7 @@ class Office:
     async def operate(self, name: str, arguments: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run an operation, and return its rows."""
         [kind] = [each for each in register_operations() if each.name == name]
-        operation = kind(kind.config.model_validate(dict(arguments or {})), self)  # type: ignore[arg-type]
+        operation = kind(kind.config.model_validate(dict(arguments or {})), self)
         return [dict(row) for row in await operation.run(CONSOLE)]
 
 
@@ -178,7 +178,7 @@ async def quick_shop(**more: Any) -> AsyncIterator[Shop]:
     clock = VirtualClock(START)
     async with FakeStripe(clock) as fake:
         office = Office(clock)
-        billing = office.billing = Billing(Options.model_validate(options(fake, **more)), office)  # type: ignore[arg-type]
+        billing = office.billing = Billing(Options.model_validate(options(fake, **more)), office)
         billing.open()
         found = Shop(fake, office, billing)
         fake.listen("memory", SECRET)

@@ -222,7 +222,7 @@ async def test_a_report_comes_without_what_a_plugin_fails_to_say(
     watching = Watching(opening(), config, Sinks(LOG), VirtualTimer(SUNDAY))
     await watching.at(SUNDAY)
     await watching.at("2026-11-23T06:00:00Z")
-    assert [notice.kind for notice in await told(watching.core.store)] == ["daily_summary"]  # type: ignore[arg-type]
+    assert [notice.kind for notice in await told(watching.core.store)] == ["daily_summary"]
 
 
 @SQLITE

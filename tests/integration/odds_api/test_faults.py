@@ -69,7 +69,7 @@ async def test_what_passes_is_tried_again(kind: str) -> None:
     async with polling() as (provider, polled):
         poll = await one(provider, polled, kind, 3)
         assert (poll.error, len(provider.served)) == (None, 4)
-        assert [fields["path"] for event, fields in polled.context.log.lines if event == "retry"] == (  # type: ignore[attr-defined]
+        assert [fields["path"] for event, fields in polled.context.log.lines if event == "retry"] == (
             ["/v4/sports/basketball_nba/odds"] * 3
         )
 

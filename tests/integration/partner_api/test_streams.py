@@ -79,7 +79,7 @@ class opened:  # noqa: N801  # used as a function
         return Reader(lines)
 
     async def __aexit__(self, *error: object) -> None:
-        await self._context.__aexit__(*error)  # type: ignore[arg-type]
+        await self._context.__aexit__(*error)
 
 
 async def test_signals_come_as_they_are_committed_and_the_rest_after_a_break(database_url: str) -> None:

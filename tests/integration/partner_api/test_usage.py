@@ -97,7 +97,7 @@ async def test_what_is_left_is_written_at_the_end(database_url: str) -> None:
             await held.get("intel/signals")
     async with world(database_url) as held:
         assert await counted(held) == 5
-        desk, usage = held.api.context.desk, held.api.context.service(Usage)  # type: ignore[type-abstract]
+        desk, usage = held.api.context.desk, held.api.context.service(Usage)
         assert isinstance(usage, StoredUsage)
         (hour,) = await desk.read(lambda r: usage.hours(r, since=START - HOUR, until=START + HOUR, account="ann"))
         assert hour == ("ann", START - START % HOUR, 5)
@@ -185,11 +185,11 @@ async def test_daemons_that_serve_are_counted(database_url: str) -> None:
         other = Meter(held.api.context.desk, held.api.context.log)
         for meter in (other, held.api.meter):
             meter.count("ann", "k", API, START)
-        assert (await other.flush()).daemons == 1  # type: ignore[union-attr]
-        assert (await held.api.meter.flush()).daemons == 2  # type: ignore[union-attr]
+        assert (await other.flush()).daemons == 1
+        assert (await held.api.meter.flush()).daemons == 2
         held.clock.advance(6 * SECOND)
         other.count("ann", "k", API, START)
-        assert (await other.flush()).daemons == 1  # type: ignore[union-attr]
+        assert (await other.flush()).daemons == 1
 
 
 async def test_reads_have_tags_and_say_how_they_may_be_kept(tmp_path: Path) -> None:

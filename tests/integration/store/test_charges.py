@@ -11,7 +11,7 @@ NOON = parse_iso("2026-01-10T12:00:00Z")
 
 def poll(at: int, cost: int, **more: object) -> Poll:
     credits = Credits(remaining=1_000 - cost, used=cost, last=cost)
-    return Poll(Request("/odds"), at, 5, credits=credits, charged=cost, price=cost, **more)  # type: ignore[arg-type]
+    return Poll(Request("/odds"), at, 5, credits=credits, charged=cost, price=cost, **more)
 
 
 def test_charges_come_back_in_order(database_url):

@@ -156,7 +156,7 @@ def test_an_act_is_written_down_with_what_it_changed(desk: StoreDesk) -> None:
 
 def test_the_chain_of_the_audit_holds_until_somebody_changes_it(desk: StoreDesk, database_url: str) -> None:
     for number in range(4):
-        desk.write(lambda writing, number=number: writing.put(Note("a", number)), ACT)  # type: ignore[misc]
+        desk.write(lambda writing, number=number: writing.put(Note("a", number)), ACT)
     assert audit_breaks(database_url) == []
     engine = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:

@@ -51,7 +51,7 @@ def closed(store: Store) -> Store:
 def test_a_day_is_closed_once_it_is_over(store: Store, reader: Reader) -> None:
     emit(store, MIDNIGHT + HOUR, signals=3)
     emit(store, MIDNIGHT + DAY + MINUTE)
-    assert store.roots.close(MIDNIGHT + DAY + GRACE - 1).day < FIRST  # type: ignore[union-attr]
+    assert store.roots.close(MIDNIGHT + DAY + GRACE - 1).day < FIRST
     assert store.roots.close(MIDNIGHT + DAY + GRACE - 1) is None
     head = store.roots.close(MIDNIGHT + DAY + GRACE)
     assert head is not None
@@ -70,7 +70,7 @@ def test_days_follow_each_other_without_a_gap(closed: Store) -> None:
 def test_a_record_begins_with_the_day_before_and_makes_up_for_days_without_a_daemon(store: Store) -> None:
     emit(store, MIDNIGHT - 5 * DAY, signals=2)
     emit(store, MIDNIGHT + HOUR)
-    assert store.roots.close(MIDNIGHT + DAY + HOUR).first == 3  # type: ignore[union-attr]
+    assert store.roots.close(MIDNIGHT + DAY + HOUR).first == 3
     emit(store, MIDNIGHT + DAY + HOUR)
     later = MIDNIGHT + 4 * DAY
     days = []
@@ -128,7 +128,7 @@ def test_what_is_deleted_by_age_breaks_nothing(closed: Store) -> None:
     assert {(each.day, each.what) for each in closed.roots.breaches()} == {(FIRST, "left out")}
     assert [each.sequence for each in shown(closed, THIRD).entries] == [4, 5]
     emit(closed, MIDNIGHT + 3 * DAY + HOUR)
-    assert closed.roots.close(MIDNIGHT + 4 * DAY + GRACE).first == 6  # type: ignore[union-attr]
+    assert closed.roots.close(MIDNIGHT + 4 * DAY + GRACE).first == 6
 
 
 def test_what_was_deleted_before_its_day_was_closed_has_a_leaf_that_says_so(store: Store, reader: Reader) -> None:
@@ -136,7 +136,7 @@ def test_what_was_deleted_before_its_day_was_closed_has_a_leaf_that_says_so(stor
     second = reader.feed(1, 1)[0].signal.id
     execute(store, "DELETE FROM feed WHERE sequence = 2")
     execute(store, "DELETE FROM signals WHERE id = :id", id=second)
-    assert store.roots.close(MIDNIGHT + DAY + GRACE).size == 3  # type: ignore[union-attr]
+    assert store.roots.close(MIDNIGHT + DAY + GRACE).size == 3
     assert [each.signal is None for each in shown(store, FIRST).entries] == [False, True, False]
     assert store.roots.breaches() == []
     execute(store, "UPDATE feed SET sequence = 2 WHERE sequence = 3")
@@ -167,7 +167,7 @@ def test_tampering_is_named(closed: Store, statement: str, expected: list[tuple[
 def test_what_comes_after_its_day_was_closed_is_named_under_a_later_one(closed: Store) -> None:
     emit(closed, MIDNIGHT + 3 * HOUR)
     emit(closed, MIDNIGHT + 3 * DAY + HOUR)
-    assert closed.roots.close(MIDNIGHT + 4 * DAY + GRACE).size == 2  # type: ignore[union-attr]
+    assert closed.roots.close(MIDNIGHT + 4 * DAY + GRACE).size == 2
     (found,) = closed.roots.breaches()
     assert (found.sequence, found.what, found.grave) == (6, "late", False)
 

@@ -108,7 +108,7 @@ def test_anchors_and_merged_mappings_are_understood() -> None:
     more, both = root.get("more"), root.get("both")
     assert isinstance(more, Table)
     assert isinstance(both, Table)
-    assert {key: entry.node.text for key, entry in more.entries.items()} == {"y": "3", "x": "1"}  # type: ignore[union-attr]
+    assert {key: entry.node.text for key, entry in more.entries.items()} == {"y": "3", "x": "1"}
     assert list(both.entries) == ["z", "x", "y"]
 
 

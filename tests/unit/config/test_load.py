@@ -105,4 +105,4 @@ def test_problems_come_in_the_order_of_the_file(reading: Reading) -> None:
 def test_the_configuration_does_not_change(reading: Reading) -> None:
     config = reading.config()
     with pytest.raises(AttributeError):
-        config.http = None  # type: ignore[misc]
+        config.http = None

@@ -38,7 +38,7 @@ def problems(text: str) -> tuple[Problem, ...]:
     report = Report("c.yaml", text)
     table = read(text, report)
     assert isinstance(table, Table)
-    read_options(Wide, table, Owner("wide", Span(1, 1)), report, Surroundings({}, None))  # type: ignore[arg-type]
+    read_options(Wide, table, Owner("wide", Span(1, 1)), report, Surroundings({}, None))
     with pytest.raises(ConfigError) as caught:
         report.close()
     return caught.value.problems

@@ -147,7 +147,7 @@ WRONG: dict[str, Callable[[Tick], Any]] = {
     "operator is no text": with_fields(operator=7),
     "key is a plain tuple": with_fields(key=("spreads", None)),
     "key is nothing": with_fields(key=None),
-    "market is nothing": with_fields(key=MarketKey(None)),  # type: ignore[arg-type]
+    "market is nothing": with_fields(key=MarketKey(None)),
     "player is half a surrogate pair": with_fields(key=MarketKey("spreads", "\ud800")),
     "books are nothing": with_fields(books=None),
     "books are a text": with_fields(books="fanduel"),
@@ -159,9 +159,9 @@ WRONG: dict[str, Callable[[Tick], Any]] = {
     "raises what has no text": raising(Mute()),
     "record is no JSON": yielding(Noted(KEY, object())),
     "record holds half a surrogate pair": yielding(Noted(KEY, "\ud800")),
-    "record has an unhashable key": yielding(Noted(["spreads"])),  # type: ignore[arg-type]
-    "record is keyed by a plain tuple": yielding(Noted(("spreads", None))),  # type: ignore[arg-type]
-    "record of no market": yielding(Noted(MarketKey(7))),  # type: ignore[arg-type]
+    "record has an unhashable key": yielding(Noted(["spreads"])),
+    "record is keyed by a plain tuple": yielding(Noted(("spreads", None))),
+    "record of no market": yielding(Noted(MarketKey(7))),
     "record of half a player": yielding(Noted(MarketKey("player_points", "\ud800"))),
     "record without a kind": yielding(Nameless(KEY)),
     "consensus with a reason that is half a surrogate pair": yielding(ConsensusPoint(KEY, reason="\ud800")),
@@ -184,10 +184,10 @@ def test_what_a_detector_does_wrong_is_named_and_contained(act: Callable[[Tick],
         lambda type: None,
         lambda type: 1 / 0,
         lambda type: (0, None, None),
-        lambda type: Limits(cooldown=None),  # type: ignore[arg-type]
+        lambda type: Limits(cooldown=None),
         lambda type: Limits(cooldown=-1),
-        lambda type: Limits(cooldown=0.5),  # type: ignore[arg-type]
-        lambda type: Limits(per_hour="3"),  # type: ignore[arg-type]
+        lambda type: Limits(cooldown=0.5),
+        lambda type: Limits(per_hour="3"),
         lambda type: Limits(lifetime=10**20),
         lambda type: Limits(lifetime=10_000 * 365 * DAY),
     ],
@@ -208,7 +208,7 @@ class Remembered(State, frozen=True):
 def test_a_state_that_could_not_be_read_back_is_no_state(times: Any) -> None:
     """The last case can be written, and the next start would fail at it."""
     sick = Sick(yielding(Remembered(times)))
-    sick.state = Remembered  # type: ignore[misc]
+    sick.state = Remembered
     outcome = pipeline_of(sick).step(poll())
     assert [failure.component for failure in outcome.failures] == ["sick"]
     assert all(change.component != "sick" for change in outcome.states)
@@ -293,7 +293,7 @@ class Link(Detector):
         self, name: str, needs: tuple[str, ...], provides: tuple[str, ...], act: Callable[[Tick], Any]
     ) -> None:
         super().__init__(PluginConfig())
-        self.name, self.needs, self.provides, self.act = name, needs, provides, act  # type: ignore[misc]
+        self.name, self.needs, self.provides, self.act = name, needs, provides, act
 
     def detect(self, tick: Tick) -> Any:
         return self.act(tick)
@@ -380,10 +380,10 @@ def interrupts(seen: Observation) -> Any:
         with_parts(listings=None),
         with_parts(issues=None),
         with_parts(issues=[1]),
-        with_parts(issues=[Issue(None, "detail")]),  # type: ignore[arg-type]
+        with_parts(issues=[Issue(None, "detail")]),
         with_parts(issues=[Issue("rule\ud800", "detail")]),
-        with_parts(issues=[Issue("rule", 7)]),  # type: ignore[arg-type]
-        with_parts(issues=[Issue("rule", "detail", 3)]),  # type: ignore[arg-type]
+        with_parts(issues=[Issue("rule", 7)]),
+        with_parts(issues=[Issue("rule", "detail", 3)]),
         with_event(commence_at=10**25),
         with_event(commence_at=-(2**62)),
         with_event(commence_at=None),
@@ -407,7 +407,7 @@ def test_a_normalizer_that_fails_says_nothing_and_the_next_answer_is_read(act: C
     [
         Offer("\ud800", "spreads", (Quote("home", 1.9, -3.5), Quote("away", 1.9, 3.5))),
         Offer("fanduel", "alternate", (Quote("\ud800", 1.9),)),
-        Offer("fanduel", "alternate", (Quote("home", "1.9"),)),  # type: ignore[arg-type]
+        Offer("fanduel", "alternate", (Quote("home", "1.9"),)),
     ],
 )
 def test_quotes_that_cannot_be_stored_cost_only_their_event(offer: Offer) -> None:

@@ -14,7 +14,7 @@ SPORT = "basketball_nba"
 
 
 def game(start: Micros = TIP, *, id: str = "g1", home: str = "BOS", away: str = "NYK", **more: object) -> Result:
-    return Result(id, SPORT, home, away, start, **{"phase": Phase.SCHEDULED, **more})  # type: ignore[arg-type]
+    return Result(id, SPORT, home, away, start, **{"phase": Phase.SCHEDULED, **more})
 
 
 def event(

@@ -82,6 +82,6 @@ def test_a_detector_without_what_it_needs_concludes_nothing() -> None:
     sound = detectors[0].detect
     found = []
     for minute in range(5):
-        detectors[0].detect = sound if minute != 2 else lambda tick: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        detectors[0].detect = sound if minute != 2 else lambda tick: 1 / 0
         found.append(types(subject.step(observation(NOON + minute * MINUTE, {event: books}))))
     assert found == [{"DISLOCATION"}, set(), set(), set(), set()]

@@ -213,11 +213,11 @@ def test_prices_that_compensate_a_moved_line_leave_the_fair_line(a: float, b: fl
 
 def test_unknown_methods_are_refused_when_the_pricing_is_made() -> None:
     with pytest.raises(ValueError, match="unknown de-vig method 'goto'"):
-        Pricing(three_way="goto")  # type: ignore[arg-type]
+        Pricing(three_way="goto")
 
 
 def test_values_cannot_be_changed() -> None:
     quote = fair("h2h", NBA, ("home", 1.9, None), ("away", 1.9, None))
     with pytest.raises(AttributeError):
-        quote.line = 1.0  # type: ignore[misc]
+        quote.line = 1.0
     assert copy.deepcopy(quote) == quote

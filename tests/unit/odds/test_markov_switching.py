@@ -19,7 +19,7 @@ def times(one: Square, other: Square) -> Square:
 
 
 def flat(matrix: object) -> list[float]:
-    return [p for row in matrix for p in row]  # type: ignore[attr-defined]
+    return [p for row in matrix for p in row]
 
 
 def test_by_hand() -> None:

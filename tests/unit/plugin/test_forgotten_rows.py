@@ -29,7 +29,7 @@ def done(number: int, at: Micros) -> tuple[Claim, Receipt]:
 async def test_keys_go_before_their_receipts_and_neither_too_soon() -> None:
     desk = MemoryDesk(VirtualClock(NOW))
     for number in range(50):
-        await desk.write(lambda writing, n=number: writing.put(*done(n, NOW - n * 10 * DAY)))  # type: ignore[misc]
+        await desk.write(lambda writing, n=number: writing.put(*done(n, NOW - n * 10 * DAY)))
     await keeping.tidy(desk, Options(), NOW)
     assert min(row.at for row in desk.tables[Claim].values()) == NOW - 30 * DAY
     assert min(row.at for row in desk.tables[Receipt].values()) == NOW - 360 * DAY + 5

@@ -113,7 +113,7 @@ def test_no_budget_is_ever_exceeded(budget: Budget, requests: list[tuple[int, in
     assert all(budget.daily_credits is None or spent <= budget.daily_credits for spent in days.values())
     assert all(budget.monthly_credits is None or spent <= budget.monthly_credits for spent in months.values())
     caps = budget.features
-    assert all(name not in caps or spent <= caps[name] for (_, name), spent in features.items())  # type: ignore[comparison-overlap, index]
+    assert all(name not in caps or spent <= caps[name] for (_, name), spent in features.items())
 
 
 @given(BUDGETS, REQUESTS)

@@ -85,7 +85,7 @@ def test_its_budget_ends_it() -> None:
 
 def test_polls_end_when_an_event_is_over() -> None:
     desk = Desk(LIVE, Fixture("w", SPORT, NOON))
-    desk.source.is_over = lambda event: desk.timer.now() >= NOON + 5 * MINUTE  # type: ignore[method-assign]
+    desk.source.is_over = lambda event: desk.timer.now() >= NOON + 5 * MINUTE
     assert len(desk.polls(HOUR)) == 5
 
 

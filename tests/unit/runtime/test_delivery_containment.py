@@ -307,14 +307,14 @@ class Wordy(DeliveryError):
 
     def __init__(self, asked: object) -> None:
         super().__init__("later")
-        self.retry_after = asked  # type: ignore[assignment]
+        self.retry_after = asked
 
 
 class Untold(DeliveryError):
     """Cannot say whether it is permanent."""
 
     @property
-    def permanent(self) -> bool:  # type: ignore[override]
+    def permanent(self) -> bool:
         raise RuntimeError("who knows")
 
     @permanent.setter

@@ -43,7 +43,7 @@ async def restarted(bench: Bench, sink: Scripted, poll: float = IDLE) -> None:
     bench.sink = sink
     target = Target("chat", sink, "scripted", "2.0")
     surroundings = {"clock": bench.clock, "log": bench.log, "chance": lambda: 1.0, "poll": poll}
-    bench.worker = Worker(target, bench.queue, bench.states, **surroundings)  # type: ignore[arg-type]
+    bench.worker = Worker(target, bench.queue, bench.states, **surroundings)
     await bench.worker._start()
 
 

@@ -34,13 +34,13 @@ pipelines:
 
 
 @pytest.fixture
-def plan(tmp_path: Path):  # type: ignore[no-untyped-def]
+def plan(tmp_path: Path):
     def planned(
         schedule: str = "{every: 60s}", budget: str = "{daily_credits: 1200}", window: str = "3m", known: object = ()
     ) -> Outlook:
         path = tmp_path / "stratumd.yaml"
         path.write_text(FILE.format(schedule=schedule, budget=budget, window=window))
-        return outlook(load_config(path), VirtualTimer(NOON), known)  # type: ignore[arg-type]
+        return outlook(load_config(path), VirtualTimer(NOON), known)
 
     return planned
 
@@ -54,13 +54,13 @@ def source(found: Outlook) -> Forecast:
     return each
 
 
-def test_an_interval_is_stretched_by_the_days_credits(plan) -> None:  # type: ignore[no-untyped-def]
+def test_an_interval_is_stretched_by_the_days_credits(plan) -> None:
     found = source(plan())
     assert (found.price, found.interval, found.credits_day, found.credits_month) == (9, 648 * SECOND, 1_200, 36_000)
     assert found.due[:2] == (parse_iso(NOON), parse_iso(NOON) + 648 * SECOND)
 
 
-def test_steam_cannot_fire_and_what_would_make_it(plan) -> None:  # type: ignore[no-untyped-def]
+def test_steam_cannot_fire_and_what_would_make_it(plan) -> None:
     found = steam(plan())
     assert found.can is Can.NO
     assert found.changes == (
@@ -84,20 +84,20 @@ def test_steam_cannot_fire_and_what_would_make_it(plan) -> None:  # type: ignore
         ("{}", "3m", Can.YES),
     ],
 )
-def test_each_change_is_the_smallest_of_its_kind(plan, budget: str, window: str, can: Can) -> None:  # type: ignore[no-untyped-def]
+def test_each_change_is_the_smallest_of_its_kind(plan, budget: str, window: str, can: Can) -> None:
     assert steam(plan(budget=budget, window=window)).can is can
 
 
-def test_a_schedule_that_is_too_slow_is_named_with_the_credits_it_takes(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_schedule_that_is_too_slow_is_named_with_the_credits_it_takes(plan) -> None:
     assert steam(plan("{every: 10m}")).changes[0] == "schedule every: 1m30s and budget daily_credits: 8640"
     assert steam(plan('{cron: "*/10 * * * *"}', "{}")).changes == ("schedule every: 1m30s", "steam window: 20m")
 
 
-def test_detectors_that_compare_no_polls_are_not_judged(plan) -> None:  # type: ignore[no-untyped-def]
+def test_detectors_that_compare_no_polls_are_not_judged(plan) -> None:
     assert {each.type for each in plan().chances} == {"MOVE", "MULTIBOOK_SYNC", "STEAM"}
 
 
-def test_a_cadence_sees_near_a_start(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_cadence_sees_near_a_start(plan) -> None:
     """Two games: the last hour is polled every minute, and that is affordable."""
     start = parse_iso("2026-01-22T00:00:00Z")
     games = [Fixture(str(n), "basketball_nba", start + n * DAY) for n in range(-1, 3)]
@@ -108,18 +108,18 @@ def test_a_cadence_sees_near_a_start(plan) -> None:  # type: ignore[no-untyped-d
     assert source(found).credits_day <= 700
 
 
-def test_a_cadence_without_a_tight_band_needs_one(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_cadence_without_a_tight_band_needs_one(plan) -> None:
     games = [Fixture(str(n), "basketball_nba", parse_iso(NOON) + n * DAY) for n in range(4)]
     found = steam(plan("{cadence: tiers}", known=games))
     assert found.can is Can.NO
     assert found.changes == ("a band {within: 1h, every: 1m30s}", "steam window: 1h")
 
 
-def test_a_month_that_will_not_do_is_told(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_month_that_will_not_do_is_told(plan) -> None:
     assert any("a month at this rhythm" in line for line in plan(budget="{monthly_credits: 500}").warnings())
 
 
-def test_advice_names_the_month_where_that_binds(plan) -> None:  # type: ignore[no-untyped-def]
+def test_advice_names_the_month_where_that_binds(plan) -> None:
     """A faster schedule alone would end the month's credits sooner still."""
     found = plan("{every: 10m}", "{monthly_credits: 20000}")
     assert steam(found).changes == (
@@ -143,11 +143,11 @@ def test_advice_names_the_month_where_that_binds(plan) -> None:  # type: ignore[
         ("{every: 60s}", "{daily_credits: 8640, monthly_credits: 259199}", Can.AT_FIRST),
     ],
 )
-def test_what_a_month_allows_is_the_smallest_of_its_kind(plan, schedule: str, budget: str, can: Can) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_month_allows_is_the_smallest_of_its_kind(plan, schedule: str, budget: str, can: Can) -> None:
     assert steam(plan(schedule, budget)).can is can
 
 
-def test_a_rhythm_that_would_do_and_whose_month_ends_too_soon(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_rhythm_that_would_do_and_whose_month_ends_too_soon(plan) -> None:
     near = steam(plan(budget="{monthly_credits: 300000}"))
     assert near.changes == ("budget monthly_credits: 388800", "schedule every: 1m18s")
     assert "can fire, until the month's credits run short; with budget monthly_credits" in near.told()
@@ -155,14 +155,14 @@ def test_a_rhythm_that_would_do_and_whose_month_ends_too_soon(plan) -> None:  # 
     assert far.changes[1] == "schedule every: 19m28s and steam window: 38m56s"
 
 
-def test_days_and_months_are_named_together(plan) -> None:  # type: ignore[no-untyped-def]
+def test_days_and_months_are_named_together(plan) -> None:
     assert steam(plan(budget="{daily_credits: 1200, monthly_credits: 20000}")).changes == (
         "budget daily_credits: 8640 and budget monthly_credits: 259200",
         "steam window: 21m36s and budget monthly_credits: 36000",
     )
 
 
-def test_a_cadence_is_reckoned_by_the_day_and_its_month_named(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_cadence_is_reckoned_by_the_day_and_its_month_named(plan) -> None:
     """500 credits are gone on the first day: the run ahead of three days must not take that for the rhythm."""
     found = plan("{cadence: close-capture}", "{monthly_credits: 500}")
     assert (steam(found).can, steam(found).within) == (Can.AT_FIRST, HOUR)
@@ -173,7 +173,7 @@ def test_a_cadence_is_reckoned_by_the_day_and_its_month_named(plan) -> None:  # 
     assert "a band {within: 1h, every: 1m30s} and budget monthly_credits:" in steam(tiers).told()
 
 
-def test_a_window_that_is_long_enough_is_not_advised(plan) -> None:  # type: ignore[no-untyped-def]
+def test_a_window_that_is_long_enough_is_not_advised(plan) -> None:
     """Few credits for an evening: there are gaps right before the starts, though a minute is the middle one."""
     start = parse_iso("2026-01-21T00:00:00Z")
     games = [Fixture(str(n), "basketball_nba", start + n // 8 * DAY + n % 8 * 30 * MINUTE) for n in range(24)]
@@ -181,7 +181,7 @@ def test_a_window_that_is_long_enough_is_not_advised(plan) -> None:  # type: ign
     assert (found.can, found.interval, found.changes) == (Can.HARDLY, MINUTE, ("budget daily_credits: 1365",))
 
 
-def test_nothing_is_told_of_what_works(plan) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_told_of_what_works(plan) -> None:
     assert plan(budget="{}").warnings() == []
 
 
@@ -207,7 +207,7 @@ TIERS, MINUTELY = "{cadence: tiers}", "{every: 60s}"
 def live(tmp_path: Path, cycles: str, known: object = (), schedule: str = TIERS, budget: str = LIMITS) -> Outlook:
     path = tmp_path / "live.yaml"
     path.write_text(LIVE.format(schedule=schedule, cycles=cycles, budget=budget))
-    return outlook(load_config(path), VirtualTimer(NOON), known)  # type: ignore[arg-type]
+    return outlook(load_config(path), VirtualTimer(NOON), known)
 
 
 def shock(found: Outlook) -> Chance:

@@ -80,7 +80,7 @@ async def test_leases_are_renewed_well_within_their_length_also_after_an_outage(
         if len(beats) < 3:
             raise StoreDown
 
-    sharing.beat = beat  # type: ignore[method-assign]
+    sharing.beat = beat
     with capture_logs() as lines:
         await _renewed(made, beats, 4)
     assert beats[1] - beats[0] == sharing.lease // BEATS

@@ -124,7 +124,7 @@ async def test_the_same_file_leaves_everything_as_it_is(tmp_path: Path) -> None:
         assert (await reloader.reload()).exit_code == 0
         outlets = len(bench.parts.outlets)
         assert [id(each) for each in bench.parts.running()] == [id(each) for each in before[:4]]
-        assert [each.target for each in bench.parts.outlets.values()] == [each.target for each in before[4:][:outlets]]  # type: ignore[attr-defined]
+        assert [each.target for each in bench.parts.outlets.values()] == [each.target for each in before[4:][:outlets]]
         assert (bench.metric("successful"), bench.metric("success_timestamp_seconds")) == (
             1,
             bench.core.timer.now() / 1e6,
@@ -164,7 +164,7 @@ async def test_whatever_loading_raises_is_an_answer(tmp_path: Path) -> None:
     """A plugin is imported then, and its code may raise anything."""
     async with running(tmp_path) as (bench, _):
         for error, code in ((ZeroDivisionError("one"), 1), (SystemExit(3), 1), (ConfigError("two"), 78)):
-            reloader = Reloader(raising(error), bench.core, None, bench.view, Notifier())  # type: ignore[arg-type]
+            reloader = Reloader(raising(error), bench.core, None, bench.view, Notifier())
             assert (await reloader.reload()).exit_code == code
             assert (await reloader.preview()).exit_code == code
 
@@ -229,7 +229,7 @@ async def test_a_new_source_wakes_the_pipelines_that_it_feeds(tmp_path: Path) ->
 async def refused(bench: Bench) -> None:
     """Wait until the provider refused a key."""
     with anyio.fail_after(30):
-        while not any(each.state is State.PERMANENT_ERROR for each in bench.core.states):  # noqa: ASYNC110
+        while not any(each.state is State.PERMANENT_ERROR for each in bench.core.states):  # noqa: ASYNC110  # another task or process changes it
             await anyio.sleep(0.01)
 
 
@@ -300,7 +300,7 @@ async def test_signals_that_come_during_a_reload_ask_for_one_more(tmp_path: Path
                 for _ in range(3):
                     stop.reload.set()
 
-        reloader.reload = reload  # type: ignore[method-assign,assignment]
+        reloader.reload = reload
         async with anyio.create_task_group() as group:
             group.start_soon(reloader.follow, stop)
             stop.reload.set()
@@ -324,7 +324,7 @@ async def test_the_service_manager_is_told(tmp_path: Path) -> None:
 
     async with running(tmp_path) as (bench, _):
         told = Told()
-        reloader = Reloader(raising(ConfigError("no")), bench.core, None, bench.view, told)  # type: ignore[arg-type]
+        reloader = Reloader(raising(ConfigError("no")), bench.core, None, bench.view, told)
         await reloader.reload()
     assert [line for line in told.said if "=1" in line] == ["RELOADING=1", "READY=1"]
 

@@ -35,7 +35,7 @@ class Refusing(Store):
 
     refused: tuple[int, ...] = ()
 
-    def commit(self, commits: list[Commit]) -> None:  # type: ignore[override]
+    def commit(self, commits: list[Commit]) -> None:
         times = {(commit.step.at - START) // MINUTE for commit in commits if commit.step.signals}
         if times & set(self.refused):
             raise StoreRefused("integer out of range")

@@ -292,7 +292,7 @@ async def test_groups_come_back_after_an_observation_was_left_out() -> None:
 
 class Unversioned(Counting):
     @property
-    def version(self) -> str:  # type: ignore[override]
+    def version(self) -> str:
         raise LookupError("who knows")
 
 
